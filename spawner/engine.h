@@ -1,0 +1,78 @@
+/* What runs agents. An engine knows jobs with an opaque label, no calls. Its three operations are idempotent and
+ * return at once; what comes of them is told as events, never from inside the operation. Local processes are
+ * spawner/local; LiveKit dispatch and Kubernetes can be others. */
+#ifndef SPAWNER_ENGINE_H
+#define SPAWNER_ENGINE_H
+
+#include <sys/types.h>
+
+#include "base/diag.h"
+#include "base/slice.h"
+
+enum { ENGINE_LABEL_MAX = 64, ENGINE_INSTANCE_SIZE = 33, ENGINE_LINE_MAX = 32768 };
+
+struct engine_pair {
+    const char *name;
+    struct slice value;
+};
+
+/* Everything is borrowed for the call of ensure only: the engine copies what it keeps. */
+struct engine_job {
+    const char *label;           /* [A-Za-z0-9_]{1,64}: the call's sid; it becomes a file name */
+    const char *instance;        /* 32 hex digits, new for every start: SIP_INSTANCE */
+    const char *const *command;  /* argv template, NULL-terminated */
+    const char *cwd;             /* or NULL */
+    const char *const *env;      /* NAME=VALUE of the agent's entry, NULL-terminated, or NULL */
+    const struct engine_pair *places; /* what {name} in command becomes */
+    size_t place_count;
+    const struct engine_pair *call_env; /* SIP_CALL_SID, LIVEKIT_TOKEN …: they win over env */
+    size_t call_env_count;
+    struct slice line;   /* one JSON line without its newline, at most ENGINE_LINE_MAX bytes */
+    struct slice secret; /* the call's token: replaced in what is shown of the output */
+    const char *agent;   /* for logs */
+};
+
+struct engine_stop {
+    int64_t after_ms;   /* left alone this long first (the agent may write its summary) */
+    int64_t timeout_ms; /* SIGTERM to SIGKILL */
+    bool kill;          /* no grace, SIGKILL at once (it hangs) */
+};
+
+enum engine_event_kind {
+    ENGINE_STARTED,      /* pid */
+    ENGINE_START_FAILED, /* diag: why */
+    ENGINE_READY,        /* it said READY=1 on NOTIFY_SOCKET */
+    ENGINE_EXITED,       /* exit */
+};
+enum engine_exit_kind { EXIT_CODE, EXIT_SIGNAL, EXIT_UNKNOWN };
+
+struct engine_event {
+    enum engine_event_kind kind;
+    char label[ENGINE_LABEL_MAX + 1];
+    char instance[ENGINE_INSTANCE_SIZE];
+    pid_t pid;
+    enum engine_exit_kind exit_kind;
+    int exit_value; /* code or signal number */
+    struct diag diag;
+};
+
+struct engine_view {
+    const char *label, *instance;
+    pid_t pid;
+    const char *state; /* "queued", "running", "after-call", "terminating", "killing" */
+};
+
+struct engine {
+    void *self;
+    /* Runs JOB unless a process of that label is queued or alive: then nothing. */
+    void (*ensure)(void *self, const struct engine_job *job);
+    /* Ends the process of LABEL step by step; ENGINE_EXITED tells when it is gone. Repeated with a shorter grace or
+     * with kill it only ever gets faster. A label that is only queued is dropped and told as ENGINE_EXITED with
+     * EXIT_UNKNOWN; an unknown label does nothing. */
+    void (*stop)(void *self, const char *label, const struct engine_stop *stop);
+    void (*list)(void *self, void (*each)(void *context, const struct engine_view *view), void *context);
+};
+
+typedef void engine_listener(void *context, const struct engine_event *event);
+
+#endif

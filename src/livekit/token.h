@@ -1,0 +1,15 @@
+/* Tokens that LiveKit accepts (livekit/protocol auth/grants.go): JWT HS256, signed with the keyring's first key. */
+#ifndef LIVEKIT_TOKEN_H
+#define LIVEKIT_TOKEN_H
+
+#include "auth/keyring.h"
+
+/* For an agent to join one room: kind agent, room join, publish, publish data, subscribe, update own metadata;
+ * nbf NOW_S - 300, exp NOW_S + 6 h. The caller frees it. Room and identity may be any valid UTF-8. */
+char *token_for_agent(const struct keyring *keys, struct slice room, struct slice identity, int64_t now_s);
+/* For our own operator interface: "sipbridge":"operator" or "reader", exp NOW_S + TTL_S. The caller frees it. */
+char *token_for_operator(const struct keyring *keys, bool reader, int64_t now_s, int64_t ttl_s);
+/* For a webhook as LiveKit's sender signs it (replay, tests): sha256 of BODY, exp NOW_S + 300. The caller frees it. */
+char *token_for_webhook(const struct keyring *keys, struct slice body, int64_t now_s);
+
+#endif

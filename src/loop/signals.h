@@ -1,0 +1,16 @@
+/* Signals as events: blocked in the process and read from a signalfd. Children must unblock them (spawner). */
+#ifndef LOOP_SIGNALS_H
+#define LOOP_SIGNALS_H
+
+#include "loop/loop.h"
+
+struct signals {
+    void (*on_signal)(struct signals *self, int number);
+    struct watcher watcher;
+};
+
+/* Blocks SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1 and reports them; ignores SIGPIPE. Aborts if the kernel refuses. */
+void signals_start(struct signals *signals, struct loop *loop);
+void signals_stop(struct signals *signals);
+
+#endif

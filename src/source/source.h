@@ -1,0 +1,57 @@
+/* Where rules and agents come from: files (inotify) or Redis (live), and the last good copy on disk. Tells its
+ * owner whenever there is a new good snapshot; a bad document keeps the one in use and is reported.
+ *
+ * "Not loaded" is not "empty": ready says whether there is something to decide with (a first load, the last good
+ * copy from the state directory, or nothing configured at all). */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include "loop/loop.h"
+#include "rules/directory.h"
+#include "rules/ruleset.h"
+
+struct source_options {
+    struct loop *loop;
+    const char *rules_file;  /* SIP_RULES_FILE or NULL */
+    const char *agents_file; /* SIP_AGENTS_FILE or NULL */
+    const char *redis_url;   /* REDIS_URL or NULL; a file wins over Redis for its document */
+    const char *rules_key;   /* "sip_dispatch_rules" */
+    const char *agents_key;  /* "sip_agents" */
+    const char *state_dir;   /* where rules.json and agents.json, the last good copies, are kept; NULL: nowhere */
+    struct directory_defaults defaults; /* borrowed while the source lives */
+    bool (*check)(const struct agent *agent, struct diag *diag); /* for directory_check; NULL: none */
+    /* A new snapshot of either; called from the loop, never from inside source_start. */
+    void (*on_change)(void *context);
+    void *context;
+};
+
+/* What status and health say of one document. */
+struct source_state {
+    const char *kind;     /* "file", "redis", "command", "none", "last good copy" */
+    size_t count;
+    int64_t loaded_wall_ms; /* 0: never */
+    char error[512];      /* why the newest document is not in use, or why it cannot be read; "" when all is well */
+};
+
+struct source_redis_state {
+    bool configured, connected;
+    bool tracking;   /* changes arrive at once; else the slow re-read is all */
+    char error[256]; /* "" while connected */
+};
+
+struct source;
+
+/* Never waits: Redis may be away. False with DIAG only for what can never work (a bad REDIS_URL). */
+struct source *source_start(const struct source_options *options, struct diag *diag);
+void source_free(struct source *source);
+/* Both borrowed until the next turn of the loop: hold what you keep. NULL: none. */
+struct ruleset *source_rules(const struct source *source);
+struct directory *source_directory(const struct source *source);
+bool source_ready(const struct source *source);
+const struct source_state *source_rules_state(const struct source *source);
+const struct source_state *source_directory_state(const struct source *source);
+const struct source_redis_state *source_redis(const struct source *source);
+/* Reads everything again (SIGHUP). */
+void source_reload(struct source *source);
+
+#endif

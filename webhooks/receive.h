@@ -1,0 +1,40 @@
+/* The webhook endpoint without HTTP: request in, status out, verified new events to a sink. Counts everything,
+ * logs rejections at most once a second per reason, and answers repeats (same event id) with 200 unseen. */
+#ifndef WEBHOOKS_RECEIVE_H
+#define WEBHOOKS_RECEIVE_H
+
+#include "base/clock.h"
+#include "webhooks/event.h"
+#include "webhooks/verify.h"
+
+struct receiver;
+
+struct receiver_options {
+    struct keyring *keys; /* borrowed; may be reloaded in place */
+    bool disabled;        /* ENABLE_SIP_BRIDGE=false: verified events are counted as ignored */
+    size_t max_remembered; /* event ids remembered (each 16 bytes and a time) */
+    int64_t remember_ms;   /* for how long: 10 minutes */
+    /* Takes ownership of EVENT. Returns false when it cannot take more: the answer is then 503 and the id is forgotten. */
+    bool (*on_event)(void *context, struct webhook_event *event);
+    void *context;
+};
+
+struct receiver_request {
+    struct slice method, authorization, body, peer;
+    unsigned authorization_count;
+};
+
+struct receiver_counters {
+    uint64_t received, verified, ignored, duplicate, invalid, refused;
+    uint64_t rejected[VERIFY_REASON_COUNT];
+    int64_t last_verified_wall_ms; /* 0: never */
+};
+
+struct receiver *receiver_new(const struct receiver_options *options);
+void receiver_free(struct receiver *receiver);
+/* The HTTP status: 200 verified (also ignored, repeated); 400 verified but not an event; 401 not verified;
+ * 405 not POST; 503 the sink is full. */
+int receiver_take(struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms, mono_ms now);
+const struct receiver_counters *receiver_counters(const struct receiver *receiver);
+
+#endif
