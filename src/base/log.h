@@ -3,7 +3,7 @@
  * goes to a 256 KiB ring and out when poll says so; what does not fit there is dropped and counted, and the
  * count is logged when there is room again. A record is at most 4096 bytes.
  *
- * The whole message is escaped (text_escape), so callers may print caller-controlled text with %.*s.
+ * The whole message is made printable (text_clean), so callers may print caller-controlled text with %.*s.
  * Process-wide state, because every layer logs; one thread only. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -18,7 +18,7 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log_options {
-    int fd;                 /* where to write; made nonblocking only through poll, its flags are left alone */
+    int fd;                 /* where to write; its flags are left alone (others may share them) */
     enum log_level level;   /* records above it cost one comparison */
     enum log_format format;
     bool mask_numbers;      /* SIP_LOG_NUMBERS=mask: every run of digits that may be a number is masked */
@@ -42,7 +42,8 @@ uint64_t log_dropped(void);
 /* Called with every record of LOG_WARNING and LOG_ERROR (status keeps the last 20). NULL: nobody. */
 typedef void log_listener(void *context, enum log_level level, int64_t wall_ms, const char *message);
 void log_listen(log_listener *listener, void *context);
-/* Replaces TEXT by "[secret]" in everything logged from now on (API secrets). At least 8 bytes, at most 16 of them. */
+/* Replaces SECRET by "[secret]" in everything logged from now on (API secrets). Shorter than 8 bytes: ignored, for
+ * it would hide half of the log. Of more than 64 the oldest is forgotten. */
 void log_hide(struct slice secret);
 
 #define log_error(about, ...) log_at_(LOG_ERROR, about, __VA_ARGS__)
