@@ -28,6 +28,7 @@ enum {
     RING_SIZE = 256 * 1024,
     SECRETS_MAX = 64,
     SECRET_MIN = 8,
+    SID_MAX = 64,
     MESSAGE_MAX = 2048,
     FIELD_MAX = 520, /* a room name has up to 512 bytes; escaped ones may be cut */
     /* With quotes to escape, the above may exceed a record; these cannot: 2 * 1000 + 3 * 2 * 250 + names. */
@@ -208,11 +209,22 @@ static void add_field(struct buf *out, const char *name, struct slice text, size
     }
 }
 
+/* The sid ties records together, so it is never masked. */
+static void add_call(struct buf *out, struct slice sid) {
+    cleanup_buf struct buf shown = {0};
+    text_escape(&shown, sid, SID_MAX);
+    if (sid.n > 0 && options.format == LOG_JSON) {
+        add_json(out, "call", buf_slice(&shown));
+    } else if (sid.n > 0) {
+        add_pair(out, "call", buf_slice(&shown));
+    }
+}
+
 static void add_about(struct buf *out, const struct log_about *about, size_t limit) {
     if (about == NULL) {
         return;
     }
-    add_field(out, "call", about->call, limit);
+    add_call(out, about->call);
     add_field(out, "room", about->room, limit);
     add_field(out, "agent", about->agent, limit);
     if (about->pid > 0) {
@@ -357,7 +369,7 @@ static void trim(struct buf *buf) {
     }
 }
 
-static void format_raw(const char *format, va_list args) {
+__attribute__((format(printf, 1, 0))) static void format_raw(const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
