@@ -1,0 +1,311 @@
+/* Events become facts: one small handler per event. */
+#include "calls/call.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "calls/exit.h"
+
+const struct call_policy call_policy_default = {
+    .number_wait_ms = 6000,
+    .ready_ms = 10000,
+    .rejoin_ms = 5000,
+    .max_call_ms = 4 * 3600 * 1000,
+    .caller_wait_ms = 10000,
+    .parting_ms = 2000,
+    .crash_window_ms = 60000,
+    .close_room = true,
+};
+
+static const char *const event_names[] = {
+#define X(symbol) [CALL_##symbol] = #symbol,
+    CALL_EVENTS(X)
+#undef X
+};
+
+const char *call_event_name(enum call_event_kind kind) {
+    return event_names[kind];
+}
+
+void call_init(struct call *call, mono_ms now) {
+    *call = (struct call){.seen_at = now};
+}
+
+unsigned call_here(const struct call *call, enum leg_role role) {
+    unsigned here = 0;
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        here += call->legs[i].state == LEG_HERE && call->legs[i].role == role;
+    }
+    return here;
+}
+
+static struct leg *find_leg(struct call *call, uint64_t sid) {
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        if (call->legs[i].sid == sid) {
+            return &call->legs[i];
+        }
+    }
+    return NULL;
+}
+
+bool call_knows_leg(const struct call *call, uint64_t sid) {
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        if (call->legs[i].sid == sid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Room for one more leg: an unused place, else that of the leg that left first, else (16 are in the room) the
+ * oldest of the others, never a caller while there is anyone else. */
+static struct leg *leg_place(struct call *call) {
+    if (call->leg_count < CALL_LEGS) {
+        return &call->legs[call->leg_count++];
+    }
+    struct leg *best = &call->legs[0];
+    for (unsigned i = 1; i < CALL_LEGS; i++) {
+        struct leg *leg = &call->legs[i];
+        bool gone = leg->state != LEG_HERE, best_gone = best->state != LEG_HERE;
+        if (gone != best_gone ? gone : gone ? leg->left_at < best->left_at : leg->role > best->role) {
+            best = leg;
+        }
+    }
+    return best;
+}
+
+static void leg_leave(struct leg *leg, enum leg_state how, mono_ms now) {
+    if (leg->state == LEG_HERE) {
+        leg->state = (uint8_t)how;
+        leg->left_at = now;
+    } else if (leg->state == LEG_LEFT_SOFT && how == LEG_LEFT_HARD) {
+        leg->state = LEG_LEFT_HARD;
+    }
+}
+
+static void legs_leave(struct call *call, enum leg_state how, mono_ms now) {
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        leg_leave(&call->legs[i], how, now);
+    }
+}
+
+/* Forgets the agent process that was: the next one starts with a clean record. */
+static void forget_agent(struct call *call) {
+    call->voice = VOICE_NONE;
+    call->voice_sid = 0;
+    call->spoke = call->room_again = call->left_client = call->confirmed = call->dismissed = false;
+    call->voice_left_at = 0;
+}
+
+/* A live caller makes a call of what was over, except where another sid or another bridge has it. */
+static void caller_came(struct call *call, mono_ms now) {
+    if (call_here(call, LEG_CALLER) == 0) {
+        call->caller_at = now;
+    }
+    call->had_caller = true;
+    call->stopped = call->gave_up = call->agent_done = call->handed_over = false;
+    call->failed_starts = call->hangs = 0;
+    call->retry_at = call->delete_at = 0;
+    call->delete_tries = 0;
+    if (call->choice == CHOSEN_NOBODY) {
+        call->choice = CHOSEN_NOT;
+    }
+}
+
+static void note_room_started(struct call *call, mono_ms now) {
+    if (call->room == ROOM_OPEN && (call->leg_count > 0 || call->voice != VOICE_NONE)) {
+        legs_leave(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
+        call->voice = VOICE_NONE;
+        call->room_again = true;
+        call->started_at = now;
+        call->confirmed = false;
+    }
+    if (call->room != ROOM_FINISHED) {
+        call->room = ROOM_OPEN;
+    }
+}
+
+static void note_room_finished(struct call *call, mono_ms now) {
+    call->room = ROOM_FINISHED;
+    legs_leave(call, LEG_LEFT_HARD, now);
+    call->voice = VOICE_NONE;
+}
+
+static void note_leg_joined(struct call *call, const struct call_event *event, mono_ms now) {
+    if (find_leg(call, event->sid) != NULL) {
+        return; /* repeated, late after it left, or rejected */
+    }
+    call->room = ROOM_OPEN;
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        if (call->legs[i].identity == event->identity) {
+            leg_leave(&call->legs[i], LEG_LEFT_HARD, now);
+        }
+    }
+    if (event->role == LEG_CALLER) {
+        caller_came(call, now);
+    }
+    *leg_place(call) = (struct leg){.sid = event->sid,
+                                    .identity = event->identity,
+                                    .joined_at = now,
+                                    .role = (uint8_t)event->role,
+                                    .state = LEG_HERE};
+}
+
+static void note_leg_rejected(struct call *call, const struct call_event *event, mono_ms now) {
+    struct leg *leg = find_leg(call, event->sid);
+    if (leg == NULL) {
+        leg = leg_place(call);
+        *leg = (struct leg){.sid = event->sid, .identity = event->identity, .joined_at = now};
+        call->room = ROOM_OPEN;
+    }
+    leg->state = LEG_REJECTED;
+    leg->left_at = now;
+    call->had_reject = true;
+}
+
+static void note_leg_left(struct call *call, const struct call_event *event, mono_ms now) {
+    struct leg *leg = find_leg(call, event->sid);
+    if (leg == NULL) { /* its joined is lost or still to come: remember that it left */
+        leg = leg_place(call);
+        *leg = (struct leg){.sid = event->sid,
+                            .identity = event->identity,
+                            .joined_at = now,
+                            .role = (uint8_t)event->role,
+                            .state = LEG_HERE};
+        call->had_caller = call->had_caller || event->role == LEG_CALLER;
+    }
+    leg_leave(leg, event->hard ? LEG_LEFT_HARD : LEG_LEFT_SOFT, now);
+}
+
+static void note_agent_joined(struct call *call, const struct call_event *event) {
+    if (event->sid == call->ghost_sid || event->sid == call->voice_sid) {
+        return;
+    }
+    if (call->process == PROCESS_NONE) {
+        call->ghost_sid = event->sid; /* of a process already gone */
+        return;
+    }
+    call->voice = VOICE_JOINED;
+    call->voice_sid = event->sid;
+    call->voice_left_at = 0;
+    call->room_again = call->left_client = false;
+}
+
+static void note_audio(struct call *call, const struct call_event *event, mono_ms now) {
+    struct leg *leg = find_leg(call, event->sid);
+    bool speaks_for_us = call->any_agent && call->voice == VOICE_NONE && leg != NULL && leg->role == LEG_OTHER &&
+                         leg->state == LEG_HERE && call->process != PROCESS_NONE;
+    if (speaks_for_us) {
+        leg->state = LEG_LEFT_HARD; /* no leg after all: an agent with an ordinary token of its own */
+        leg->left_at = now;
+        call->voice_sid = event->sid;
+    }
+    if (event->sid != call->voice_sid || (call->voice == VOICE_NONE && !speaks_for_us)) {
+        return;
+    }
+    call->voice = VOICE_SPEAKS;
+    call->spoke = true;
+    call->failed_starts = call->hangs = 0;
+    call->answered_at = call->answered_at != 0 ? call->answered_at : now;
+}
+
+static void note_agent_left(struct call *call, const struct call_event *event, mono_ms now) {
+    if (event->sid == call->ghost_sid && call->process == PROCESS_NONE) {
+        call->left_client = event->client; /* the word that follows the exit (rule 5) */
+        call->voice_left_at = now;
+        call->taken = call->taken || (event->duplicate && call->exit_open);
+    }
+    if (event->sid != call->voice_sid || call->voice == VOICE_NONE) {
+        return;
+    }
+    call->voice = VOICE_NONE;
+    call->left_client = event->client;
+    call->voice_left_at = now;
+    call->started_at = now; /* its process lives: it may come back, or hang */
+    call->confirmed = false;
+    call->taken = call->taken || (event->duplicate && call->process != PROCESS_NONE);
+}
+
+static void note_exited(struct call *call, const struct call_event *event, mono_ms now) {
+    if (call->process == PROCESS_NONE) {
+        return;
+    }
+    call->process = PROCESS_NONE;
+    call->exit = (uint8_t)event->exit;
+    call->exit_at = now;
+    call->exit_open = true;
+    call->ghost_sid = call->voice_sid;
+    call->voice = VOICE_NONE;
+}
+
+static void note_asked(struct call *call, mono_ms now) {
+    if (call->process == PROCESS_NONE) {
+        call->process = PROCESS_STARTING;
+        call->started_at = now;
+        forget_agent(call);
+    }
+}
+
+static void note_choice(struct call *call, const struct call_event *event) {
+    if (call->choice == CHOSEN_NOT) { /* a decision is never revised */
+        call->choice = event->kind == CALL_CHOSEN ? CHOSEN_AGENT : CHOSEN_NOBODY;
+        call->any_agent = event->any_agent;
+    }
+}
+
+/* Deleting was tried and failed: again after 0.2, 1, 2, 4 … s, at most a minute (rule 3). */
+static void note_delete_failed(struct call *call, mono_ms now) {
+    int64_t wait = call->delete_tries == 0 ? 200 : (int64_t)500 << call->delete_tries;
+    call->delete_at = now + (wait < 60000 ? wait : 60000);
+    call->delete_tries = (uint8_t)(call->delete_tries < 8 ? call->delete_tries + 1 : 8);
+}
+
+/* Past the ready time-out and nobody knows better: it is killed; once more is one try too many. */
+static void note_not_ready(struct call *call) {
+    if (call->process == PROCESS_NONE || call->voice == VOICE_SPEAKS || call->confirmed) {
+        return;
+    }
+    call->confirmed = true;
+    call->hangs++;
+    call->gave_up = call->gave_up || call->hangs >= CALL_HANGS;
+}
+
+static void note_process(struct call *call, const struct call_event *event, mono_ms now) {
+    if (event->kind == CALL_PROCESS_STARTED && call->process == PROCESS_STARTING) {
+        call->process = PROCESS_RUNNING;
+        call->started_at = now;
+    } else if (event->kind == CALL_PROCESS_FAILED && call->process == PROCESS_STARTING) {
+        struct call_event gone = {.kind = CALL_PROCESS_EXITED, .exit = EXIT_CRASHED};
+        note_exited(call, &gone, now);
+    } else if (event->kind == CALL_PROCESS_EXITED) {
+        note_exited(call, event, now);
+    }
+}
+
+void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
+    switch (event->kind) {
+    case CALL_ROOM_STARTED: note_room_started(call, now); break;
+    case CALL_ROOM_FINISHED:
+    case CALL_ROOM_DELETED: note_room_finished(call, now); break;
+    case CALL_LEG_JOINED: note_leg_joined(call, event, now); break;
+    case CALL_LEG_REJECTED: note_leg_rejected(call, event, now); break;
+    case CALL_LEG_LEFT: note_leg_left(call, event, now); break;
+    case CALL_AGENT_JOINED: note_agent_joined(call, event); break;
+    case CALL_AUDIO_PUBLISHED: note_audio(call, event, now); break;
+    case CALL_AGENT_LEFT: note_agent_left(call, event, now); break;
+    case CALL_CHOSEN:
+    case CALL_NOBODY: note_choice(call, event); break;
+    case CALL_PROCESS_ASKED: note_asked(call, now); break;
+    case CALL_PROCESS_STARTED:
+    case CALL_PROCESS_FAILED:
+    case CALL_PROCESS_EXITED: note_process(call, event, now); break;
+    case CALL_DISMISSED: call->dismissed = call->process != PROCESS_NONE; break;
+    case CALL_NOT_READY: note_not_ready(call); break;
+    case CALL_DELETE_FAILED: note_delete_failed(call, now); break;
+    case CALL_STOP: call->stopped = true; break;
+    case CALL_SUPERSEDED: call->superseded = true; break;
+    case CALL_TICK:
+    case CALL_EVENT_COUNT: break;
+    }
+    exit_judge(call, policy, now);
+}

@@ -1,0 +1,124 @@
+/* One call as facts: what is known, never what to do. Events only set facts (call_note: idempotent, in any order);
+ * what is wanted follows from the facts by the tables in calls/verdict.h. Pure: no allocation, no clock, no
+ * pointers inside, so a copy of the struct is a checkpoint.
+ *
+ * Participants are told apart by their sid, legs by the hash of it (identities repeat, sids do not). */
+#ifndef CALLS_CALL_H
+#define CALLS_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+
+/* Times and limits from the settings, and what the ports can do. */
+struct call_policy {
+    int64_t number_wait_ms;  /* SIP_NUMBER_WAIT: then the agent is chosen without the number */
+    int64_t ready_ms;        /* SIP_READY_TIMEOUT: from start to the agent's audio */
+    int64_t rejoin_ms;       /* SIP_REJOIN_GRACE */
+    int64_t max_call_ms;     /* SIP_MAX_CALL */
+    int64_t caller_wait_ms;  /* a room without a caller for so long is not a call: 10 s */
+    int64_t parting_ms;      /* between an agent's exit and LiveKit's word that it left: 2 s */
+    int64_t crash_window_ms; /* CALL_REPLACEMENTS crashes within it are too many: 1 min */
+    bool close_room;         /* rooms can be deleted (a LiveKit client is there) and shall be */
+};
+extern const struct call_policy call_policy_default;
+
+enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2 };
+
+enum leg_role {
+    LEG_CALLER, /* kind SIP with sip.ruleID: the call is theirs */
+    LEG_OTHER,  /* an outbound leg or another person: somebody the caller may be handed over to */
+};
+enum leg_state { LEG_NONE, LEG_HERE, LEG_LEFT_SOFT, LEG_LEFT_HARD, LEG_REJECTED };
+
+struct leg {
+    uint64_t sid, identity; /* hashes */
+    mono_ms joined_at, left_at;
+    uint8_t role, state;
+};
+
+enum room_fact { ROOM_UNSEEN, ROOM_OPEN, ROOM_FINISHED };
+enum choice_fact { CHOSEN_NOT, CHOSEN_AGENT, CHOSEN_NOBODY };
+enum process_fact { PROCESS_NONE, PROCESS_STARTING, PROCESS_RUNNING };
+enum voice_fact { VOICE_NONE, VOICE_JOINED, VOICE_SPEAKS }; /* the agent as a participant of the room */
+enum exit_fact { EXIT_CLEAN, EXIT_CRASHED, EXIT_NEVER_AGAIN, EXIT_NOT_KNOWN }; /* 0; not 0; 125; adopted: no status */
+
+struct call {
+    uint8_t room, choice, process, voice, exit;
+    uint8_t leg_count;
+    uint8_t failed_starts, hangs, delete_tries;
+    bool any_agent : 1;   /* api credentials: whoever is of kind AGENT, or speaks, is ours */
+    bool had_caller : 1;
+    bool had_reject : 1;
+    bool spoke : 1;       /* this agent process's audio was heard of */
+    bool room_again : 1;  /* room_started came again since this agent joined: LiveKit restarted */
+    bool exit_open : 1;   /* the process is gone and it is not yet known what that means */
+    bool left_client : 1; /* the agent's participant left of its own will (CLIENT_INITIATED) */
+    bool confirmed : 1;   /* not ready in time, and nobody who could know says otherwise */
+    bool dismissed : 1;   /* the engine was asked to stop this process */
+    bool stopped : 1, superseded : 1, taken : 1, gave_up : 1, agent_done : 1, handed_over : 1;
+    uint64_t voice_sid, ghost_sid; /* the agent's participant; that of a process already gone */
+    mono_ms seen_at;       /* the first event of this sid */
+    mono_ms caller_at;     /* since when callers are here without a break */
+    mono_ms started_at;    /* ready time-out counts from here: process start, or re-armed */
+    mono_ms answered_at;   /* the first audio of an agent; 0: not yet */
+    mono_ms voice_left_at; /* 0: it is not known to have left */
+    mono_ms exit_at, retry_at;
+    mono_ms delete_at; /* DeleteRoom failed: not again before */
+    mono_ms crash_at[CALL_REPLACEMENTS];
+    struct leg legs[CALL_LEGS];
+};
+
+/* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
+#define CALL_EVENTS(X)                                                                                           \
+    X(ROOM_STARTED)                                                                                              \
+    X(ROOM_FINISHED)                                                                                             \
+    X(LEG_JOINED)      /* sid, identity, role */                                                                 \
+    X(LEG_REJECTED)    /* sid, identity: a caller who must not be served */                                      \
+    X(LEG_LEFT)        /* sid, hard */                                                                           \
+    X(AGENT_JOINED)    /* sid */                                                                                 \
+    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                                  \
+    X(AGENT_LEFT)      /* sid, client, duplicate */                                                              \
+    X(CHOSEN)          /* any_agent: an agent is chosen */                                                       \
+    X(NOBODY)          /* no agent can be had */                                                                 \
+    X(PROCESS_ASKED)   /* the engine was asked to start one */                                                   \
+    X(PROCESS_STARTED)                                                                                           \
+    X(PROCESS_FAILED)  /* it could not be started */                                                             \
+    X(PROCESS_EXITED)  /* exit */                                                                                \
+    X(DISMISSED)       /* the engine was asked to stop it */                                                     \
+    X(NOT_READY)       /* past the ready time-out, and whoever could know does not say otherwise */              \
+    X(ROOM_DELETED)    /* DeleteRoom done, or the room is not found */                                           \
+    X(DELETE_FAILED)   /* … no answer or an error: again later */                                                \
+    X(STOP)            /* the operator's word */                                                                 \
+    X(SUPERSEDED)      /* the room's name has a new sid */                                                       \
+    X(TICK)            /* time passed */
+enum call_event_kind {
+#define X(symbol) CALL_##symbol,
+    CALL_EVENTS(X)
+#undef X
+    CALL_EVENT_COUNT
+};
+const char *call_event_name(enum call_event_kind kind);
+
+struct call_event {
+    enum call_event_kind kind;
+    uint64_t sid, identity; /* hashes of the participant's */
+    enum leg_role role;
+    enum exit_fact exit;
+    bool hard;      /* the leg is gone for good */
+    bool client;    /* CLIENT_INITIATED */
+    bool duplicate; /* DUPLICATE_IDENTITY */
+    bool any_agent;
+};
+
+/* A new call, first heard of NOW. */
+void call_init(struct call *call, mono_ms now);
+/* Notes EVENT. Idempotent: what is already known changes nothing. */
+void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now);
+
+/* How many legs of ROLE are in the room. */
+unsigned call_here(const struct call *call, enum leg_role role);
+bool call_knows_leg(const struct call *call, uint64_t sid);
+
+#endif

@@ -1,0 +1,87 @@
+/* The table of exits and its few effects. */
+#include "calls/exit.h"
+
+#include <string.h>
+
+#include "calls/verdict.h"
+
+static bool is_over(const struct call *c, const struct call_policy *p, mono_ms now) {
+    return call_end(c, p, now) != END_NONE;
+}
+
+/* It left the room of its own will at the time its process ended, with status 0 or (adopted) an unknown one. */
+static bool left_on_purpose(const struct call *c, const struct call_policy *p) {
+    int64_t apart = c->voice_left_at > c->exit_at ? c->voice_left_at - c->exit_at : c->exit_at - c->voice_left_at;
+    return c->voice_left_at != 0 && c->left_client && apart <= p->parting_ms;
+}
+
+/* A caller came after the agent had gone. */
+static bool caller_since(const struct call *c, mono_ms now) {
+    mono_ms gone = c->voice_left_at != 0 && c->voice_left_at < c->exit_at ? c->voice_left_at : c->exit_at;
+    for (unsigned i = 0; i < c->leg_count; i++) {
+        const struct leg *leg = &c->legs[i];
+        if (leg->state == LEG_HERE && leg->role == LEG_CALLER && leg->joined_at >= gone && leg->joined_at <= now) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum exit_meaning exit_meaning(const struct call *c, const struct call_policy *p, mono_ms now) {
+#define X(meaning, effect, when)      \
+    if (when) {                       \
+        return EXIT_IS_##meaning;     \
+    }
+    EXIT_MEANINGS(X)
+#undef X
+    return EXIT_IS_EXPECTED;
+}
+
+enum effect { NOTHING, WAIT, GIVE_UP, COUNT_START, COUNT_CRASH, HAND_OVER, END_CALL };
+
+static const enum effect effects[] = {
+#define X(meaning, effect, when) [EXIT_IS_##meaning] = effect,
+    EXIT_MEANINGS(X)
+#undef X
+};
+
+static void count_start(struct call *call, mono_ms now) {
+    if (call->failed_starts >= CALL_REPLACEMENTS) {
+        call->gave_up = true;
+        return;
+    }
+    call->failed_starts++;
+    call->retry_at = now;
+}
+
+/* Replaced at once, then after 1 and 2 s; the fourth crash within the window is one too many. */
+static void count_crash(struct call *call, const struct call_policy *policy, mono_ms now) {
+    int64_t recent = 0;
+    for (unsigned i = 0; i < CALL_REPLACEMENTS; i++) {
+        recent += call->crash_at[i] != 0 && now - call->crash_at[i] < policy->crash_window_ms;
+    }
+    if (recent >= CALL_REPLACEMENTS) {
+        call->gave_up = true;
+        return;
+    }
+    memmove(call->crash_at, call->crash_at + 1, sizeof call->crash_at - sizeof call->crash_at[0]);
+    call->crash_at[CALL_REPLACEMENTS - 1] = now;
+    call->retry_at = now + recent * 1000;
+}
+
+void exit_judge(struct call *call, const struct call_policy *policy, mono_ms now) {
+    if (!call->exit_open) {
+        return;
+    }
+    enum effect effect = effects[exit_meaning(call, policy, now)];
+    call->exit_open = effect == WAIT;
+    switch (effect) {
+    case NOTHING:
+    case WAIT: break;
+    case GIVE_UP: call->gave_up = true; break;
+    case COUNT_START: count_start(call, now); break;
+    case COUNT_CRASH: count_crash(call, policy, now); break;
+    case HAND_OVER: call->handed_over = true; break;
+    case END_CALL: call->agent_done = true; break;
+    }
+}
