@@ -1,0 +1,18 @@
+/* The sub-commands, in the order in which help and the manual page list them. One line and one file each. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+#define CLI_COMMANDS(X) \
+    X(verify)           \
+    X(status)           \
+    X(token)            \
+    X(config)           \
+    X(docs)
+
+#define X(name) extern const struct cli_command cli_##name;
+CLI_COMMANDS(X)
+#undef X
+
+#endif

@@ -1,0 +1,99 @@
+/* Every setting, once. The struct, the parser, its checks, `sipbridge config`, the help, the manual page and
+ * doc/settings.md all come from these rows.
+ *
+ * X(NAME, field, TYPE, default, limits, section, help)
+ * TYPE:   BOOL bool; TEXT char * (NULL when empty); SECRET char *, never shown; URL char *, shown without its
+ *         password; DURATION int64_t milliseconds; SIZE int64_t bytes; MODE unsigned; CHOICE int, the place in the
+ *         list of choices; LIST char **, NULL-terminated, written with commas.
+ * limits: NO_LIMITS, RANGE(least, most), CHOICES("a|b"), CHECK(function of settings/check.h), EMPTY (an empty value
+ *         means something; for all others it means "not set").
+ * help:   sentences for people; Markdown's `code` marks names and values. */
+#ifndef SETTINGS_TABLE_H
+#define SETTINGS_TABLE_H
+
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* clang-format off */
+#define SETTINGS(X)                                                                                                    \
+    X(ENABLE_SIP_BRIDGE, enabled, BOOL, "true", NO_LIMITS, "LiveKit",                                                  \
+      "With `false` the process is healthy and says \"disabled\"; webhooks are answered 200 and ignored.")             \
+    X(LIVEKIT_URL, livekit_url, TEXT, "ws://127.0.0.1:7880", CHECK(check_livekit_url), "LiveKit",                      \
+      "Where agents find LiveKit: `ws://` or `wss://`.")                                                               \
+    X(LIVEKIT_API_KEY, livekit_api_key, TEXT, "", CHECK(check_key_name), "LiveKit",                                    \
+      "The API key that signs the agents' tokens; webhooks signed with it are accepted.")                              \
+    X(LIVEKIT_API_SECRET, livekit_api_secret, SECRET, "", CHECK(check_secret), "LiveKit",                              \
+      "Its secret.")                                                                                                   \
+    X(LIVEKIT_API_SECRET_FILE, livekit_api_secret_file, TEXT, "", NO_LIMITS, "LiveKit",                                \
+      "A file that holds the secret, instead of `LIVEKIT_API_SECRET`.")                                                \
+    X(LIVEKIT_KEYS, livekit_keys, SECRET, "", NO_LIMITS, "LiveKit",                                                    \
+      "More keys whose webhooks are accepted: lines `key: secret`, or the path of a file with such lines (LiveKit's "  \
+      "own key file). The first one signs if there is no `LIVEKIT_API_KEY`.")                                          \
+    X(REDIS_URL, redis_url, URL, "", CHECK(check_redis_url), "Rules and agents",                                       \
+      "`redis://[user:password@]host[:port][/database]` or `unix:///path`: rules are read from the key "               \
+      "`sip_dispatch_rules`, agents from the hash `sip_agents`. Without it the files below are all there is.")         \
+    X(SIP_RULES_FILE, rules_file, TEXT, "", NO_LIMITS, "Rules and agents",                                             \
+      "A file with the rules, a JSON array; watched. It takes the place of Redis for the rules.")                      \
+    X(SIP_AGENTS_FILE, agents_file, TEXT, "", NO_LIMITS, "Rules and agents",                                           \
+      "A file with the agents, a JSON object; watched. It takes the place of Redis for the agents.")                   \
+    X(SIP_AGENT_COMMAND, agent_command, TEXT, "", NO_LIMITS, "Rules and agents",                                       \
+      "The command of agents that have none of their own; split without a shell. `{room} {agent} {agent_id} {called} " \
+      "{caller} {livekit_url}` are replaced. Alone, without rules and agents, it answers every call.")                 \
+    X(DEFAULT_SIP_AGENT, default_agent, TEXT, "", NO_LIMITS, "Rules and agents",                                       \
+      "The agent for calls that no rule matches, or whose agent cannot be had.")                                       \
+    X(SIP_ROOM_PREFIX, room_prefix, TEXT, "sip-inbound", EMPTY, "Calls",                                               \
+      "Only rooms whose name begins so are calls. Empty: every room, as soon as a caller is in it.")                   \
+    X(SIP_REQUIRE_TRUNK, require_trunk, BOOL, "true", NO_LIMITS, "Calls",                                              \
+      "A caller who came through no trunk is spam and gets no agent.")                                                 \
+    X(SIP_NUMBER_WAIT, number_wait_ms, DURATION, "6s", RANGE(0, MINUTE_MS), "Calls",                                   \
+      "How long to wait for the called number before deciding without it.")                                            \
+    X(SIP_READY_TIMEOUT, ready_timeout_ms, DURATION, "10s", RANGE(100, 10 * MINUTE_MS), "Calls",                       \
+      "An agent that publishes no audio for this long after its start is replaced.")                                   \
+    X(SIP_REJOIN_GRACE, rejoin_grace_ms, DURATION, "5s", RANGE(0, 10 * MINUTE_MS), "Calls",                            \
+      "A caller whose line broke may come back for this long.")                                                        \
+    X(SIP_MAX_CALL, max_call_ms, DURATION, "4h", RANGE(SECOND_MS, 7 * DAY_MS), "Calls",                                \
+      "A call that lasts longer is ended.")                                                                            \
+    X(SIP_AFTER_CALL, after_call_ms, DURATION, "0", RANGE(0, DAY_MS), "Agents' processes",                             \
+      "When the call is over, the agent is left alone for this long (to write a summary) before it is told to stop.")  \
+    X(SIP_STOP_TIMEOUT, stop_timeout_ms, DURATION, "10s", RANGE(0, 10 * MINUTE_MS), "Agents' processes",               \
+      "From SIGTERM to SIGKILL.")                                                                                      \
+    X(SIP_AGENT_ENV, agent_env, LIST, "", CHECK(check_env_globs), "Agents' processes",                                 \
+      "Names of our environment that agents get, `*` and `?` allowed: `OPENAI_API_KEY,AWS_*`. PATH, HOME, LANG and "   \
+      "TZ always pass; secrets of sipbridge never.")                                                                   \
+    X(SIP_AGENT_CREDENTIALS, agent_credentials, CHOICE, "token", CHOICES("token|api"), "Agents' processes",            \
+      "What agents of `SIP_AGENT_COMMAND` get: a token for their one room, or the API key and secret themselves.")     \
+    X(SIP_STATE_DIR, state_dir, TEXT, "/var/lib/sipbridge", CHECK(check_absolute), "Agents' processes",                \
+      "Where the agents' output and the last good rules and agents are kept; private to sipbridge (mode 0700).")       \
+    X(SIP_LOG_MAX, log_max, SIZE, "16MiB", RANGE(0, 1024 * GIB), "Agents' processes",                                  \
+      "Of an agent's output at most this much is kept on disk per call, the newest; `0`: all of it.")                  \
+    X(SIP_LOG_KEEP, log_keep_ms, DURATION, "7d", RANGE(0, 3650 * DAY_MS), "Agents' processes",                         \
+      "Output older than this is removed; `0`: never.")                                                                \
+    X(SIP_ON_EXIT, on_exit, CHOICE, "drain", CHOICES("drain|stop"), "Agents' processes",                               \
+      "On SIGTERM: `drain` takes no new calls and waits for those in progress; `stop` ends them.")                     \
+    X(SIP_LISTEN, listen, LIST, "127.0.0.1:8790", CHECK(check_listen), "HTTP",                                         \
+      "Where webhooks and health requests come in: `address:port`, `[v6]:port`, `:port` (every address), "             \
+      "`unix:/path`, `fd:3`; several with commas.")                                                                    \
+    X(SIP_ADMIN_LISTEN, admin_listen, LIST, "127.0.0.1:8791", EMPTY CHECK(check_listen), "HTTP",                       \
+      "Where operators and scrapers come in. Empty: nowhere.")                                                         \
+    X(SIP_SOCKET_MODE, socket_mode, MODE, "0660", RANGE(0, 0777), "HTTP",                                              \
+      "Permissions of unix sockets.")                                                                                  \
+    X(SIP_SOCKET_GROUP, socket_group, TEXT, "", NO_LIMITS, "HTTP",                                                     \
+      "Group of unix sockets.")                                                                                        \
+    X(SIP_WEBHOOK_PATH, webhook_path, TEXT, "/webhooks/livekit", CHECK(check_url_path), "HTTP",                        \
+      "Path of the webhook's URL.")                                                                                    \
+    X(SIP_MAX_BODY, max_body, SIZE, "1MiB", RANGE(KIB, 64 * MIB), "HTTP",                                              \
+      "A webhook with a longer body is refused, and its event lost.")                                                  \
+    X(LOG_LEVEL, log_level, CHOICE, "info", CHOICES("error|warning|info|debug"), "Log",                                \
+      "The least important records to write.")                                                                         \
+    X(SIP_LOG_FORMAT, log_format, CHOICE, "text", CHOICES("text|json"), "Log",                                         \
+      "One line of text or one JSON object per record.")                                                               \
+    X(SIP_LOG_NUMBERS, log_numbers, CHOICE, "show", CHOICES("show|mask"), "Log",                                       \
+      "`mask` hides all but the last three digits of phone numbers, in room names and agents' output too.")
+/* clang-format on */
+
+#endif
