@@ -1,0 +1,41 @@
+/* Reading a file to its end, with a limit. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { CHUNK = 16 * 1024 };
+
+bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes, struct diag *diag) {
+    size_t start = ret_bytes->len;
+    for (;;) {
+        ssize_t got = read(fd, buf_reserve(ret_bytes, CHUNK), CHUNK);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return diag_fail(diag, name, "cannot be read: %s", strerror(errno));
+        }
+        if (got == 0) {
+            buf_add(ret_bytes, "", 0);
+            return true;
+        }
+        ret_bytes->len += (size_t)got;
+        if (ret_bytes->len - start > limit) {
+            return diag_fail(diag, name, "is larger than %zu bytes", limit);
+        }
+    }
+}
+
+bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag) {
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return diag_fail(diag, path, "cannot be read: %s", strerror(errno));
+    }
+    return file_read_fd(fd, path, limit, ret_bytes, diag);
+}

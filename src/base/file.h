@@ -1,0 +1,16 @@
+/* Whole files. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/diag.h"
+
+/* Appends what is in PATH to RET_BYTES; at most LIMIT bytes may be there. False with DIAG (where = PATH) when it
+ * cannot be read or is larger. */
+bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag)
+    __attribute__((warn_unused_result));
+/* The same of an open FD, to its end; NAME is what DIAG calls it. */
+bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes, struct diag *diag)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,137 @@
+/* The parser of ".env" files: line by line, each line once from left to right. */
+#include "settings/envfile.h"
+
+#include "base/buf.h"
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool is_name(char c, bool first) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
+static struct slice skip(struct slice text, size_t count) {
+    return (struct slice){text.p + count, text.n - count};
+}
+
+static struct slice skip_blanks(struct slice text) {
+    while (text.n > 0 && is_blank(text.p[0])) {
+        text = skip(text, 1);
+    }
+    return text;
+}
+
+static struct slice strip_end(struct slice text) {
+    while (text.n > 0 && is_blank(text.p[text.n - 1])) {
+        text.n--;
+    }
+    return text;
+}
+
+/* After a closing quote only blanks and a comment may follow. */
+static const char *check_end(struct slice rest) {
+    rest = skip_blanks(rest);
+    return rest.n == 0 || rest.p[0] == '#' ? NULL : "there is text after the closing quote";
+}
+
+static const char *read_single(struct slice text, struct buf *ret_value) {
+    const char *end = memchr(text.p, '\'', text.n);
+    if (end == NULL) {
+        return "the quote ' is not closed on this line";
+    }
+    buf_add(ret_value, text.p, (size_t)(end - text.p));
+    return check_end(skip(text, (size_t)(end - text.p) + 1));
+}
+
+static void add_escaped(struct buf *out, char c) {
+    switch (c) {
+    case 'n': buf_addc(out, '\n'); return;
+    case 't': buf_addc(out, '\t'); return;
+    case '"':
+    case '\\':
+    case '$': buf_addc(out, c); return;
+    default: buf_addc(out, '\\'); buf_addc(out, c);
+    }
+}
+
+static const char *read_double(struct slice text, struct buf *ret_value) {
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"') {
+            return check_end(skip(text, i + 1));
+        }
+        if (text.p[i] == '\\' && i + 1 < text.n) {
+            add_escaped(ret_value, text.p[++i]);
+        } else {
+            buf_addc(ret_value, text.p[i]);
+        }
+    }
+    return "the quote \" is not closed on this line";
+}
+
+static const char *read_bare(struct slice text, struct buf *ret_value) {
+    size_t end = 0;
+    while (end < text.n && !(text.p[end] == '#' && end > 0 && is_blank(text.p[end - 1]))) {
+        end++;
+    }
+    buf_add_slice(ret_value, strip_end((struct slice){text.p, end}));
+    return NULL;
+}
+
+/* NULL, or what is wrong. */
+static const char *read_value(struct slice text, struct buf *ret_value) {
+    buf_add(ret_value, "", 0);
+    struct slice value = skip_blanks(text);
+    if (value.n == 0 || (value.p[0] == '#' && value.p > text.p)) {
+        return NULL;
+    }
+    switch (value.p[0]) {
+    case '\'': return read_single(skip(value, 1), ret_value);
+    case '"': return read_double(skip(value, 1), ret_value);
+    default: return read_bare(value, ret_value);
+    }
+}
+
+static struct slice skip_export(struct slice line) {
+    struct slice word = SLICE("export");
+    if (slice_starts(line, word) && line.n > word.n && is_blank(line.p[word.n])) {
+        return skip_blanks(skip(line, word.n));
+    }
+    return line;
+}
+
+static void read_line(unsigned number, struct slice line, const struct envfile_reader *reader) {
+    line = strip_end(skip_blanks(line));
+    if (line.n == 0 || line.p[0] == '#') {
+        return;
+    }
+    line = skip_export(line);
+    size_t name_size = 0;
+    while (name_size < line.n && is_name(line.p[name_size], name_size == 0)) {
+        name_size++;
+    }
+    struct slice rest = skip_blanks(skip(line, name_size));
+    if (name_size == 0 || rest.n == 0 || rest.p[0] != '=') {
+        reader->on_error(reader->context, number, "is not NAME=VALUE");
+        return;
+    }
+    cleanup_buf struct buf value = {0};
+    const char *wrong =
+        memchr(line.p, '\0', line.n) != NULL ? "contains a NUL byte" : read_value(skip(rest, 1), &value);
+    if (wrong != NULL) {
+        reader->on_error(reader->context, number, wrong);
+        return;
+    }
+    reader->on_pair(reader->context, number, (struct slice){line.p, name_size}, buf_slice(&value));
+}
+
+void envfile_parse(struct slice text, const struct envfile_reader *reader) {
+    struct slice mark = SLICE("\xEF\xBB\xBF"); /* some editors begin UTF-8 files with it */
+    text = slice_starts(text, mark) ? skip(text, mark.n) : text;
+    for (unsigned number = 1; text.n > 0; number++) {
+        const char *newline = memchr(text.p, '\n', text.n);
+        size_t size = newline != NULL ? (size_t)(newline - text.p) : text.n;
+        read_line(number, (struct slice){text.p, size}, reader);
+        text = skip(text, newline != NULL ? size + 1 : size);
+    }
+}

@@ -1,0 +1,57 @@
+/* Taking the environment over and wiping its secrets where they stand. */
+#include "settings/environment.h"
+
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "settings/row.h"
+
+static char **copy_of(char *const *environment) {
+    size_t count = 0;
+    while (environment[count] != NULL) {
+        count++;
+    }
+    char **copy = xcalloc(count + 1, sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = xstrdup(environment[i]);
+    }
+    return copy;
+}
+
+static bool holds_secret(const struct setting_row *row) {
+    return row->type == TYPE_SECRET || row->type == TYPE_URL;
+}
+
+/* The same name may stand there twice; getenv and unsetenv would leave the bytes of the second. */
+static void wipe_values(char **environment) {
+    for (; *environment != NULL; environment++) {
+        size_t name_size = strcspn(*environment, "=");
+        const struct setting_row *row = row_find(*environment, name_size);
+        if (row != NULL && holds_secret(row) && (*environment)[name_size] == '=') {
+            char *value = *environment + name_size + 1;
+            explicit_bzero(value, strlen(value));
+        }
+    }
+}
+
+char **environment_take(void) {
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    char **copy = copy_of(environ);
+    wipe_values(environ);
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        if (holds_secret(row_at(id))) {
+            (void)unsetenv(row_at(id)->info.name);
+        }
+    }
+    return copy;
+}
+
+void environment_free(char **environment) {
+    for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        explicit_bzero(environment[i], strlen(environment[i]));
+        free(environment[i]);
+    }
+    free(environment);
+}
