@@ -6,7 +6,13 @@
 #include "base/diag.h"
 #include "base/slice.h"
 
-enum { DIRECTORY_MAX_AGENTS = 10000, AGENT_DEFAULT_ORDER = 100, AGENT_MAX_ARGS = 256 };
+enum {
+    DIRECTORY_MAX_AGENTS = 10000,
+    DIRECTORY_MAX_BYTES = 32 << 20,
+    AGENT_DEFAULT_ORDER = 100,
+    AGENT_MAX_ARGS = 256,
+    AGENT_MAX_BYTES = 256 << 10, /* of one entry's JSON */
+};
 
 struct agent {
     char *name;
@@ -19,7 +25,7 @@ struct agent {
     int64_t after_call_ms;   /* left alone this long when the call is over */
     bool api_credentials;    /* "credentials":"api": gets LIVEKIT_API_KEY and LIVEKIT_API_SECRET */
     long order;              /* "first" is the lowest, then the name */
-    char *broken;            /* why it cannot be used; NULL when it can */
+    char *broken;            /* why it cannot be used ("command: …"); NULL when it can */
 };
 
 /* The defaults an entry inherits, from the settings. */
@@ -37,14 +43,16 @@ struct directory;
 struct directory *directory_parse(struct slice json, const struct directory_defaults *defaults, struct diag *diag);
 /* Without a document: every name is an agent and runs defaults->command. */
 struct directory *directory_of_command(const struct directory_defaults *defaults);
-/* One entry at a time (Redis HASH fields, Stimm's list); the result is complete after directory_finish. */
+/* One entry at a time (Redis HASH fields, Stimm's list); the result is complete after directory_finish, and DEFAULTS
+ * are borrowed until then. Of two entries with one name the later counts. A name that cannot be an agent's, and what
+ * is over DIRECTORY_MAX_AGENTS, is left out with a warning. */
 struct directory *directory_start(const struct directory_defaults *defaults);
 void directory_add(struct directory *directory, struct slice name, struct slice entry_json);
 void directory_finish(struct directory *directory);
 
 struct directory *directory_hold(struct directory *directory);
-void directory_release(struct directory *directory); /* NULL is fine */
-size_t directory_count(const struct directory *directory);
+void directory_release(struct directory *directory);                               /* NULL is fine */
+size_t directory_count(const struct directory *directory);                         /* 0 for a directory_of_command */
 const struct agent *directory_at(const struct directory *directory, size_t place); /* by order, then name */
 /* NULL when there is none of that name. In a directory_of_command every name gives the template's entry, whose
  * own name is "". */
@@ -53,13 +61,18 @@ const struct agent *directory_find(const struct directory *directory, struct sli
 const struct agent *directory_first(const struct directory *directory);
 /* Marks agents broken whose executable CHECK does not find (it fills the diag). Only before the directory is shared. */
 void directory_check(struct directory *directory, bool (*check)(const struct agent *agent, struct diag *diag));
+/* What is odd without being a mistake, at most 20 sentences: unknown keys, names left out. */
+size_t directory_warnings(const struct directory *directory);
+const char *directory_warning(const struct directory *directory, size_t place);
 
 /* Splits a command line without a shell: blanks separate, '…' and "…" group, \ escapes outside '…'. NULL-terminated;
  * NULL with DIAG for an open quote, nothing, or too many. argv_free frees it. */
 char **argv_split(struct slice text, struct diag *diag);
 void argv_free(char **argv);
+/* A deep copy; NULL for NULL. */
+char **argv_copy(char *const *argv);
 /* The names in {braces} an argv template may use: room agent agent_id called caller livekit_url. False with DIAG
- * naming an unknown one. */
+ * naming an unknown one, or any in the program itself (argv[0]). Braces around anything but [a-z_]+ are text. */
 bool argv_check(char *const *argv, struct diag *diag) __attribute__((warn_unused_result));
 
 #endif

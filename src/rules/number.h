@@ -6,6 +6,9 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
+/* What is longer cannot be a number: a caller chooses this text, and every wildcard rule is tried against it. */
+enum { NUMBER_MAX = 512 };
+
 /* Appends NUMBER normalised. */
 void number_normalise(struct buf *out, struct slice number);
 
