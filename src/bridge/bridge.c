@@ -1,0 +1,381 @@
+/* The life of a call in the bridge: note a fact, ask the tables what is wanted, act, look again. */
+#include "bridge/bridge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/internal.h"
+
+const struct bridge_options bridge_options_default = {
+    .room_prefix = "sip-inbound",
+    .default_agent = "",
+    .livekit_url = "",
+    .require_trunk = true,
+    .rules_wait_ms = 8000,
+    .tombstone_ms = 120000,
+    .max_tombstones = 10000,
+    .max_calls = 100000,
+};
+
+/* More rounds than facts one event can bring about; a table that wants to and fro is a bug. */
+enum { SETTLE_ROUNDS = 16 };
+
+struct bridge *bridge_new(const struct bridge_options *options, const struct bridge_ports *ports) {
+    struct bridge *bridge = xcalloc(1, sizeof *bridge);
+    bridge->options = *options;
+    bridge->ports = *ports;
+    return bridge;
+}
+
+static void free_call(struct bridge *bridge, struct bridge_call *call) {
+    table_remove(&bridge->table, &call->entry);
+    bridge_unuse(bridge, call);
+    ruleset_release(call->rules);
+    directory_release(call->directory);
+    free(call->leg.called);
+    free(call->leg.caller);
+    free(call->leg.trunk_id);
+    free(call->leg.rule_id);
+    free(call->leg.attributes);
+    free(call->room_agent);
+    free(call->agent_name);
+    free(call->token);
+    free(call->entry.room);
+    free(call);
+}
+
+void bridge_free(struct bridge *bridge) {
+    if (bridge == NULL) {
+        return;
+    }
+    struct call_entry *entry, *next;
+    HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
+        free_call(bridge, call_of(entry));
+    }
+    table_release(&bridge->table);
+    bridge_uses_release(bridge);
+    ruleset_release(bridge->rules);
+    directory_release(bridge->directory);
+    free(bridge);
+}
+
+void bridge_about(const struct bridge_call *call, struct log_about *ret_about) {
+    *ret_about = (struct log_about){
+        .call = slice_of(call->entry.sid),
+        .room = {call->entry.room, call->entry.room_size},
+        .agent = slice_of(call->agent_name),
+        .pid = call->pid,
+    };
+}
+
+void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...) {
+    if (bridge->ports.trace == NULL) {
+        return;
+    }
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    bridge->ports.trace(bridge->ports.self, call->entry.sid, line);
+}
+
+static void note_kind(struct bridge *bridge, struct bridge_call *call, enum call_event_kind kind, mono_ms now) {
+    struct call_event event = {.kind = kind};
+    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+}
+
+/* Acting on what is wanted: each function returns true when it noted a new fact. */
+
+static bool act_stop(struct bridge *bridge, struct bridge_call *call, enum want_agent how, mono_ms now) {
+    struct call *facts = &call->entry.facts;
+    bool kill = how == AGENT_KILL;
+    if (facts->process == PROCESS_NONE || (facts->dismissed && (!kill || call->killed))) {
+        return false;
+    }
+    call->killed = kill;
+    struct engine_stop stop = {
+        .after_ms = kill ? 0 : call->agent->after_call_ms,
+        .timeout_ms = kill ? 0 : call->agent->stop_timeout_ms,
+        .kill = kill,
+    };
+    bridge_trace(bridge, call, "action: %s the agent's process", kill ? "kill" : "stop");
+    bridge->ports.engine.stop(bridge->ports.engine.self, call->entry.sid, &stop);
+    note_kind(bridge, call, CALL_DISMISSED, now);
+    return true;
+}
+
+static bool act_run(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    if (call->entry.facts.process != PROCESS_NONE) {
+        return false;
+    }
+    call->killed = call->asked_ready = false;
+    bridge_start(bridge, call);
+    note_kind(bridge, call, CALL_PROCESS_ASKED, now);
+    return true;
+}
+
+static bool act_agent(struct bridge *bridge, struct bridge_call *call, enum want_agent agent, mono_ms now) {
+    switch (agent) {
+    case AGENT_LEAVE: return false;
+    case AGENT_RUN: return act_run(bridge, call, now);
+    case AGENT_STOP:
+    case AGENT_KILL: return act_stop(bridge, call, agent, now);
+    }
+    return false;
+}
+
+static bool ask(struct bridge *bridge, struct bridge_call *call, enum want_ask what) {
+    struct slice room = {call->entry.room, call->entry.room_size};
+    return bridge->ports.livekit.ask(bridge->ports.livekit.self, call->entry.sid, room, what);
+}
+
+static bool act_ask_number(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    const struct call *facts = &call->entry.facts;
+    bool final = now >= facts->seen_at + bridge->options.policy.number_wait_ms;
+    if (bridge_choose(bridge, call, final, now)) {
+        return true;
+    }
+    if (!call->asked_number && !call->leg.known) {
+        call->asked_number = ask(bridge, call, ASK_NUMBER);
+    }
+    return false;
+}
+
+/* Not ready in time. LiveKit is asked first, for webhooks get lost; where nobody can be asked they are the word. */
+static bool act_ask_ready(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    if (call->asked_ready) {
+        return false;
+    }
+    call->asked_ready = ask(bridge, call, ASK_READY);
+    if (call->asked_ready) {
+        return false;
+    }
+    struct log_about about;
+    bridge_about(call, &about);
+    log_warning(&about, "the agent published no audio within %lld ms of its start, killing it",
+                (long long)bridge->options.policy.ready_ms);
+    note_kind(bridge, call, CALL_NOT_READY, now);
+    return true;
+}
+
+static bool act_ask(struct bridge *bridge, struct bridge_call *call, enum want_ask what, mono_ms now) {
+    switch (what) {
+    case ASK_NUMBER: return act_ask_number(bridge, call, now);
+    case ASK_READY: return act_ask_ready(bridge, call, now);
+    case ASK_ROOM:
+    case ASK_NOTHING: break;
+    }
+    return false;
+}
+
+static bool act_room(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    if (call->deleting || now < call->entry.facts.delete_at) {
+        return false;
+    }
+    struct slice room = {call->entry.room, call->entry.room_size};
+    bridge_trace(bridge, call, "action: delete the room");
+    call->deleting = bridge->ports.livekit.delete_room(bridge->ports.livekit.self, call->entry.sid, room);
+    if (!call->deleting) {
+        note_kind(bridge, call, CALL_DELETE_FAILED, now);
+    }
+    return !call->deleting;
+}
+
+static bool act(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now) {
+    bool noted = act_agent(bridge, call, want->agent, now);
+    noted |= act_ask(bridge, call, want->ask, now);
+    noted |= want->room == ROOM_DELETE && act_room(bridge, call, now);
+    return noted;
+}
+
+static void log_ended(struct bridge *bridge, struct bridge_call *call, const struct want *want) {
+    const struct call *facts = &call->entry.facts;
+    struct log_about about;
+    bridge_about(call, &about);
+    int64_t ring_ms = facts->answered_at != 0 ? facts->answered_at - facts->seen_at : -1;
+    int64_t lasted_ms = bridge->ports.wall_ms(bridge->ports.self) - call->started_wall_ms;
+    unsigned restarts = call->starts > 1 ? call->starts - 1 : 0;
+    log_info(&about, "call ended: %s; answered=%s ring_ms=%lld lasted_ms=%lld restarts=%u why=%s",
+             call_end_text(want->end), facts->answered_at != 0 ? "yes" : "no", (long long)ring_ms,
+             (long long)lasted_ms, restarts, call_end_label(want->end));
+    bridge->counters.ended++;
+    bridge->counters.ends[want->end]++;
+}
+
+/* A room that was no call is forgotten at once: a caller may still make it one. All others leave a tombstone. */
+static void finish(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now) {
+    if (!call->entry.over) {
+        log_ended(bridge, call, want);
+    }
+    if (want->end == END_NOT_A_CALL) {
+        free_call(bridge, call);
+        return;
+    }
+    table_retire(&bridge->table, &call->entry, now);
+}
+
+static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {
+    if (end == call->end) {
+        return;
+    }
+    call->end = end;
+    if (end == END_NONE) {
+        bridge_use(bridge, call);
+        return;
+    }
+    bridge_unuse(bridge, call);
+    struct log_about about;
+    bridge_about(call, &about);
+    log_info(&about, "ending the call: %s", call_end_text(end));
+    bridge_trace(bridge, call, "decision: end the call: %s", call_end_text(end));
+}
+
+static void note_phase(struct bridge *bridge, struct bridge_call *call, enum call_phase phase) {
+    if (phase != call->phase) {
+        bridge_trace(bridge, call, "phase: %s -> %s", call_phase_label(call->phase), call_phase_label(phase));
+        call->phase = phase;
+    }
+}
+
+static void note_answer(struct bridge *bridge, struct bridge_call *call) {
+    const struct call *facts = &call->entry.facts;
+    if (call->answered || facts->answered_at == 0) {
+        return;
+    }
+    call->answered = true;
+    bridge->counters.answered++;
+    struct log_about about;
+    bridge_about(call, &about);
+    log_info(&about, "answered: the agent's audio is there after %lld ms of ringing",
+             (long long)(facts->answered_at - facts->seen_at));
+}
+
+/* Until rules were loaded once, a call waits for them, but not for ever. */
+static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *call, const struct want *want, mono_ms now) {
+    mono_ms rules_by = call->entry.facts.seen_at + bridge->options.rules_wait_ms;
+    bool waits = want->phase == PHASE_DECIDING && !bridge->ready && rules_by > now;
+    return waits && rules_by < want->next ? rules_by : want->next;
+}
+
+/* May free CALL: nobody touches it afterwards. */
+static void settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    const struct call_policy *policy = &bridge->options.policy;
+    note_answer(bridge, call);
+    struct want want = call_want(&call->entry.facts, policy, now);
+    for (unsigned round = 0; round < SETTLE_ROUNDS; round++) {
+        note_end(bridge, call, want.end);
+        note_phase(bridge, call, want.phase);
+        if (!act(bridge, call, &want, now)) {
+            break;
+        }
+        want = call_want(&call->entry.facts, policy, now);
+    }
+    if (want.phase == PHASE_OVER) {
+        finish(bridge, call, &want, now);
+        return;
+    }
+    table_revive(&bridge->table, &call->entry);
+    table_schedule(&bridge->table, &call->entry, next_look(bridge, call, &want, now));
+}
+
+void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
+    call_note(&call->entry.facts, event, &bridge->options.policy, now);
+    settle(bridge, call, now);
+}
+
+void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready, mono_ms now) {
+    struct ruleset *old_rules = bridge->rules;
+    struct directory *old_directory = bridge->directory;
+    bridge->rules = rules != NULL ? ruleset_hold(rules) : NULL;
+    bridge->directory = directory != NULL ? directory_hold(directory) : NULL;
+    bridge->ready = ready;
+    ruleset_release(old_rules);
+    directory_release(old_directory);
+    struct call_entry *entry, *next;
+    HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
+        if (!entry->over && entry->facts.choice == CHOSEN_NOT) {
+            settle(bridge, call_of(entry), now);
+        }
+    }
+}
+
+static struct bridge_call *live_call(struct bridge *bridge, const char *sid) {
+    struct call_entry *entry = table_find(&bridge->table, slice_of(sid));
+    return entry != NULL && !entry->over ? call_of(entry) : NULL;
+}
+
+static void note_of(struct bridge *bridge, const char *sid, enum call_event_kind kind, mono_ms now) {
+    struct bridge_call *call = live_call(bridge, sid);
+    if (call != NULL) {
+        struct call_event event = {.kind = kind};
+        bridge_note(bridge, call, &event, now);
+    }
+}
+
+void bridge_room_deleted(struct bridge *bridge, const char *sid, mono_ms now) {
+    struct bridge_call *call = live_call(bridge, sid);
+    if (call != NULL) {
+        call->deleting = false;
+    }
+    note_of(bridge, sid, CALL_ROOM_DELETED, now);
+}
+
+void bridge_delete_failed(struct bridge *bridge, const char *sid, mono_ms now) {
+    struct bridge_call *call = live_call(bridge, sid);
+    if (call != NULL) {
+        call->deleting = false;
+    }
+    note_of(bridge, sid, CALL_DELETE_FAILED, now);
+}
+
+void bridge_not_ready(struct bridge *bridge, const char *sid, mono_ms now) {
+    note_of(bridge, sid, CALL_NOT_READY, now);
+}
+
+bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now) {
+    bool known = live_call(bridge, sid) != NULL;
+    note_of(bridge, sid, CALL_STOP, now);
+    return known;
+}
+
+void bridge_stop_all(struct bridge *bridge, mono_ms now) {
+    struct call_entry *entry, *next;
+    HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
+        bridge_stop(bridge, entry->sid, now);
+    }
+}
+
+static void bury(struct bridge *bridge, mono_ms now) {
+    const struct bridge_options *options = &bridge->options;
+    struct call_entry *entry;
+    while ((entry = table_expired(&bridge->table, now, options->tombstone_ms, options->max_tombstones)) != NULL) {
+        free_call(bridge, call_of(entry));
+    }
+}
+
+void bridge_tick(struct bridge *bridge, mono_ms now) {
+    struct call_entry *entry;
+    while ((entry = table_due(&bridge->table, now)) != NULL) {
+        struct call_event event = {.kind = CALL_TICK};
+        bridge_note(bridge, call_of(entry), &event, now);
+    }
+    bury(bridge, now);
+}
+
+mono_ms bridge_next_due(const struct bridge *bridge) {
+    mono_ms due = table_next_due(&bridge->table);
+    const struct call_entry *oldest = bridge->table.tombstones;
+    mono_ms burial = oldest != NULL ? oldest->over_at + bridge->options.tombstone_ms + 1 : MONO_NEVER;
+    return due < burial ? due : burial;
+}
+
+size_t bridge_live(const struct bridge *bridge) {
+    return bridge->table.live;
+}
+
+const struct bridge_counters *bridge_counters(const struct bridge *bridge) {
+    return &bridge->counters;
+}

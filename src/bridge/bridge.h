@@ -1,0 +1,78 @@
+/* Where calls meet rules, the engine and LiveKit: notes events as facts, asks the tables what is wanted, and closes
+ * the gap through the ports. Knows no sockets, no loop and no clock: time is handed in, so that the whole product
+ * runs in a test or a simulation as it runs in production. */
+#ifndef BRIDGE_BRIDGE_H
+#define BRIDGE_BRIDGE_H
+
+#include "bridge/ports.h"
+#include "rules/decide.h"
+#include "webhooks/event.h"
+
+struct bridge_options {
+    struct call_policy policy;
+    const char *room_prefix;   /* SIP_ROOM_PREFIX; "": any room, then only by its caller */
+    const char *default_agent; /* DEFAULT_SIP_AGENT; "" when not set */
+    const char *livekit_url;
+    const char *api_key, *api_secret; /* only for agents with "credentials":"api" */
+    bool require_trunk;        /* SIP_REQUIRE_TRUNK */
+    int64_t rules_wait_ms;     /* a first start without rules: calls ring so long for the first load (8 s) */
+    int64_t tombstone_ms;      /* calls that are over are remembered so long (2 min) … */
+    size_t max_tombstones;     /* … and so many (10,000) */
+    size_t max_calls;          /* a stop for runaway memory, not a licence: more rooms are refused (100,000) */
+    uint64_t seed;             /* of the hashes */
+};
+extern const struct bridge_options bridge_options_default;
+
+struct bridge_counters {
+    uint64_t calls, ended, answered, refused, rejected_legs, ignored_events;
+    uint64_t starts, failed_starts, exits, restarts;
+    uint64_t ends[CALL_END_COUNT];
+};
+
+struct bridge;
+
+/* OPTIONS' strings are borrowed while the bridge lives. */
+struct bridge *bridge_new(const struct bridge_options *options, const struct bridge_ports *ports);
+/* Frees all calls; touches no process. */
+void bridge_free(struct bridge *bridge);
+
+/* The rules and agents for calls from now on (it holds them); READY: there is something to decide with. */
+void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready, mono_ms now);
+/* Notes a verified webhook. EVENT is borrowed for the call. */
+void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mono_ms now);
+/* Whether EVENT would begin a call (a bridge that drains leaves those to its successor). */
+bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event *event);
+/* What came of an operation of the engine. */
+void bridge_engine(struct bridge *bridge, const struct engine_event *event, mono_ms now);
+/* What came of delete_room: DONE (or not found), else it failed. */
+void bridge_room_deleted(struct bridge *bridge, const char *sid, mono_ms now);
+void bridge_delete_failed(struct bridge *bridge, const char *sid, mono_ms now);
+/* What came of ask(ASK_READY) when LiveKit says that the agent is not there, or does not speak. */
+void bridge_not_ready(struct bridge *bridge, const char *sid, mono_ms now);
+/* The operator's word: ends the call. False when there is no such live call. */
+bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now);
+void bridge_stop_all(struct bridge *bridge, mono_ms now);
+/* Does what is due. */
+void bridge_tick(struct bridge *bridge, mono_ms now);
+/* When bridge_tick has to be called next; MONO_NEVER: only when something happens. */
+mono_ms bridge_next_due(const struct bridge *bridge);
+
+/* Calls that are not over. */
+size_t bridge_live(const struct bridge *bridge);
+const struct bridge_counters *bridge_counters(const struct bridge *bridge);
+
+/* A call as status shows it; borrowed for the call of EACH. */
+struct bridge_view {
+    const char *sid;
+    struct slice room, called, caller;
+    const char *agent; /* "" until chosen */
+    const char *phase, *why; /* why: the reason it ends, or "" */
+    pid_t pid;         /* 0: none */
+    int64_t started_wall_ms;
+    int64_t ring_ms;   /* until the agent's audio, or so far; -1: it never spoke and the call is ending */
+    unsigned restarts;
+    const struct call *facts;
+};
+void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view), void *context);
+
+#endif

@@ -1,0 +1,133 @@
+/* Choosing the agent of a call: rules/decide with what the call knows, and the count of calls per agent. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/internal.h"
+
+static struct agent_use *find_use(const struct bridge *bridge, const char *name) {
+    struct agent_use *use = NULL;
+    HASH_FIND_STR(bridge->uses, name, use);
+    return use;
+}
+
+/* Counts CALL against its agent's max, once. */
+void bridge_use(struct bridge *bridge, struct bridge_call *call) {
+    if (call->use != NULL || call->agent_name == NULL) {
+        return;
+    }
+    struct agent_use *use = find_use(bridge, call->agent_name);
+    if (use == NULL) {
+        use = xcalloc(1, sizeof *use);
+        use->name = xstrdup(call->agent_name);
+        HASH_ADD_KEYPTR(hh, bridge->uses, use->name, strlen(use->name), use);
+    }
+    use->calls++;
+    call->use = use;
+}
+
+void bridge_unuse(struct bridge *bridge, struct bridge_call *call) {
+    struct agent_use *use = take_ptr(call->use);
+    if (use == NULL || --use->calls > 0) {
+        return;
+    }
+    HASH_DEL(bridge->uses, use);
+    free(use->name);
+    free(use);
+}
+
+void bridge_uses_release(struct bridge *bridge) {
+    struct agent_use *use, *next;
+    HASH_ITER(hh, bridge->uses, use, next) {
+        HASH_DEL(bridge->uses, use);
+        free(use->name);
+        free(use);
+    }
+}
+
+static long in_use(void *context, const struct agent *agent) {
+    const struct agent_use *use = find_use(context, agent->name);
+    return use != NULL ? use->calls : 0;
+}
+
+static struct decide_input input_of(struct bridge *bridge, const struct bridge_call *call) {
+    return (struct decide_input){
+        .rules = bridge->rules,
+        .directory = bridge->directory,
+        .default_agent = slice_of(bridge->options.default_agent),
+        .room_agent = slice_of(call->room_agent),
+        .leg_known = call->leg.known,
+        .called = slice_of(call->leg.called),
+        .caller = slice_of(call->leg.caller),
+        .trunk = slice_of(call->leg.trunk_id),
+        .in_use = in_use,
+        .context = bridge,
+    };
+}
+
+static void log_step(void *context, const struct rule *rule, const char *what) {
+    (void)rule;
+    struct log_about about;
+    bridge_about(context, &about);
+    log_debug(&about, "choosing: %s", what);
+}
+
+static void keep_choice(struct bridge *bridge, struct bridge_call *call, const struct choice *choice) {
+    free(call->agent_name);
+    ruleset_release(call->rules);
+    directory_release(call->directory);
+    call->rules = bridge->rules != NULL ? ruleset_hold(bridge->rules) : NULL;
+    call->directory = bridge->directory != NULL ? directory_hold(bridge->directory) : NULL;
+    call->agent = choice->agent;
+    call->rule = choice->rule;
+    call->agent_name = xmemdup(choice->name.p, choice->name.n);
+    bridge_unuse(bridge, call);
+    bridge_use(bridge, call);
+}
+
+/* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
+bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
+    bool waited = now >= call->entry.facts.seen_at + bridge->options.rules_wait_ms;
+    if (!bridge->ready && !waited) {
+        return false;
+    }
+    struct decide_input input = input_of(bridge, call);
+    input.leg_known = input.leg_known || final;
+    bool explain = log_enabled(LOG_DEBUG);
+    struct choice choice = explain ? decide_explain(&input, log_step, call) : decide(&input);
+    if (choice.kind == CHOICE_UNCERTAIN) {
+        return false;
+    }
+    struct call_event event = {.kind = choice.kind == CHOICE_AGENT ? CALL_CHOSEN : CALL_NOBODY};
+    if (choice.kind == CHOICE_AGENT) {
+        keep_choice(bridge, call, &choice);
+        event.any_agent = choice.agent->api_credentials;
+    }
+    cleanup_buf struct buf why = {0};
+    decide_describe(&choice, &why);
+    struct log_about about;
+    bridge_about(call, &about);
+    if (choice.kind == CHOICE_AGENT) {
+        log_info(&about, "chosen: %s", why.p);
+    } else {
+        log_warning(&about, "no agent for this call: %s", why.p);
+    }
+    bridge_trace(bridge, call, "decision: %s", why.p);
+    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+    return true;
+}
+
+bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event, const char **ret_why) {
+    if (bridge->options.require_trunk && event->participant.trunk_id.n == 0) {
+        *ret_why = "it came through no trunk (SIP_REQUIRE_TRUNK)";
+        return true;
+    }
+    if (bridge->rules == NULL) {
+        return false;
+    }
+    struct decide_input input = input_of(bridge, call);
+    input.leg_known = true;
+    input.called = event->participant.called;
+    input.caller = event->participant.caller;
+    input.trunk = event->participant.trunk_id;
+    *ret_why = "a reject rule matches";
+    return decide(&input).kind == CHOICE_REJECT;
+}

@@ -1,0 +1,223 @@
+/* Webhooks become events of calls: whose room it is, which participant is who, and what the log says about it. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "bridge/internal.h"
+
+enum who { WHO_NOBODY, WHO_CALLER, WHO_OTHER, WHO_AGENT };
+
+#define AGENT_PREFIX "sip-agent-"
+
+static bool is_ours(const struct bridge *bridge, struct slice room) {
+    return slice_starts(room, slice_of(bridge->options.room_prefix));
+}
+
+static bool is_caller(const struct webhook_event *event) {
+    return event->participant.kind == KIND_SIP && event->participant.rule_id.n > 0;
+}
+
+static bool is_our_identity(const struct bridge_call *call, struct slice identity) {
+    size_t prefix = sizeof AGENT_PREFIX - 1;
+    return slice_starts(identity, SLICE(AGENT_PREFIX)) &&
+           slice_is((struct slice){identity.p + prefix, identity.n - prefix}, call->entry.sid);
+}
+
+/* Who the participant is to the call: egress, ingress and other people's agents are nobody. */
+static enum who who_is(const struct bridge_call *call, const struct webhook_event *event) {
+    if (is_our_identity(call, event->participant.identity)) {
+        return WHO_AGENT;
+    }
+    switch (event->participant.kind) {
+    case KIND_SIP: return is_caller(event) ? WHO_CALLER : WHO_OTHER;
+    case KIND_STANDARD: return WHO_OTHER;
+    case KIND_AGENT: return call->entry.facts.any_agent ? WHO_AGENT : WHO_NOBODY;
+    case KIND_INGRESS:
+    case KIND_EGRESS:
+    case KIND_OTHER: break;
+    }
+    return WHO_NOBODY;
+}
+
+static char *agent_of_metadata(struct slice metadata) {
+    if (metadata.n == 0 || metadata.p[0] != '{') {
+        return NULL;
+    }
+    json_t *root = json_loadb(metadata.p, metadata.n, 0, NULL);
+    const char *name = json_string_value(json_object_get(root, "agent_name"));
+    char *copy = name != NULL && name[0] != '\0' ? xstrdup(name) : NULL;
+    json_decref(root);
+    return copy;
+}
+
+static void set_text(char **text, struct slice value) {
+    free(*text);
+    *text = xmemdup(value.p, value.n);
+}
+
+static void keep_leg(struct bridge_call *call, const struct webhook_event *event) {
+    if (call->leg.known) {
+        return; /* the first caller's words decide */
+    }
+    call->leg.known = true;
+    set_text(&call->leg.called, event->participant.called);
+    set_text(&call->leg.caller, event->participant.caller);
+    set_text(&call->leg.trunk_id, event->participant.trunk_id);
+    set_text(&call->leg.rule_id, event->participant.rule_id);
+    set_text(&call->leg.attributes, event->participant.attributes);
+}
+
+static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
+    struct bridge_call *call = xcalloc(1, sizeof *call);
+    call_init(&call->entry.facts, now);
+    snprintf(call->entry.sid, sizeof call->entry.sid, "%.*s", SLICE_ARG(event->room.sid));
+    call->entry.room = xmemdup(event->room.name.p, event->room.name.n);
+    call->entry.room_size = event->room.name.n;
+    call->phase = PHASE_DECIDING;
+    call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
+    bridge->counters.calls++;
+    return call;
+}
+
+/* A new sid for a known room name ends the old one's agent: its token would fit the new room (rule 7). */
+static void supersede(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
+    struct bridge_call *former = call_of(table_find_room(&bridge->table, event->room.name));
+    if (former != NULL) {
+        struct call_event superseded = {.kind = CALL_SUPERSEDED};
+        bridge_note(bridge, former, &superseded, now);
+    }
+}
+
+static struct bridge_call *find_call(const struct bridge *bridge, const struct webhook_event *event) {
+    return call_of(table_find(&bridge->table, event->room.sid));
+}
+
+bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event *event) {
+    if (!text_is_sid(event->room.sid) || event->room.name.n == 0 || !is_ours(bridge, event->room.name) ||
+        find_call(bridge, event) != NULL) {
+        return false;
+    }
+    bool any_room = bridge->options.room_prefix[0] == '\0';
+    return (event->kind == EVENT_room_started && !any_room) || (event->kind == EVENT_participant_joined && is_caller(event));
+}
+
+/* The call EVENT is about, made if it begins one; NULL when it is none of ours. */
+static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
+    struct bridge_call *call = find_call(bridge, event);
+    if (call != NULL || !bridge_is_new_call(bridge, event)) {
+        return call;
+    }
+    if (bridge_live(bridge) >= bridge->options.max_calls) {
+        bridge->counters.refused++;
+        return NULL;
+    }
+    supersede(bridge, event, now);
+    call = new_call(bridge, event, now);
+    table_add(&bridge->table, &call->entry);
+    return call;
+}
+
+static struct call_event event_about(const struct bridge *bridge, enum call_event_kind kind, const struct webhook_event *event) {
+    return (struct call_event){
+        .kind = kind,
+        .sid = slice_hash(event->participant.sid, bridge->options.seed),
+        .identity = slice_hash(event->participant.identity, bridge->options.seed),
+    };
+}
+
+static void note_caller(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+    struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
+    if (call_knows_leg(&call->entry.facts, noted.sid)) {
+        return;
+    }
+    struct log_about about;
+    bridge_about(call, &about);
+    const char *why;
+    if (bridge_vetoes(bridge, call, event, &why)) {
+        noted.kind = CALL_LEG_REJECTED;
+        bridge->counters.rejected_legs++;
+        bridge->ports.livekit.reject(bridge->ports.livekit.self, about.room, event->participant.identity);
+        log_warning(&about, "caller %.*s rejected: %s", SLICE_ARG(event->participant.caller), why);
+        bridge_trace(bridge, call, "decision: reject the caller: %s", why);
+    } else {
+        keep_leg(call, event);
+        log_info(&about, "caller %.*s joined, called %.*s", SLICE_ARG(event->participant.caller),
+                 SLICE_ARG(event->participant.called));
+    }
+    bridge_note(bridge, call, &noted, now);
+}
+
+static void note_joined(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+    struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
+    switch (who_is(call, event)) {
+    case WHO_CALLER: note_caller(bridge, call, event, now); return;
+    case WHO_OTHER: noted.role = LEG_OTHER; break;
+    case WHO_AGENT: noted.kind = CALL_AGENT_JOINED; break;
+    case WHO_NOBODY: return;
+    }
+    bridge_note(bridge, call, &noted, now);
+}
+
+static void note_left(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+    enum disconnect_reason reason = event->participant.disconnect_reason;
+    struct call_event noted = event_about(bridge, CALL_LEG_LEFT, event);
+    noted.hard = disconnect_reason_is_hard(reason);
+    noted.client = reason == DISCONNECT_CLIENT_INITIATED;
+    noted.duplicate = reason == DISCONNECT_DUPLICATE_IDENTITY;
+    enum who who = who_is(call, event);
+    switch (who) {
+    case WHO_CALLER: noted.role = LEG_CALLER; break;
+    case WHO_OTHER: noted.role = LEG_OTHER; break;
+    case WHO_AGENT: noted.kind = CALL_AGENT_LEFT; break;
+    case WHO_NOBODY: return;
+    }
+    struct log_about about;
+    bridge_about(call, &about);
+    log_info(&about, "%s left: %s", who == WHO_AGENT ? "agent" : who == WHO_CALLER ? "caller" : "other participant",
+             disconnect_reason_name(reason));
+    bridge_note(bridge, call, &noted, now);
+}
+
+static void note_audio(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+    if (event->track.type == TRACK_AUDIO) {
+        struct call_event noted = event_about(bridge, CALL_AUDIO_PUBLISHED, event);
+        bridge_note(bridge, call, &noted, now);
+    }
+}
+
+static void note_room(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+    bool started = event->kind == EVENT_room_started;
+    struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
+    struct log_about about;
+    bridge_about(call, &about);
+    log_info(&about, "%s", started ? "room started" : "room finished");
+    bridge_note(bridge, call, &noted, now);
+}
+
+static void note_event(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+    switch (event->kind) {
+    case EVENT_room_started:
+    case EVENT_room_finished: note_room(bridge, call, event, now); break;
+    case EVENT_participant_joined: note_joined(bridge, call, event, now); break;
+    case EVENT_participant_left:
+    case EVENT_participant_connection_aborted: note_left(bridge, call, event, now); break;
+    case EVENT_track_published: note_audio(bridge, call, event, now); break;
+    case EVENT_track_unpublished:
+    case EVENT_OTHER: break;
+    }
+}
+
+void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
+    struct bridge_call *call = event->kind != EVENT_OTHER ? call_for(bridge, event, now) : NULL;
+    if (call == NULL) {
+        bridge->counters.ignored_events++;
+        return;
+    }
+    if (call->room_agent == NULL && event->room.metadata.n > 0) {
+        call->room_agent = agent_of_metadata(event->room.metadata);
+    }
+    bridge_trace(bridge, call, "event: %.*s %.*s", SLICE_ARG(event->name), SLICE_ARG(event->participant.identity));
+    note_event(bridge, call, event, now);
+}

@@ -1,0 +1,77 @@
+/* What the files of the bridge share; nobody else includes it. */
+#ifndef BRIDGE_INTERNAL_H
+#define BRIDGE_INTERNAL_H
+
+#include "bridge/bridge.h"
+#include "calls/table.h"
+
+/* What LiveKit said of the leg that the agent is chosen by: the first caller. Owned text, "" when not known. */
+struct call_leg_text {
+    char *called, *caller, *trunk_id, *rule_id, *attributes;
+    bool known;
+};
+
+struct agent_use;
+
+struct bridge_call {
+    struct call_entry entry; /* first: table entries are cast back by container_of */
+    struct call_leg_text leg;
+    char *room_agent;        /* agent_name of the room's metadata, or NULL */
+    struct ruleset *rules;   /* held from the choice on: a call keeps the agent entry it began with */
+    struct directory *directory;
+    const struct agent *agent;
+    const struct rule *rule;
+    char *agent_name;        /* NULL until chosen */
+    struct agent_use *use;   /* counted against the agent's max; NULL when not */
+    char *token;             /* of the process that runs, for hiding it in what is shown */
+    char instance[ENGINE_INSTANCE_SIZE];
+    pid_t pid;
+    int64_t started_wall_ms;
+    unsigned starts;
+    enum call_phase phase;
+    enum call_end end;
+    bool killed, deleting, asked_number, asked_ready, answered;
+};
+
+/* How many calls an agent has. */
+struct agent_use {
+    char *name;
+    long calls;
+    UT_hash_handle hh;
+};
+
+struct bridge {
+    struct bridge_options options;
+    struct bridge_ports ports;
+    struct ruleset *rules;
+    struct directory *directory;
+    bool ready;
+    struct call_table table;
+    struct agent_use *uses;
+    struct bridge_counters counters;
+};
+
+static inline struct bridge_call *call_of(struct call_entry *entry) {
+    return entry != NULL ? container_of(entry, struct bridge_call, entry) : NULL;
+}
+
+/* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
+void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);
+struct log_about;
+void bridge_about(const struct bridge_call *call, struct log_about *ret_about);
+void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* choose.c */
+/* Chooses the agent if that can be done yet (FINAL: go on without the number) and notes it. True when it did. */
+bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now);
+/* Whether the caller of EVENT must not be served, and why (for the log). */
+bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event, const char **ret_why);
+void bridge_use(struct bridge *bridge, struct bridge_call *call);
+void bridge_unuse(struct bridge *bridge, struct bridge_call *call);
+void bridge_uses_release(struct bridge *bridge);
+
+/* job.c: builds the job of a new process of CALL and hands it to the engine. */
+void bridge_start(struct bridge *bridge, struct bridge_call *call);
+
+#endif

@@ -1,0 +1,111 @@
+/* What an agent process gets: its argv's values, its environment, its token and its one line (design: "What an
+ * agent process gets"). */
+#include "base/json_text.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bridge/internal.h"
+
+enum { MOST_ENV = 16 };
+
+struct pairs {
+    struct engine_pair list[MOST_ENV];
+    size_t count;
+};
+
+/* Only what is known is set. */
+static void add(struct pairs *pairs, const char *name, struct slice value) {
+    if (value.n > 0) {
+        pairs->list[pairs->count++] = (struct engine_pair){name, value};
+    }
+}
+
+static void add_environment(const struct bridge *bridge, const struct bridge_call *call, struct pairs *env) {
+    const struct bridge_options *options = &bridge->options;
+    add(env, "LIVEKIT_URL", slice_of(options->livekit_url));
+    add(env, "LIVEKIT_TOKEN", slice_of(call->token));
+    add(env, "SIP_CALL_SID", slice_of(call->entry.sid));
+    add(env, "SIP_ROOM_NAME", (struct slice){call->entry.room, call->entry.room_size});
+    add(env, "SIP_AGENT_NAME", slice_of(call->agent_name));
+    add(env, "SIP_CALLED_NUMBER", slice_of(call->leg.called));
+    add(env, "SIP_CALLER_NUMBER", slice_of(call->leg.caller));
+    add(env, "SIP_TRUNK_ID", slice_of(call->leg.trunk_id));
+    add(env, "SIP_RULE_ID", slice_of(call->leg.rule_id));
+    add(env, "SIP_RULE_METADATA", slice_of(call->rule != NULL ? call->rule->metadata : NULL));
+    if (call->agent->api_credentials) {
+        add(env, "LIVEKIT_API_KEY", slice_of(options->api_key));
+        add(env, "LIVEKIT_API_SECRET", slice_of(options->api_secret));
+    }
+}
+
+static void add_object(struct buf *line, const char *name, const char *json) {
+    json_add_raw(line, name, json != NULL && json[0] != '\0' ? slice_of(json) : SLICE("{}"));
+}
+
+static void build_line(const struct bridge *bridge, const struct bridge_call *call, const char *attributes, struct buf *line) {
+    buf_clear(line);
+    buf_adds(line, "{\"v\":1");
+    json_add_field(line, "call_sid", slice_of(call->entry.sid));
+    json_add_field(line, "room", (struct slice){call->entry.room, call->entry.room_size});
+    json_add_field(line, "livekit_url", slice_of(bridge->options.livekit_url));
+    json_add_field(line, "token", slice_of(call->token));
+    json_add_field(line, "agent", slice_of(call->agent_name));
+    json_add_field(line, "agent_id", slice_of(call->agent->id));
+    json_add_field(line, "called", slice_of(call->leg.called));
+    json_add_field(line, "caller", slice_of(call->leg.caller));
+    json_add_field(line, "trunk", slice_of(call->leg.trunk_id));
+    add_object(line, "metadata", call->rule != NULL ? call->rule->metadata : NULL);
+    add_object(line, "attributes", attributes);
+    buf_addc(line, '}');
+}
+
+/* Attributes may be 64 KiB, the line 32: then it goes without them. */
+static void fit_line(const struct bridge *bridge, const struct bridge_call *call, struct buf *line) {
+    build_line(bridge, call, call->leg.attributes, line);
+    if (line->len > ENGINE_LINE_MAX) {
+        struct log_about about;
+        bridge_about(call, &about);
+        log_warning(&about, "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
+                    line->len, ENGINE_LINE_MAX);
+        build_line(bridge, call, NULL, line);
+    }
+}
+
+static void mint(struct bridge *bridge, struct bridge_call *call) {
+    cleanup_free char *identity = xasprintf("sip-agent-%s", call->entry.sid);
+    struct slice room = {call->entry.room, call->entry.room_size};
+    free(call->token);
+    call->token = bridge->ports.mint(bridge->ports.self, room, slice_of(identity));
+}
+
+void bridge_start(struct bridge *bridge, struct bridge_call *call) {
+    mint(bridge, call);
+    bridge->ports.new_instance(bridge->ports.self, call->instance);
+    struct pairs env = {.count = 0};
+    add_environment(bridge, call, &env);
+    const struct engine_pair places[] = {
+        {"room", {call->entry.room, call->entry.room_size}},  {"agent", slice_of(call->agent_name)},
+        {"agent_id", slice_of(call->agent->id)},              {"called", slice_of(call->leg.called)},
+        {"caller", slice_of(call->leg.caller)},               {"livekit_url", slice_of(bridge->options.livekit_url)},
+    };
+    cleanup_buf struct buf line = {0};
+    fit_line(bridge, call, &line);
+    struct engine_job job = {
+        .label = call->entry.sid,
+        .instance = call->instance,
+        .command = (const char *const *)call->agent->command,
+        .cwd = call->agent->cwd,
+        .env = (const char *const *)call->agent->env,
+        .places = places,
+        .place_count = ARRAY_LEN(places),
+        .call_env = env.list,
+        .call_env_count = env.count,
+        .line = buf_slice(&line),
+        .secret = slice_of(call->token),
+        .agent = call->agent_name,
+    };
+    call->starts++;
+    bridge->counters.starts++;
+    bridge->counters.restarts += call->starts > 1;
+    bridge_trace(bridge, call, "action: start the agent %s (start %u)", call->agent_name, call->starts);
+    bridge->ports.engine.ensure(bridge->ports.engine.self, &job);
+}

@@ -1,0 +1,23 @@
+/* The LiveKit port without a client behind it. */
+#include "bridge/ports.h"
+
+static bool cannot_ask(void *self, const char *sid, struct slice room, enum want_ask ask) {
+    (void)self, (void)sid, (void)room, (void)ask;
+    return false;
+}
+
+static bool cannot_delete(void *self, const char *sid, struct slice room) {
+    (void)self, (void)sid, (void)room;
+    return false;
+}
+
+static bool cannot_reject(void *self, struct slice room, struct slice identity) {
+    (void)self, (void)room, (void)identity;
+    return false;
+}
+
+const struct livekit_port livekit_unavailable = {
+    .ask = cannot_ask,
+    .delete_room = cannot_delete,
+    .reject = cannot_reject,
+};

@@ -1,0 +1,90 @@
+/* What the engine tells about a call's agent process. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "bridge/internal.h"
+
+enum { NEVER_AGAIN_CODE = 125 };
+
+static enum exit_fact exit_of(const struct engine_event *event) {
+    if (event->exit_kind == EXIT_UNKNOWN) {
+        return EXIT_NOT_KNOWN;
+    }
+    if (event->exit_kind == EXIT_CODE && event->exit_value == 0) {
+        return EXIT_CLEAN;
+    }
+    bool never = event->exit_kind == EXIT_CODE && event->exit_value == NEVER_AGAIN_CODE;
+    return never ? EXIT_NEVER_AGAIN : EXIT_CRASHED;
+}
+
+static void say_exit(const struct engine_event *event, char ret_text[64]) {
+    switch (event->exit_kind) {
+    case EXIT_CODE: snprintf(ret_text, 64, "status %d", event->exit_value); break;
+    case EXIT_SIGNAL: snprintf(ret_text, 64, "signal %d (%s)", event->exit_value, sigdescr_np(event->exit_value)); break;
+    case EXIT_UNKNOWN: snprintf(ret_text, 64, "an unknown status"); break;
+    }
+}
+
+static void exited(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event, struct call_event *noted) {
+    char how[64];
+    say_exit(event, how);
+    noted->exit = exit_of(event);
+    bridge->counters.exits++;
+    struct log_about about;
+    bridge_about(call, &about);
+    bool crashed = noted->exit != EXIT_CLEAN && !call->entry.facts.dismissed;
+    if (crashed) {
+        log_warning(&about, "agent process ended by itself with %s; its last lines:", how);
+        if (bridge->ports.show_output != NULL) {
+            bridge->ports.show_output(bridge->ports.self, call->entry.sid);
+        }
+    } else {
+        log_info(&about, "agent process is gone: %s", how);
+    }
+    bridge_trace(bridge, call, "event: process exited with %s", how);
+    call->pid = 0;
+}
+
+static void failed(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event) {
+    char what[512];
+    diag_text(&event->diag, what, sizeof what);
+    bridge->counters.failed_starts++;
+    struct log_about about;
+    bridge_about(call, &about);
+    log_error(&about, "the agent's process could not be started: %s", what);
+    bridge_trace(bridge, call, "event: process could not be started");
+}
+
+static void started(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event, mono_ms now) {
+    call->pid = event->pid;
+    struct log_about about;
+    bridge_about(call, &about);
+    log_info(&about, "agent process started, %lld ms after the first event of the call",
+             (long long)(now - call->entry.facts.seen_at));
+    bridge_trace(bridge, call, "event: process started");
+}
+
+void bridge_engine(struct bridge *bridge, const struct engine_event *event, mono_ms now) {
+    struct bridge_call *call = call_of(table_find(&bridge->table, slice_of(event->label)));
+    if (call == NULL || strcmp(call->instance, event->instance) != 0) {
+        return; /* of a process that the call no longer knows */
+    }
+    struct call_event noted = {.kind = CALL_TICK};
+    switch (event->kind) {
+    case ENGINE_STARTED:
+        noted.kind = CALL_PROCESS_STARTED;
+        started(bridge, call, event, now);
+        break;
+    case ENGINE_START_FAILED:
+        noted.kind = CALL_PROCESS_FAILED;
+        failed(bridge, call, event);
+        break;
+    case ENGINE_EXITED:
+        noted.kind = CALL_PROCESS_EXITED;
+        exited(bridge, call, event, &noted);
+        break;
+    case ENGINE_READY: bridge_trace(bridge, call, "event: the process says it is ready"); break;
+    }
+    bridge_note(bridge, call, &noted, now);
+}
