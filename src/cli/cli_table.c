@@ -1,0 +1,132 @@
+/* What commands print: aligned tables, colour, the terminal's width. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+enum { CELL_MAX = 1024, GAP = 2, NARROWEST = 12 };
+
+static const char *const colours[COLOUR_COUNT] = {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"};
+
+const char *cli_colour(enum cli_colour colour) {
+    const char *no_colour = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    bool dumb = terminal != NULL && strcmp(terminal, "dumb") == 0;
+    return isatty(STDOUT_FILENO) != 0 && (no_colour == NULL || *no_colour == '\0') && !dumb ? colours[colour] : "";
+}
+
+size_t cli_width(void) {
+    struct winsize size;
+    if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
+        return 0;
+    }
+    return size.ws_col;
+}
+
+void cli_table_init(struct cli_table *table, const char *const *titles, size_t columns) {
+    *table = (struct cli_table){.columns = columns, .titles = titles};
+}
+
+static size_t count_characters(const char *text) {
+    size_t count = 0;
+    for (; *text != '\0'; text++) {
+        count += ((unsigned char)*text & 0xC0u) != 0x80u;
+    }
+    return count;
+}
+
+void cli_table_add_coloured(struct cli_table *table, enum cli_colour colour, const char *text) {
+    cleanup_buf struct buf shown = {0};
+    text_clean(&shown, slice_of(text), CELL_MAX);
+    if (table->count == table->cap) {
+        table->cap = table->cap > 0 ? table->cap * 2 : 64;
+        table->cells = xrealloc(table->cells, table->cap * sizeof *table->cells);
+    }
+    size_t width = count_characters(shown.p);
+    table->cells[table->count++] = (struct cli_cell){.text = buf_take(&shown), .width = width, .colour = colour};
+}
+
+void cli_table_add(struct cli_table *table, const char *text) {
+    cli_table_add_coloured(table, COLOUR_NONE, text);
+}
+
+void cli_table_addf(struct cli_table *table, const char *format, ...) {
+    char text[CELL_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    cli_table_add(table, text);
+}
+
+static void measure(const struct cli_table *table, size_t *widths) {
+    for (size_t i = 0; i < table->columns; i++) {
+        widths[i] = table->titles != NULL ? count_characters(table->titles[i]) : 0;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        size_t *width = &widths[i % table->columns];
+        *width = table->cells[i].width > *width ? table->cells[i].width : *width;
+    }
+}
+
+/* Takes from the widest column what the terminal lacks. */
+static void fit(size_t *widths, size_t columns, size_t terminal) {
+    size_t total = GAP * (columns - 1), widest = 0;
+    for (size_t i = 0; i < columns; i++) {
+        total += widths[i];
+        widest = widths[i] > widths[widest] ? i : widest;
+    }
+    if (terminal == 0 || total <= terminal) {
+        return;
+    }
+    size_t lack = total - terminal;
+    size_t least = widths[widest] < NARROWEST ? widths[widest] : NARROWEST;
+    widths[widest] = widths[widest] > lack + least ? widths[widest] - lack : least;
+}
+
+/* TEXT in WIDTH characters, cut with "…" or (unless it is the last in its row) filled up with blanks. */
+static void print_cell(const struct cli_cell *cell, size_t width, bool last) {
+    size_t bytes = strlen(cell->text), shown = cell->width;
+    if (cell->width > width) {
+        bytes = 0;
+        shown = 0;
+        while (shown < width - 1) {
+            bytes++;
+            shown += ((unsigned char)cell->text[bytes] & 0xC0u) != 0x80u;
+        }
+    }
+    bool cut = cell->width > width;
+    bool coloured = cell->colour != COLOUR_NONE;
+    printf("%s%.*s%s%s", coloured ? cli_colour(cell->colour) : "", (int)bytes, cell->text, cut ? "…" : "",
+           coloured ? cli_colour(COLOUR_NONE) : "");
+    size_t used = shown + (cut ? 1 : 0);
+    printf("%*s", last ? 0 : (int)(width - used + GAP), "");
+}
+
+void cli_table_print(const struct cli_table *table) {
+    size_t widths[CLI_MAX_COLUMNS] = {0};
+    measure(table, widths);
+    fit(widths, table->columns, cli_width());
+    for (size_t i = 0; table->titles != NULL && i < table->columns; i++) {
+        struct cli_cell cell = {(char *)table->titles[i], count_characters(table->titles[i]), COLOUR_BOLD};
+        print_cell(&cell, widths[i], i + 1 == table->columns);
+    }
+    fputs(table->titles != NULL ? "\n" : "", stdout);
+    for (size_t i = 0; i < table->count; i++) {
+        bool last = i % table->columns + 1 == table->columns;
+        print_cell(&table->cells[i], widths[i % table->columns], last);
+        fputs(last ? "\n" : "", stdout);
+    }
+}
+
+void cli_table_release(struct cli_table *table) {
+    for (size_t i = 0; i < table->count; i++) {
+        free(table->cells[i].text);
+    }
+    free(table->cells);
+    *table = (struct cli_table){0};
+}

@@ -1,0 +1,142 @@
+/* --help. */
+#include "cli/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDTH = 80, COMMAND_COLUMN = 12, OPTION_COLUMN = 26, SETTING_COLUMN = 26 };
+
+static const struct cli_option common_options[] = {
+    {"env-file", 0, CLI_TEXT, 0, "FILE", "settings, as NAME=VALUE lines; the environment wins over it"},
+    {"help", 'h', CLI_FLAG, 0, NULL, "this text"},
+};
+
+static void fill(struct buf *out, size_t count) {
+    memset(buf_reserve(out, count), ' ', count);
+    out->len += count;
+    out->p[out->len] = '\0';
+}
+
+void help_wrap(struct buf *out, const char *text, size_t indent, size_t width) {
+    size_t column = indent;
+    while (*text != '\0') {
+        size_t word = strcspn(text, " \n");
+        if (column > indent && column + 1 + word > width) {
+            buf_addc(out, '\n');
+            fill(out, indent);
+            column = indent;
+        } else if (column > indent) {
+            buf_addc(out, ' ');
+            column++;
+        }
+        buf_add(out, text, word);
+        column += word;
+        text += word;
+        if (*text == '\n') {
+            buf_addc(out, '\n');
+            fill(out, indent);
+            column = indent;
+        }
+        text += *text != '\0';
+    }
+    buf_addc(out, '\n');
+}
+
+/* "  NAME   TEXT", TEXT on lines of its own where NAME is too long. */
+static void entry(struct buf *out, const char *name, size_t column, const char *text) {
+    buf_addf(out, "  %s", name);
+    if (strlen(name) + 3 > column) {
+        buf_addc(out, '\n');
+        fill(out, column);
+    } else {
+        fill(out, column - strlen(name) - 2);
+    }
+    help_wrap(out, text, column, WIDTH);
+}
+
+static void option_entry(struct buf *out, const struct cli_option *option) {
+    cleanup_buf struct buf name = {0};
+    if (option->letter != 0) {
+        buf_addf(&name, "-%c, ", option->letter);
+    } else {
+        buf_adds(&name, "    ");
+    }
+    buf_addf(&name, "--%s%s%s", option->name, option->value != NULL ? " " : "",
+             option->value != NULL ? option->value : "");
+    entry(out, name.p, OPTION_COLUMN, option->help);
+}
+
+void help_synopsis(const struct cli_command *command, struct buf *out) {
+    if (command->verbs != NULL) {
+        buf_adds(out, " VERB ...");
+        return;
+    }
+    buf_adds(out, " [OPTION...]");
+    if (command->arguments != NULL) {
+        buf_addf(out, " %s", command->arguments);
+    }
+}
+
+static void settings_list(struct buf *out) {
+    const char *section = "";
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting_info *info = settings_info(id);
+        if (strcmp(section, info->section) != 0) {
+            section = info->section;
+            buf_addf(out, "\n%s:\n", section);
+        }
+        cleanup_free char *text =
+            *info->fallback != '\0' ? xasprintf("%s (%s)", info->help, info->fallback) : xstrdup(info->help);
+        entry(out, info->name, SETTING_COLUMN, text);
+    }
+}
+
+void help_program(const struct cli *cli, struct buf *out) {
+    buf_adds(out, "Usage: sipbridge COMMAND [OPTION...] [ARGUMENT...]\n\n"
+                  "Starts the agent that answers a LiveKit SIP call, and ends it with the call.\n\nCommands:\n");
+    for (const struct cli_command *const *command = cli->commands; *command != NULL; command++) {
+        entry(out, (*command)->name, COMMAND_COLUMN, (*command)->summary);
+    }
+    buf_adds(out, "\n`sipbridge COMMAND --help` tells more of each; `sipbridge --version` the version.\n"
+                  "Exit codes: 0 done, 1 the check or the request failed, 2 usage or settings.\n\n");
+    help_wrap(
+        out,
+        "Settings are environment variables, or lines NAME=VALUE in the file of --env-file; the environment wins. "
+        "`sipbridge config` shows those in effect.",
+        0, WIDTH);
+    settings_list(out);
+}
+
+static void verbs_list(const struct cli_command *command, struct buf *out) {
+    buf_adds(out, "\nVerbs:\n");
+    for (const struct cli_command *const *verb = command->verbs; *verb != NULL; verb++) {
+        entry(out, (*verb)->name, COMMAND_COLUMN, (*verb)->summary);
+    }
+}
+
+static void options_list(const struct cli_command *command, struct buf *out) {
+    buf_adds(out, "\nOptions:\n");
+    for (size_t i = 0; i < command->option_count; i++) {
+        option_entry(out, &command->options[i]);
+    }
+    for (size_t i = command->no_settings ? 1 : 0; i < ARRAY_LEN(common_options); i++) {
+        option_entry(out, &common_options[i]);
+    }
+}
+
+void help_command(const struct cli *cli, struct buf *out) {
+    const struct cli_command *command = cli->command;
+    buf_addf(out, "Usage: %s", cli->path);
+    help_synopsis(command, out);
+    buf_adds(out, "\n\n");
+    help_wrap(out, command->summary, 0, WIDTH);
+    if (command->verbs != NULL) {
+        verbs_list(command, out);
+    } else {
+        options_list(command, out);
+    }
+    if (command->details != NULL) {
+        buf_addc(out, '\n');
+        help_wrap(out, command->details, 0, WIDTH);
+    }
+}

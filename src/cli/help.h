@@ -1,0 +1,17 @@
+/* Help for people at a terminal, from the tables of commands and settings. */
+#ifndef CLI_HELP_H
+#define CLI_HELP_H
+
+#include "cli/cli.h"
+
+/* `sipbridge --help`: the commands and the settings. */
+void help_program(const struct cli *cli, struct buf *out);
+/* `sipbridge COMMAND --help`. */
+void help_command(const struct cli *cli, struct buf *out);
+/* "[OPTION...] ARGUMENTS" or "VERB ..." after a command's name. */
+void help_synopsis(const struct cli_command *command, struct buf *out);
+/* Breaks TEXT at blanks into lines of at most WIDTH characters after INDENT blanks; a newline is kept. The first line
+ * goes on where OUT is, at column INDENT. */
+void help_wrap(struct buf *out, const char *text, size_t indent, size_t width);
+
+#endif

@@ -1,0 +1,235 @@
+/* sipbridge status: what the running bridge says of itself, as tables. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/keyring.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/target.h"
+#include "http/client.h"
+#include "livekit/token.h"
+
+enum { ANSWER_TIMEOUT_MS = 5000, ANSWER_MAX = 64 << 20, TOKEN_TTL_S = 60, HTTP_OK = 200 };
+#define STATUS_PATH "/health/sip-bridge-status"
+
+struct status_options {
+    bool json;
+    const char *url;
+};
+
+static const char *text_of(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "";
+}
+
+static int64_t number_of(const json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* A value of any simple kind, as text. */
+static void add_value(struct buf *out, const json_t *value) {
+    if (json_is_string(value)) {
+        buf_adds(out, json_string_value(value));
+    } else if (json_is_integer(value)) {
+        buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (json_is_boolean(value)) {
+        buf_adds(out, json_is_true(value) ? "yes" : "no");
+    } else {
+        buf_adds(out, "-");
+    }
+}
+
+static void add_pair(struct cli_table *table, const char *name, enum cli_colour colour, const char *text) {
+    cli_table_add_coloured(table, COLOUR_BOLD, name);
+    cli_table_add_coloured(table, colour, text);
+}
+
+static void add_bridge(struct cli_table *table, const json_t *status) {
+    bool running = json_is_true(json_object_get(status, "running"));
+    bool enabled = json_is_true(json_object_get(status, "enabled"));
+    char uptime[24];
+    text_duration_format(number_of(status, "uptime_s") * 1000, uptime);
+    cleanup_free char *text = xasprintf("%s, version %s, up %s, %" PRId64 " agent processes",
+                                        !enabled ? "disabled" : (running ? "running" : "not running"),
+                                        text_of(status, "version"), uptime, number_of(status, "process_count"));
+    add_pair(table, "bridge", running ? COLOUR_GREEN : COLOUR_YELLOW, text);
+}
+
+/* "3 from redis", and its error. */
+static void add_document(struct cli_table *table, const char *name, const json_t *document) {
+    if (!json_is_object(document)) {
+        return;
+    }
+    cleanup_buf struct buf text = {0};
+    const char *error = text_of(document, "error");
+    buf_addf(&text, "%" PRId64 " from %s", number_of(document, "count"), text_of(document, "source"));
+    const json_t *loaded = json_object_get(document, "loaded_at");
+    if (json_is_string(loaded)) {
+        buf_addf(&text, ", loaded %s", json_string_value(loaded));
+    }
+    buf_addf(&text, "%s%s", *error != '\0' ? ": " : "", error);
+    add_pair(table, name, *error != '\0' ? COLOUR_YELLOW : COLOUR_NONE, text.p);
+}
+
+static void add_peer(struct cli_table *table, const char *name, const json_t *peer) {
+    if (!json_is_object(peer)) {
+        return;
+    }
+    const char *error = text_of(peer, "error");
+    cleanup_free char *text = xasprintf("%s%s%s", text_of(peer, "state"), *error != '\0' ? ": " : "", error);
+    add_pair(table, name, *error != '\0' ? COLOUR_RED : COLOUR_NONE, text);
+}
+
+/* "received 4, verified 3, …, rejected expired 1". */
+static void add_webhooks(struct cli_table *table, const json_t *webhooks) {
+    static const char *const counters[] = {"received", "verified", "ignored", "duplicate"};
+    cleanup_buf struct buf text = {0};
+    for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+        buf_addf(&text, "%s%s %" PRId64, i > 0 ? ", " : "", counters[i], number_of(webhooks, counters[i]));
+    }
+    const char *reason;
+    json_t *count;
+    bool rejected = false;
+    json_object_foreach(json_object_get(webhooks, "rejected"), reason, count) {
+        if (json_integer_value(count) > 0) {
+            buf_addf(&text, ", rejected %s %" JSON_INTEGER_FORMAT, reason, json_integer_value(count));
+            rejected = true;
+        }
+    }
+    add_pair(table, "webhooks", rejected ? COLOUR_YELLOW : COLOUR_NONE, text.p);
+}
+
+static void print_summary(const json_t *status) {
+    cleanup_table struct cli_table table;
+    cli_table_init(&table, NULL, 2);
+    add_bridge(&table, status);
+    add_document(&table, "rules", json_object_get(status, "rules"));
+    add_document(&table, "agents", json_object_get(status, "agents"));
+    add_peer(&table, "redis", json_object_get(status, "redis"));
+    add_peer(&table, "livekit", json_object_get(status, "livekit"));
+    add_webhooks(&table, json_object_get(status, "webhooks"));
+    cli_table_print(&table);
+}
+
+static void print_calls(const json_t *calls) {
+    static const char *const titles[] = {"CALL", "STATE",   "AGENT",    "CALLED",  "CALLER",
+                                         "PID",  "RING ms", "RESTARTS", "STARTED", "ROOM"};
+    static const char *const fields[ARRAY_LEN(titles)] = {"sid", "state",   "agent",    "called",     "caller",
+                                                          "pid", "ring_ms", "restarts", "started_at", "room"};
+    cleanup_table struct cli_table table;
+    cli_table_init(&table, titles, ARRAY_LEN(titles));
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        for (size_t field = 0; field < ARRAY_LEN(fields); field++) {
+            cleanup_buf struct buf text = {0};
+            add_value(&text, json_object_get(json_array_get(calls, i), fields[field]));
+            cli_table_add(&table, text.p);
+        }
+    }
+    printf("\n%zu call%s in progress\n", json_array_size(calls), json_array_size(calls) == 1 ? "" : "s");
+    if (json_array_size(calls) > 0) {
+        cli_table_print(&table);
+    }
+}
+
+static void print_errors(const json_t *errors) {
+    cleanup_table struct cli_table table;
+    cli_table_init(&table, NULL, 2);
+    for (size_t i = 0; i < json_array_size(errors); i++) {
+        cleanup_buf struct buf at = {0};
+        add_value(&at, json_object_get(json_array_get(errors, i), "at"));
+        cli_table_add_coloured(&table, COLOUR_DIM, at.p);
+        cli_table_add(&table, text_of(json_array_get(errors, i), "message"));
+    }
+    if (json_array_size(errors) > 0) {
+        printf("\nlast errors and warnings\n");
+        cli_table_print(&table);
+    }
+}
+
+static int print_status(const struct cli *cli, const struct buf *body) {
+    json_error_t error;
+    json_t *status = json_loadb(body->p, body->len, 0, &error);
+    if (!json_is_object(status)) {
+        cli_error(cli, "the answer is no status of sipbridge: %s", status == NULL ? error.text : "not an object");
+        json_decref(status);
+        return CLI_FAILED;
+    }
+    print_summary(status);
+    print_calls(json_object_get(status, "calls"));
+    print_errors(json_object_get(status, "errors"));
+    json_decref(status);
+    return CLI_OK;
+}
+
+static bool ask(const struct settings *settings, const struct target *target, struct buf *ret_body, struct diag *diag) {
+    struct keyring *keys =
+        settings->livekit_api_key != NULL || settings->livekit_keys != NULL ? cli_keys(settings, diag) : NULL;
+    cleanup_free char *token =
+        keys != NULL ? token_for_operator(keys, true, clock_wall_ms() / 1000, TOKEN_TTL_S) : xstrdup("");
+    cleanup_free char *authorization = xasprintf("Bearer %s", token);
+    keyring_free(keys);
+    struct http_client *client = http_client_new();
+    struct http_call call = {
+        .method = "GET",
+        .url = target->url,
+        .unix_socket = target->unix_socket,
+        .authorization = *token != '\0' ? authorization : NULL,
+        .timeout_ms = ANSWER_TIMEOUT_MS,
+        .max_answer = ANSWER_MAX,
+    };
+    int status;
+    bool good = http_client_call(client, &call, &status, ret_body, diag);
+    http_client_free(client);
+    if (good && status != HTTP_OK) {
+        return diag_fail(diag, target->url, "answered %d%s", status,
+                         status == 401 ? ": the keys in your settings are not those of the running bridge" : "");
+    }
+    return good;
+}
+
+static int show(const struct cli *cli, const struct status_options *options, const struct settings *settings) {
+    const char *where = options->url != NULL ? options->url : settings->admin_listen[0];
+    if (where == NULL) {
+        cli_error(cli, "SIP_ADMIN_LISTEN names no address: give --url");
+        return CLI_USAGE;
+    }
+    struct target target __attribute__((cleanup(target_release)));
+    cleanup_buf struct buf body = {0};
+    struct diag diag;
+    target_init(&target, slice_of(where), STATUS_PATH);
+    if (!ask(settings, &target, &body, &diag)) {
+        return cli_fail(cli, &diag);
+    }
+    if (!options->json) {
+        return print_status(cli, &body);
+    }
+    fwrite(body.p, 1, body.len, stdout);
+    fputs(body.len > 0 && body.p[body.len - 1] != '\n' ? "\n" : "", stdout);
+    return CLI_OK;
+}
+
+static int run(struct cli *cli) {
+    struct status_options options = {0};
+    cleanup_settings struct settings settings = {0};
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
+        return CLI_USAGE;
+    }
+    return show(cli, &options, &settings);
+}
+
+static const struct cli_option options_table[] = {
+    {"json", 0, CLI_FLAG, offsetof(struct status_options, json), NULL, "the answer as it came"},
+    {"url", 0, CLI_TEXT, offsetof(struct status_options, url), "URL",
+     "the whole URL, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
+};
+
+const struct cli_command cli_status = {
+    .name = "status",
+    .summary = "Show what the running bridge does: calls, rules, agents, Redis, webhooks, last errors.",
+    .options = options_table,
+    .option_count = ARRAY_LEN(options_table),
+    .run = run,
+};
