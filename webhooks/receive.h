@@ -10,8 +10,8 @@
 struct receiver;
 
 struct receiver_options {
-    struct keyring *keys; /* borrowed; may be reloaded in place */
-    bool disabled;        /* ENABLE_SIP_BRIDGE=false: verified events are counted as ignored */
+    struct keyring *keys;  /* borrowed; may be reloaded in place */
+    bool disabled;         /* ENABLE_SIP_BRIDGE=false: verified events are counted as ignored */
     size_t max_remembered; /* event ids remembered (each 16 bytes and a time) */
     int64_t remember_ms;   /* for how long: 10 minutes */
     /* Takes ownership of EVENT. Returns false when it cannot take more: the answer is then 503 and the id is forgotten. */
@@ -24,10 +24,18 @@ struct receiver_request {
     unsigned authorization_count;
 };
 
+/* received = the sum of all others except forgotten. */
 struct receiver_counters {
-    uint64_t received, verified, ignored, duplicate, invalid, refused;
-    uint64_t rejected[VERIFY_REASON_COUNT];
-    int64_t last_verified_wall_ms; /* 0: never */
+    uint64_t received;
+    uint64_t bad_method;                    /* 405: not POST */
+    uint64_t rejected[VERIFY_REASON_COUNT]; /* 401: not verified; [VERIFY_OK] stays 0 */
+    uint64_t verified;                      /* 200: handed to the sink */
+    uint64_t ignored;                       /* 200: an event that means nothing to calls, or the bridge is disabled */
+    uint64_t duplicate;                     /* 200: seen before */
+    uint64_t invalid;                       /* 400: signed, but not an event */
+    uint64_t refused;                       /* 503: the sink is full */
+    uint64_t forgotten;                     /* ids that had to go before their time: max_remembered was reached */
+    int64_t last_verified_wall_ms;          /* of any signed request; 0: never */
 };
 
 struct receiver *receiver_new(const struct receiver_options *options);

@@ -3,10 +3,11 @@
 #ifndef AUTH_KEYRING_H
 #define AUTH_KEYRING_H
 
+#include "auth/hmac.h"
 #include "base/diag.h"
 #include "base/slice.h"
 
-enum { KEYRING_MAX_KEYS = 32, HMAC_SIZE = 32 };
+enum { KEYRING_MAX_KEYS = 32, KEYRING_MAX_NAME = 63, KEYRING_MAX_SECRET = 1024 };
 
 struct keyring;
 
@@ -14,8 +15,10 @@ struct keyring *keyring_new(void);
 void keyring_free(struct keyring *keys);
 /* Adds or replaces. A key name has 1-63 printable bytes without space or ':'; a secret is 1-1024 bytes.
  * The first key added is the one that signs. */
-bool keyring_add(struct keyring *keys, struct slice name, struct slice secret, struct diag *diag) __attribute__((warn_unused_result));
-/* Lines "name: secret" (LIVEKIT_KEYS; also "name:secret", '#' comments, blank lines, quotes as YAML has them). */
+bool keyring_add(struct keyring *keys, struct slice name, struct slice secret, struct diag *diag)
+    __attribute__((warn_unused_result));
+/* Lines "name: secret" (LIVEKIT_KEYS; also "name:secret", '#' comments, blank lines, quotes as YAML has them).
+ * A name given twice in TEXT is a mistake. After a failure the lines before it are in KEYS: parse into a fresh one. */
 bool keyring_parse(struct keyring *keys, struct slice text, struct diag *diag) __attribute__((warn_unused_result));
 /* Takes over all keys of FRESH (and frees it), keeping the pointer KEYS valid: rotation. */
 void keyring_replace(struct keyring *keys, struct keyring *fresh);
@@ -28,6 +31,8 @@ size_t keyring_shortest(const struct keyring *keys);
 void keyring_sign(const struct keyring *keys, size_t index, struct slice text, unsigned char ret_mac[HMAC_SIZE]);
 /* The index of the key that made MAC over TEXT, by constant-time comparison; -1 for none. */
 int keyring_find(const struct keyring *keys, struct slice text, const unsigned char mac[HMAC_SIZE]);
+/* Whether key INDEX made MAC over TEXT: two names may share a secret. */
+bool keyring_fits(const struct keyring *keys, size_t index, struct slice text, const unsigned char mac[HMAC_SIZE]);
 /* Calls log_hide for every secret. */
 void keyring_hide_in_log(const struct keyring *keys);
 

@@ -1,0 +1,283 @@
+/* JSON to event. The body is looked over once for depth and size, parsed by jansson, read field by field with a
+ * path for every mistake, and what is wanted is copied into one block: the JSON tree is gone before the event is
+ * queued. Nothing here repeats text of the body in a message: bodies carry turnPassword and phone numbers. */
+#include "webhooks/event.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "webhooks/fields.h"
+
+static const struct {
+    const char *name;
+    bool hard;
+} disconnect_reasons[] = {
+#define X(name, hard) {#name, hard},
+    DISCONNECT_REASONS(X)
+#undef X
+};
+
+const char *disconnect_reason_name(enum disconnect_reason reason) {
+    return disconnect_reasons[reason].name;
+}
+
+bool disconnect_reason_is_hard(enum disconnect_reason reason) {
+    return disconnect_reasons[reason].hard;
+}
+
+static bool read_disconnect_reason(const struct fields *fields, enum disconnect_reason *ret) {
+    static const char *const names[] = {
+#define X(name, hard) #name,
+        DISCONNECT_REASONS(X)
+#undef X
+    };
+    const json_t *value;
+    unsigned index = 0;
+    if (!fields_member_of_two(fields, "disconnectReason", "disconnect_reason", &value) ||
+        !fields_enum(fields, "disconnectReason", value, (struct fields_names){names, ARRAY_LEN(names)}, &index)) {
+        return false;
+    }
+    struct slice text = {json_string_value(value), json_string_length(value)};
+    if (index < DISCONNECT_SIP_OTHER || (json_is_string(value) && index < ARRAY_LEN(names))) {
+        *ret = (enum disconnect_reason)index;
+    } else if (slice_starts(text, SLICE("SIP_"))) {
+        *ret = DISCONNECT_SIP_OTHER;
+    } else if (slice_starts(text, SLICE("USER_"))) {
+        *ret = DISCONNECT_USER_OTHER;
+    } else {
+        *ret = DISCONNECT_UNKNOWN_REASON;
+    }
+    return true;
+}
+
+/* Values must be strings without NUL. An attribute is named by its place: its key is the caller's text. */
+static bool check_attributes(const struct fields *fields, const json_t *attributes) {
+    char what[96];
+    size_t count = json_object_size(attributes), place = 0;
+    if (count > EVENT_MAX_ATTRIBUTES) {
+        snprintf(what, sizeof what, "must be at most %d, are %zu", EVENT_MAX_ATTRIBUTES, count);
+        return fields_wrong(fields, "attributes", what);
+    }
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)attributes, key, value) {
+        char name[40];
+        snprintf(name, sizeof name, "attributes[%zu]", place++);
+        if (!fields_check_text(fields, name, value, SIZE_MAX)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_sip_attributes(const struct fields *participant, const json_t *attributes,
+                                struct webhook_event *event) {
+    const struct fields fields = {attributes, "participant.attributes.", participant->diag};
+    const struct {
+        const char *name;
+        struct slice *ret;
+    } wanted[] = {
+        {"sip.trunkPhoneNumber", &event->participant.called}, {"sip.phoneNumber", &event->participant.caller},
+        {"sip.trunkID", &event->participant.trunk_id},        {"sip.ruleID", &event->participant.rule_id},
+        {"sip.callID", &event->participant.call_id},          {"sip.callStatus", &event->participant.call_status},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        if (!fields_text(&fields, wanted[i].name, EVENT_MAX_NAME, wanted[i].ret)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* RET_ATTRIBUTES: the attributes' text, for the caller to free; the event borrows it. */
+static bool read_participant(const json_t *object, struct diag *diag, struct webhook_event *event,
+                             char **ret_attributes) {
+    static const char *const kinds[] = {"STANDARD", "INGRESS", "EGRESS", "SIP", "AGENT"};
+    _Static_assert(ARRAY_LEN(kinds) == KIND_OTHER, "a name for each kind");
+    const struct fields fields = {object, "participant.", diag};
+    const json_t *attributes;
+    unsigned kind = 0;
+    if (!fields_text(&fields, "sid", EVENT_MAX_SID, &event->participant.sid) ||
+        !fields_text(&fields, "identity", EVENT_MAX_NAME, &event->participant.identity) ||
+        !fields_enum(&fields, "kind", fields_member(&fields, "kind"), (struct fields_names){kinds, ARRAY_LEN(kinds)},
+                     &kind) ||
+        !read_disconnect_reason(&fields, &event->participant.disconnect_reason) ||
+        !fields_object(&fields, "attributes", &attributes)) {
+        return false;
+    }
+    event->participant.kind = (enum participant_kind)kind;
+    if (json_object_size(attributes) == 0) {
+        return true;
+    }
+    if (!check_attributes(&fields, attributes) ||
+        (kind == KIND_SIP && !read_sip_attributes(&fields, attributes, event))) {
+        return false;
+    }
+    *ret_attributes = json_dumps(attributes, JSON_COMPACT);
+    event->participant.attributes = slice_of(*ret_attributes);
+    return true;
+}
+
+static bool read_room(const json_t *object, struct diag *diag, struct webhook_event *event) {
+    const struct fields fields = {object, "room.", diag};
+    return fields_text(&fields, "sid", EVENT_MAX_SID, &event->room.sid) &&
+           fields_text(&fields, "name", EVENT_MAX_NAME, &event->room.name) &&
+           fields_text(&fields, "metadata", SIZE_MAX, &event->room.metadata);
+}
+
+static bool read_track(const json_t *object, struct diag *diag, struct webhook_event *event) {
+    static const char *const types[] = {"AUDIO", "VIDEO", "DATA"};
+    const struct fields fields = {object, "track.", diag};
+    unsigned type = 0;
+    if (!fields_text(&fields, "sid", EVENT_MAX_SID, &event->track.sid) ||
+        !fields_enum(&fields, "type", fields_member(&fields, "type"), (struct fields_names){types, ARRAY_LEN(types)},
+                     &type)) {
+        return false;
+    }
+    event->track.type = type < ARRAY_LEN(types) ? (enum track_type)type : TRACK_DATA;
+    return true;
+}
+
+static enum event_kind kind_of(struct slice name) {
+    static const char *const names[] = {
+#define X(name) [EVENT_##name] = #name,
+        WEBHOOK_EVENTS(X)
+#undef X
+    };
+    for (size_t i = 1; i < ARRAY_LEN(names); i++) {
+        if (slice_is(name, names[i])) {
+            return (enum event_kind)i;
+        }
+    }
+    return EVENT_OTHER;
+}
+
+static bool read_event(const json_t *root, struct diag *diag, struct webhook_event *event, char **ret_attributes) {
+    const struct fields fields = {root, "", diag};
+    const json_t *created_at, *room, *participant, *track;
+    if (!json_is_object(root)) {
+        return fields_wrong_type(&fields, "", "an object", root);
+    }
+    if (!fields_text(&fields, "event", EVENT_MAX_SID, &event->name) ||
+        !fields_text(&fields, "id", EVENT_MAX_SID, &event->id) ||
+        !fields_member_of_two(&fields, "createdAt", "created_at", &created_at) ||
+        !fields_int64(&fields, "createdAt", created_at, &event->created_at_s) ||
+        !fields_object(&fields, "room", &room) || !fields_object(&fields, "participant", &participant) ||
+        !fields_object(&fields, "track", &track)) {
+        return false;
+    }
+    event->kind = kind_of(event->name);
+    return (room == NULL || read_room(room, diag, event)) &&
+           (participant == NULL || read_participant(participant, diag, event, ret_attributes)) &&
+           (track == NULL || read_track(track, diag, event));
+}
+
+/* Depth and number of values before jansson builds a tree of them. Only brackets and commas outside strings are
+ * looked at; whether it is JSON at all is jansson's to say. */
+static bool check_shape(struct slice body, struct diag *diag) {
+    int depth = 0;
+    unsigned values = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < body.n; i++) {
+        char c = body.p[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            values++;
+            depth++;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        } else if (c == ',') {
+            values++;
+        }
+        if (depth > EVENT_MAX_DEPTH) {
+            return diag_fail(diag, "", "is nested more than %d deep", EVENT_MAX_DEPTH);
+        }
+        if (values > EVENT_MAX_VALUES) {
+            return diag_fail(diag, "", "has more than %d values", EVENT_MAX_VALUES);
+        }
+    }
+    return true;
+}
+
+/* jansson's own text quotes the body. */
+static const char *json_mistake(const json_error_t *error) {
+    switch (json_error_code(error)) {
+    case json_error_duplicate_key: return "names a member twice";
+    case json_error_numeric_overflow: return "holds a number that is too large";
+    case json_error_null_byte_in_key: return "names a member with U+0000 in it";
+    case json_error_invalid_utf8: return "is not UTF-8";
+    default: return "is not JSON";
+    }
+}
+
+static json_t *parse_json(struct slice body, struct diag *diag) {
+    json_error_t error;
+    if (!check_shape(body, diag)) {
+        return NULL;
+    }
+    json_t *root =
+        json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    if (root == NULL) {
+        diag_fail(diag, "", "%s (line %d, byte %d)", json_mistake(&error), error.line, error.position);
+    }
+    return root;
+}
+
+struct webhook_event *event_parse(struct slice body, struct diag *diag) {
+    json_t *root = parse_json(body, diag);
+    if (root == NULL) {
+        return NULL;
+    }
+    struct webhook_event borrowed = {0}, *event = NULL;
+    char *attributes = NULL;
+    if (read_event(root, diag, &borrowed, &attributes)) {
+        event = event_copy(&borrowed);
+    }
+    free(attributes);
+    json_decref(root);
+    return event;
+}
+
+struct webhook_event *event_copy(const struct webhook_event *event) {
+    struct webhook_event layout = *event;
+    struct slice *const texts[] = {
+        &layout.name,
+        &layout.id,
+        &layout.room.sid,
+        &layout.room.name,
+        &layout.room.metadata,
+        &layout.participant.sid,
+        &layout.participant.identity,
+        &layout.participant.called,
+        &layout.participant.caller,
+        &layout.participant.trunk_id,
+        &layout.participant.rule_id,
+        &layout.participant.call_id,
+        &layout.participant.call_status,
+        &layout.participant.attributes,
+        &layout.track.sid,
+    };
+    size_t size = sizeof layout;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size += texts[i]->n;
+    }
+    char *block = xmalloc(size), *at = block + sizeof layout;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i]->n > 0) {
+            memcpy(at, texts[i]->p, texts[i]->n);
+        }
+        texts[i]->p = texts[i]->n > 0 ? at : NULL;
+        at += texts[i]->n;
+    }
+    memcpy(block, &layout, sizeof layout);
+    return (struct webhook_event *)(void *)block;
+}
+
+void event_free(struct webhook_event *event) {
+    free(event);
+}

@@ -1,0 +1,157 @@
+/* Request in, status out. Every request falls into exactly one counter; what is not taken is logged at most once a
+ * second per reason, so that a flood fills no disk, and never with anything of the body. */
+#include "webhooks/receive.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "webhooks/repeats.h"
+
+struct receiver {
+    struct receiver_options options;
+    struct receiver_counters counters;
+    struct repeats *repeats;
+    struct log_limit rejected_limit[VERIFY_REASON_COUNT];
+    struct log_limit bad_method_limit, invalid_limit, refused_limit, forgotten_limit;
+};
+
+struct receiver *receiver_new(const struct receiver_options *options) {
+    struct receiver *receiver = xcalloc(1, sizeof *receiver);
+    receiver->options = *options;
+    receiver->repeats = repeats_new(options->max_remembered, options->remember_ms);
+    return receiver;
+}
+
+void receiver_free(struct receiver *receiver) {
+    if (receiver != NULL) {
+        repeats_free(receiver->repeats);
+        free(receiver);
+    }
+}
+
+/* ", and 12 more like it" when records were left out. */
+static const char *more(uint64_t skipped, char text[48]) {
+    text[0] = '\0';
+    if (skipped > 0) {
+        snprintf(text, 48, " (and %" PRIu64 " more like it)", skipped);
+    }
+    return text;
+}
+
+static int bad_method(struct receiver *receiver, const struct receiver_request *request, mono_ms now) {
+    receiver->counters.bad_method++;
+    uint64_t skipped;
+    if (log_limit_pass(&receiver->bad_method_limit, now, &skipped)) {
+        char tail[48];
+        struct slice method = request->method;
+        method.n = method.n > 32 ? 32 : method.n;
+        log_warning(NULL, "a %.*s request from %.*s to the webhook path, answered 405%s: LiveKit sends POST",
+                    SLICE_ARG(method), SLICE_ARG(request->peer), more(skipped, tail));
+    }
+    return 405;
+}
+
+static int rejected(struct receiver *receiver, const struct receiver_request *request, enum verify_reason reason,
+                    const struct verify_detail *detail, mono_ms now) {
+    receiver->counters.rejected[reason]++;
+    uint64_t skipped;
+    if (log_limit_pass(&receiver->rejected_limit[reason], now, &skipped)) {
+        char tail[48];
+        struct buf hint cleanup_buf = {0};
+        verify_hint(&hint, reason, detail);
+        log_warning(NULL, "a webhook from %.*s is not verified (%s): %s, answered 401 and not acted on%s; %s",
+                    SLICE_ARG(request->peer), verify_reason_label(reason), verify_reason_text(reason),
+                    more(skipped, tail), hint.p);
+    }
+    return 401;
+}
+
+static int invalid(struct receiver *receiver, const struct receiver_request *request, const struct diag *diag,
+                   mono_ms now) {
+    receiver->counters.invalid++;
+    uint64_t skipped;
+    if (log_limit_pass(&receiver->invalid_limit, now, &skipped)) {
+        char text[sizeof diag->where + sizeof diag->what + 4], tail[48];
+        diag_text(diag, text, sizeof text);
+        log_warning(NULL, "a signed webhook from %.*s is not an event: %s, answered 400, LiveKit will not repeat it%s",
+                    SLICE_ARG(request->peer), text, more(skipped, tail));
+    }
+    return 400;
+}
+
+static void note_forgotten(struct receiver *receiver, mono_ms now) {
+    uint64_t forgotten = repeats_forgotten(receiver->repeats), skipped;
+    if (forgotten == receiver->counters.forgotten) {
+        return;
+    }
+    receiver->counters.forgotten = forgotten;
+    if (log_limit_pass(&receiver->forgotten_limit, now, &skipped)) {
+        log_warning(NULL,
+                    "more than %zu events within %" PRId64 " s: the oldest ids are forgotten early (%" PRIu64
+                    " so far), a repeat of those would be acted on again",
+                    receiver->options.max_remembered, receiver->options.remember_ms / 1000, forgotten);
+    }
+}
+
+/* Takes over EVENT. */
+static int hand_over(struct receiver *receiver, struct webhook_event *event, mono_ms now) {
+    bool has_id = event->id.n > 0; /* without one there is nothing to know a repeat by */
+    if (has_id && repeats_seen(receiver->repeats, event->id, now)) {
+        receiver->counters.duplicate++;
+        event_free(event);
+        return 200;
+    }
+    note_forgotten(receiver, now);
+    if (receiver->options.on_event(receiver->options.context, event)) {
+        receiver->counters.verified++;
+        return 200;
+    }
+    receiver->counters.refused++;
+    if (has_id) {
+        repeats_undo(receiver->repeats); /* LiveKit's retry must find it new */
+    }
+    uint64_t skipped;
+    if (log_limit_pass(&receiver->refused_limit, now, &skipped)) {
+        char tail[48];
+        log_warning(NULL, "an event could not be queued, answered 503%s: LiveKit sends it again", more(skipped, tail));
+    }
+    return 503;
+}
+
+int receiver_take(struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms, mono_ms now) {
+    receiver->counters.received++;
+    if (!slice_is(request->method, "POST")) {
+        return bad_method(receiver, request, now);
+    }
+    struct verify_detail detail = {0};
+    enum verify_reason reason = VERIFY_TWO_TOKENS;
+    if (request->authorization_count <= 1) {
+        struct slice token = request->authorization_count == 1 ? request->authorization : (struct slice){0};
+        reason = webhook_verify(receiver->options.keys, token, request->body, wall_ms / 1000, &detail);
+    }
+    if (reason != VERIFY_OK) {
+        return rejected(receiver, request, reason, &detail, now);
+    }
+    receiver->counters.last_verified_wall_ms = wall_ms;
+    if (receiver->options.disabled) {
+        receiver->counters.ignored++;
+        return 200;
+    }
+    struct diag diag = {0};
+    struct webhook_event *event = event_parse(request->body, &diag);
+    if (event == NULL) {
+        return invalid(receiver, request, &diag, now);
+    }
+    if (event->kind == EVENT_OTHER) {
+        receiver->counters.ignored++;
+        event_free(event);
+        return 200;
+    }
+    return hand_over(receiver, event, now);
+}
+
+const struct receiver_counters *receiver_counters(const struct receiver *receiver) {
+    return &receiver->counters;
+}
