@@ -18,7 +18,7 @@ struct source_options {
     const char *rules_key;   /* "sip_dispatch_rules" */
     const char *agents_key;  /* "sip_agents" */
     const char *state_dir;   /* where rules.json and agents.json, the last good copies, are kept; NULL: nowhere */
-    struct directory_defaults defaults; /* borrowed while the source lives */
+    struct directory_defaults defaults;                          /* borrowed while the source lives */
     bool (*check)(const struct agent *agent, struct diag *diag); /* for directory_check; NULL: none */
     /* A new snapshot of either; called from the loop, never from inside source_start. */
     void (*on_change)(void *context);
@@ -27,10 +27,10 @@ struct source_options {
 
 /* What status and health say of one document. */
 struct source_state {
-    const char *kind;     /* "file", "redis", "command", "none", "last good copy" */
+    const char *kind; /* "file", "redis", "command", "none", "last good copy" */
     size_t count;
     int64_t loaded_wall_ms; /* 0: never */
-    char error[512];      /* why the newest document is not in use, or why it cannot be read; "" when all is well */
+    char error[512];        /* why the newest document is not in use, or why it cannot be read; "" when all is well */
 };
 
 struct source_redis_state {
@@ -44,14 +44,14 @@ struct source;
 /* Never waits: Redis may be away. False with DIAG only for what can never work (a bad REDIS_URL). */
 struct source *source_start(const struct source_options *options, struct diag *diag);
 void source_free(struct source *source);
-/* Both borrowed until the next turn of the loop: hold what you keep. NULL: none. */
+/* Both borrowed until the calling callback returns: hold what you keep. NULL: none. */
 struct ruleset *source_rules(const struct source *source);
 struct directory *source_directory(const struct source *source);
 bool source_ready(const struct source *source);
 const struct source_state *source_rules_state(const struct source *source);
 const struct source_state *source_directory_state(const struct source *source);
 const struct source_redis_state *source_redis(const struct source *source);
-/* Reads everything again (SIGHUP). */
+/* Reads everything again (SIGHUP), and judges it again even if it is the same: an executable may be there now. */
 void source_reload(struct source *source);
 
 #endif
