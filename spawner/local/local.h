@@ -9,12 +9,12 @@
 
 struct local_options {
     struct loop *loop;
-    const char *output_dir;     /* LABEL.log, 0600; the directory exists and is ours */
-    const char *notify_dir;     /* sockets for NOTIFY_SOCKET, one per process; exists */
-    char *const *pass_env;      /* names and globs of our environment to hand on (SIP_AGENT_ENV), NULL-terminated */
-    size_t max_output;          /* SIP_LOG_MAX: bytes on disk per label; 0: no limit */
-    int64_t keep_output_ms;     /* SIP_LOG_KEEP: LABEL.log older than this are removed; 0: for ever */
-    engine_listener *on_event;  /* called from the loop */
+    const char *output_dir;    /* LABEL.log, 0600; the directory exists and is ours */
+    const char *notify_dir;    /* sockets for NOTIFY_SOCKET, one per process; exists */
+    char *const *pass_env;     /* names and globs of our environment to hand on (SIP_AGENT_ENV), NULL-terminated */
+    size_t max_output;         /* SIP_LOG_MAX: bytes on disk per label; 0: no limit */
+    int64_t keep_output_ms;    /* SIP_LOG_KEEP: LABEL.log older than this are removed; 0: for ever */
+    engine_listener *on_event; /* called from the loop */
     void *context;
 };
 
@@ -32,14 +32,16 @@ void local_reap(struct local *local);
 /* How many jobs are queued or alive. */
 size_t local_count(const struct local *local);
 const struct local_counters *local_counters(const struct local *local);
-/* Forgets the jobs without touching their processes (they live on) and frees everything. */
+/* Forgets the jobs without touching their processes (they live on) and frees everything. Not from
+ * inside the listener. */
 void local_free(struct local *local);
 
 /* The last COUNT lines of LABEL's output, escaped and cut, for the log of a crash. */
-void local_tail(struct local *local, const char *label, unsigned count, void (*each)(void *context, const char *line), void *context);
+void local_tail(struct local *local, const char *label, unsigned count, void (*each)(void *context, const char *line),
+                void *context);
 
-/* The file that COMMAND (argv[0] of an agent) runs, by the PATH of its environment or "/usr/local/bin:/usr/bin:/bin";
- * NULL with DIAG: not found, not executable. The caller frees it. */
+/* The file that COMMAND (argv[0] of an agent) runs, by the PATH of its entry's ENV, else ours, else
+ * "/usr/local/bin:/usr/bin:/bin"; NULL with DIAG: not found, not executable. The caller frees it. */
 char *local_resolve(const char *command, const char *const *env, const char *cwd, struct diag *diag);
 
 #endif

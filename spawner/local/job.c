@@ -1,0 +1,221 @@
+/* The life of one job. Everything but posix_spawn returns at once; posix_spawn waits only for the kernel's exec. */
+#include "spawner/local/job.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "spawner/local/environ.h"
+#include "spawner/local/expand.h"
+#include "spawner/local/output.h"
+#include "spawner/local/resolve.h"
+
+/* A process that is still there this long after SIGKILL waits in the kernel (a dead network file system …). */
+enum { STUCK_MS = 5000 };
+
+static struct log_about about(const struct job *job) {
+    return (struct log_about){.call = slice_of(job->label), .agent = slice_of(job->agent), .pid = job->pid};
+}
+
+static void warn_left_out(const struct job *job, const struct buf *left_out) {
+    if (left_out->len > 0) {
+        struct log_about what = about(job);
+        log_warning(&what,
+                    "the arguments %s of agent %s would begin with '-' and are left out, so that a caller cannot pass "
+                    "options; it starts without them",
+                    left_out->p, job->agent);
+    }
+}
+
+static bool check_order(const struct engine_job *order, struct diag *diag) {
+    if (!text_is_sid(slice_of(order->label))) {
+        return diag_fail(diag, "label", "is no call sid: letters, digits and _ only, at most %d", ENGINE_LABEL_MAX);
+    }
+    if (strlen(order->instance) != ENGINE_INSTANCE_SIZE - 1) {
+        return diag_fail(diag, "instance", "must be %d hex digits", ENGINE_INSTANCE_SIZE - 1);
+    }
+    if (order->line.n > ENGINE_LINE_MAX) {
+        return diag_fail(diag, "stdin",
+                         "the line has %zu bytes, at most %d are handed to an agent: shorten the metadata",
+                         order->line.n, ENGINE_LINE_MAX);
+    }
+    return true;
+}
+
+struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag) {
+    cleanup_buf struct buf left_out = {0};
+    if (!check_order(order, diag)) {
+        return NULL;
+    }
+    struct job *job = xcalloc(1, sizeof *job);
+    job->host = host;
+    job->in = job->notify.fd = -1;
+    ladder_init(&job->ladder);
+    snprintf(job->label, sizeof job->label, "%s", order->label);
+    snprintf(job->instance, sizeof job->instance, "%s", order->instance);
+    job->agent = xstrdup(order->agent != NULL ? order->agent : "");
+    job->cwd = order->cwd != NULL ? xstrdup(order->cwd) : NULL;
+    job->line = xmemdup(order->line.p, order->line.n);
+    job->secret = xmemdup(order->secret.p, order->secret.n);
+    if (!expand_argv(&job->argv, order, &left_out, diag)) {
+        job_free(job);
+        return NULL;
+    }
+    warn_left_out(job, &left_out);
+    environ_build(&job->env, &host->base_env, order, NULL);
+    return job;
+}
+
+static void on_ready(struct notify *notify) {
+    struct job *job = container_of(notify, struct job, notify);
+    job->host->on_ready(job);
+}
+
+static void on_exit_seen(struct child_watch *watch) {
+    job_reap(container_of(watch, struct job, exit));
+}
+
+/* Without a notify socket the agent still runs; readiness then shows in the call itself. */
+static void start_notify(struct job *job) {
+    struct diag diag = {0};
+    job->notify.on_ready = on_ready;
+    if (notify_start(&job->notify, job->host->loop, job->host->notify_dir, job->instance, &diag)) {
+        strv_set(&job->env, "NOTIFY_SOCKET", slice_of(job->notify.name));
+        return;
+    }
+    struct log_about what = about(job);
+    log_warning(&what, "%s %s; the agent starts without it", diag.where, diag.what);
+}
+
+/* A caller matters more than a log: where the file cannot be had the output goes nowhere, and this is said. */
+static int open_output(const struct job *job) {
+    struct diag diag = {0};
+    int fd = output_open(job->host->output_dir, job->label, &diag);
+    if (fd >= 0) {
+        return fd;
+    }
+    struct log_about what = about(job);
+    log_error(&what, "no file for the agent's output: %s %s; it starts and its output is lost", diag.where, diag.what);
+    cleanup_fd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return null >= 0 ? fcntl(null, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+}
+
+static bool spawn(struct job *job, const char *path, struct diag *diag) {
+    cleanup_fd int theirs = -1;
+    if (!child_stdin(slice_of(job->line), &job->in, &theirs, diag)) {
+        return false;
+    }
+    cleanup_fd int out = open_output(job);
+    if (out < 0) {
+        return diag_fail(diag, "stdout", "no file descriptor for it: %m: raise ulimit -n");
+    }
+    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out};
+    return child_spawn(&spec, &job->pid, diag);
+}
+
+bool job_start(struct job *job, struct diag *diag) {
+    const char *path = strv_value((const char *const *)job->env.p, "PATH");
+    cleanup_free char *file = resolve_command(job->argv.p[0], path, job->cwd, diag);
+    if (file == NULL) {
+        return false;
+    }
+    start_notify(job);
+    if (!spawn(job, file, diag)) {
+        return false;
+    }
+    job->exit.on_exit = on_exit_seen;
+    if (!child_watch_start(&job->exit, job->host->loop, job->pid)) {
+        diag_fail(diag, "pidfd_open", "%m: the process was ended again, since its end could not be seen");
+        child_kill_group(job->pid); /* reaped by the sweep for strangers */
+        job->pid = 0;
+        return false;
+    }
+    free(take_ptr(job->line));
+    return true;
+}
+
+static void climb(struct job *job);
+
+static void on_timer(struct timer *timer) {
+    struct job *job = container_of(timer, struct job, timer);
+    if (job->ladder.rung == LADDER_KILLING) {
+        struct log_about what = about(job);
+        log_error(&what,
+                  "agent %s is still there %d s after SIGKILL: it waits in the kernel; nothing more can be done, "
+                  "its end is told when the kernel lets go of it",
+                  job->agent, STUCK_MS / 1000);
+        return;
+    }
+    climb(job);
+}
+
+static void kill_now(struct job *job) {
+    struct log_about what = about(job);
+    log_info(&what, "agent %s did not stop in time: SIGKILL to its process group", job->agent);
+    job->host->counters.killed++;
+    child_kill_group(job->pid);
+    timer_start(&job->timer, job->host->loop, STUCK_MS);
+}
+
+static void climb(struct job *job) {
+    mono_ms now = clock_mono_ms();
+    switch (ladder_next(&job->ladder, now)) {
+    case LADDER_KILL: kill_now(job); return;
+    case LADDER_TERM: child_terminate(job->exit.pidfd); break;
+    case LADDER_WAIT: break;
+    }
+    mono_ms deadline = ladder_deadline(&job->ladder);
+    if (deadline != MONO_NEVER) {
+        timer_start_at(&job->timer, job->host->loop, deadline);
+    }
+}
+
+void job_stop(struct job *job, const struct engine_stop *stop) {
+    job->timer.on_due = on_timer;
+    if (job->ladder.rung != LADDER_KILLING) {
+        ladder_stop(&job->ladder, clock_mono_ms(), stop);
+        climb(job);
+    }
+}
+
+void job_reap(struct job *job) {
+    enum child_state state = child_look(job->exit.pidfd);
+    if (state == CHILD_RUNS) {
+        return;
+    }
+    notify_drain(&job->notify);
+    if (state == CHILD_ZOMBIE) {
+        child_kill_group(job->pid);
+        job->host->on_over(job);
+    }
+    struct child_exit how;
+    if (child_reap(job->exit.pidfd, &how)) {
+        job->host->on_exit(job, &how);
+    }
+}
+
+const char *job_state(const struct job *job) {
+    return job->pid == 0 ? "queued" : ladder_name(&job->ladder);
+}
+
+void job_free(struct job *job) {
+    if (job == NULL) {
+        return;
+    }
+    child_watch_stop(&job->exit);
+    timer_cancel(&job->timer);
+    notify_stop(&job->notify);
+    if (job->in >= 0) {
+        close(job->in);
+    }
+    strv_release(&job->argv);
+    strv_release(&job->env);
+    free(job->agent);
+    free(job->cwd);
+    free(job->line);
+    free(job->secret);
+    free(job);
+}

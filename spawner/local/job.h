@@ -1,0 +1,57 @@
+/* One job: what ensure was given, then the process that runs it, until it is gone. It tells its host what happens;
+ * the host (local.c) keeps the table, the queue and the listener. */
+#ifndef SPAWNER_LOCAL_JOB_H
+#define SPAWNER_LOCAL_JOB_H
+
+#include <sys/queue.h>
+
+#include "loop/child_watch.h"
+#include "spawner/engine.h"
+#include "spawner/local/child.h"
+#include "spawner/local/ladder.h"
+#include "spawner/local/local.h"
+#include "spawner/local/notify.h"
+#include "spawner/local/strv.h"
+
+struct job;
+
+struct job_host {
+    struct loop *loop;
+    char *output_dir, *notify_dir;
+    struct strv base_env;
+    struct local_counters counters;
+    void (*on_ready)(struct job *job);
+    /* JOB's group was killed; its leader is a zombie that pins the numbers of group and session. */
+    void (*on_over)(struct job *job);
+    /* The last word on JOB: the host frees it. */
+    void (*on_exit)(struct job *job, const struct child_exit *how);
+};
+
+struct job {
+    LIST_ENTRY(job) by_label, by_pid; /* the host's, as `waiting` is */
+    STAILQ_ENTRY(job) waiting;
+    struct job_host *host;
+    char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
+    char *agent, *cwd, *line, *secret;
+    struct strv argv, env;
+    pid_t pid; /* 0: queued */
+    int in;    /* our end of its stdin; -1 while queued */
+    struct child_watch exit;
+    struct notify notify;
+    struct ladder ladder;
+    struct timer timer;
+};
+
+/* Copies what is needed of ORDER. NULL with DIAG when it can never be started. */
+struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag);
+/* Starts its process. False with DIAG. */
+bool job_start(struct job *job, struct diag *diag) __attribute__((warn_unused_result));
+/* Climbs the ladder of a started job. */
+void job_stop(struct job *job, const struct engine_stop *stop);
+/* Its process is a zombie: ends with on_exit (nothing happens if it is none). */
+void job_reap(struct job *job);
+const char *job_state(const struct job *job);
+/* Leaves a running process alone. */
+void job_free(struct job *job);
+
+#endif

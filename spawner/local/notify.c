@@ -1,0 +1,142 @@
+/* Notify sockets. Any process of ours may be the sender (`uv run` notifies from a grandchild that is gone before
+ * we read), so the sender's pid says nothing; its user must be ours or root, since an abstract socket has no mode. */
+#include "spawner/local/notify.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+enum { NAME_LENGTH = 16, DATAGRAM_MAX = 4096, DATAGRAMS_A_TURN = 16 };
+
+static socklen_t make_address(struct notify *notify, const char *directory, const char *instance) {
+    struct sockaddr_un *address = &notify->address;
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int length = snprintf(address->sun_path, sizeof address->sun_path, "%s/%.*s", directory, NAME_LENGTH, instance);
+    if (length > 0 && (size_t)length < sizeof address->sun_path) {
+        snprintf(notify->name, sizeof notify->name, "%s", address->sun_path);
+        return (socklen_t)sizeof *address;
+    }
+    snprintf(notify->name, sizeof notify->name, "@sipbridge-%s", instance);
+    size_t name_length = strlen(notify->name);
+    memcpy(address->sun_path, notify->name, name_length);
+    address->sun_path[0] = '\0';
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + name_length);
+}
+
+static bool says_ready(struct slice text) {
+    const char *at = text.p, *end = text.p + text.n;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline != NULL ? newline : end;
+        if (slice_is((struct slice){at, (size_t)(stop - at)}, "READY=1")) {
+            return true;
+        }
+        at = stop + 1;
+    }
+    return false;
+}
+
+static bool is_ours(struct msghdr *message) {
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred sender;
+            memcpy(&sender, CMSG_DATA(part), sizeof sender);
+            return sender.uid == geteuid() || sender.uid == 0;
+        }
+    }
+    return false;
+}
+
+/* One datagram; false when none waits. MSG_CTRUNC: file descriptors sent along are refused by the small buffer. */
+static bool receive(struct notify *notify, bool *ret_ready) {
+    char text[DATAGRAM_MAX];
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec part = {text, sizeof text};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t size = recvmsg(notify->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (size < 0) {
+        return false;
+    }
+    bool whole = (message.msg_flags & MSG_TRUNC) == 0;
+    *ret_ready = whole && is_ours(&message) && says_ready((struct slice){text, (size_t)size});
+    return true;
+}
+
+void notify_drain(struct notify *notify) {
+    bool ready = false;
+    for (int i = 0; i < DATAGRAMS_A_TURN && notify->fd >= 0 && receive(notify, &ready); i++) {
+        if (ready && !notify->told) {
+            notify->told = true;
+            notify->on_ready(notify);
+        }
+    }
+}
+
+static void on_readable(struct watcher *watcher, uint32_t events) {
+    (void)events;
+    notify_drain(container_of(watcher, struct notify, watcher));
+}
+
+bool notify_start(struct notify *notify, struct loop *loop, const char *directory, const char *instance,
+                  struct diag *diag) {
+    socklen_t size = make_address(notify, directory, instance);
+    int one = 1;
+    notify->told = false;
+    notify->watcher.on_ready = on_readable;
+    notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (notify->fd < 0) {
+        return diag_fail(diag, "NOTIFY_SOCKET", "no socket for it: %m");
+    }
+    if (notify->address.sun_path[0] != '\0') {
+        unlink(notify->address.sun_path);
+    }
+    setsockopt(notify->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
+    if (bind(notify->fd, (const struct sockaddr *)&notify->address, size) != 0) {
+        int error = errno;
+        close(take_fd(notify->fd));
+        errno = error;
+        return diag_fail(diag, "NOTIFY_SOCKET", "cannot be made in %s: %m", directory);
+    }
+    watcher_start(&notify->watcher, loop, notify->fd, EPOLLIN);
+    return true;
+}
+
+void notify_stop(struct notify *notify) {
+    if (notify->fd < 0) {
+        return;
+    }
+    watcher_stop(&notify->watcher);
+    if (notify->address.sun_path[0] != '\0') {
+        unlink(notify->address.sun_path);
+    }
+    close(take_fd(notify->fd));
+}
+
+void notify_clean(const char *directory) {
+    DIR *dir = opendir(directory);
+    if (dir == NULL) {
+        return;
+    }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        struct stat st;
+        bool named = strspn(entry->d_name, "0123456789abcdef") == NAME_LENGTH && entry->d_name[NAME_LENGTH] == '\0';
+        if (named && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode)) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    closedir(dir);
+}

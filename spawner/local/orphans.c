@@ -1,0 +1,198 @@
+/* Orphans. A look walks our direct children only (/proc/self/task/TID/children), not the machine: what a killed
+ * orphan had started becomes our child in turn and is found by the next look.
+ * A pid from that list stays the same process until it is reaped, and only this thread reaps: no race with reuse. */
+#include "spawner/local/orphans.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { LOOK_AGAIN_MS = 50, ROUNDS_MAX = 40, FILE_MAX = 1 << 20 };
+
+/* Appends the file at PATH, at most FILE_MAX bytes; false when it cannot be read. */
+static bool read_file(const char *path, struct buf *out) {
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    while (out->len < FILE_MAX) {
+        ssize_t size = read(fd, buf_reserve(out, 4096), 4096);
+        if (size <= 0) {
+            return size == 0;
+        }
+        out->len += (size_t)size;
+        out->p[out->len] = '\0';
+    }
+    return true;
+}
+
+/* The children of all our threads as decimal numbers between blanks. */
+static void list_children(struct buf *out) {
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL) {
+        return;
+    }
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        if (task->d_name[0] != '.') {
+            cleanup_free char *path = xasprintf("/proc/self/task/%s/children", task->d_name);
+            read_file(path, out);
+        }
+    }
+    closedir(tasks);
+}
+
+/* Copies the SIP_INSTANCE that PID was started with; false when it has none or does not let us see. */
+static bool read_instance(pid_t pid, char ret_instance[ENGINE_INSTANCE_SIZE]) {
+    static const char name[] = "SIP_INSTANCE=";
+    char path[64];
+    cleanup_buf struct buf vars = {0};
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    if (!read_file(path, &vars) || vars.len == 0) {
+        return false;
+    }
+    for (const char *at = vars.p, *end = vars.p + vars.len; at < end; at += strlen(at) + 1) {
+        if (strncmp(at, name, sizeof name - 1) == 0) {
+            snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%s", at + sizeof name - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The state letter of PID: what follows the last ')' of its stat; 'X' when it is gone. */
+static char state_of(pid_t pid) {
+    char path[64];
+    cleanup_buf struct buf text = {0};
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const char *end = read_file(path, &text) && text.len > 0 ? strrchr(text.p, ')') : NULL;
+    return end != NULL && end[1] == ' ' ? end[2] : 'X';
+}
+
+static const struct orphans_over *find_over(const struct orphans *orphans, const char *instance) {
+    for (size_t i = 0; i < ORPHANS_REMEMBERED; i++) {
+        if (orphans->over[i].instance[0] != '\0' && strcmp(orphans->over[i].instance, instance) == 0) {
+            return &orphans->over[i];
+        }
+    }
+    return NULL;
+}
+
+static void kill_left_over(pid_t pid, const char *label) {
+    struct log_about what = {.call = slice_of(label), .pid = pid};
+    log_warning(&what, "the agent left a process behind that had moved out of its group: SIGKILL to it");
+    kill(pid, SIGKILL);
+}
+
+static void report(struct orphans *orphans, pid_t pid) {
+    for (size_t i = 0; i < ORPHANS_REPORTED; i++) {
+        if (orphans->reported[i] == pid) {
+            return;
+        }
+    }
+    orphans->reported[orphans->reported_next++ % ORPHANS_REPORTED] = pid;
+    char path[64];
+    cleanup_buf struct buf name = {0};
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    read_file(path, &name);
+    if (name.len > 0 && name.p[name.len - 1] == '\n') {
+        name.len--;
+    }
+    log_warning(&(struct log_about){.pid = pid},
+                "an agent left the process %.*s behind, which of them cannot be told (no SIP_INSTANCE to be seen); "
+                "it is left alone: end it by hand if it should not run",
+                SLICE_ARG(buf_slice(&name)));
+}
+
+/* Judges one child. LEADER: the zombie whose session is being cleared, 0 for none. True when it was killed. */
+static bool judge(struct orphans *orphans, pid_t pid, pid_t leader) {
+    char instance[ENGINE_INSTANCE_SIZE] = "";
+    char state = orphans->is_leader(orphans, pid) ? 'X' : state_of(pid);
+    if (state == 'Z' || state == 'X') {
+        return false;
+    }
+    pid_t session = getsid(pid);
+    bool named = read_instance(pid, instance);
+    const struct orphans_over *over = named ? find_over(orphans, instance) : NULL;
+    if (over == NULL && leader != 0 && session == leader) {
+        over = &orphans->over[(orphans->over_next - 1) % ORPHANS_REMEMBERED];
+    }
+    if (over != NULL) {
+        kill_left_over(pid, over->label);
+        return true;
+    }
+    bool of_living_job = named ? orphans->is_alive(orphans, instance) : orphans->is_leader(orphans, session);
+    if (!of_living_job) {
+        report(orphans, pid);
+    }
+    return false;
+}
+
+/* One look at all children; how many were killed. */
+static unsigned look(struct orphans *orphans, pid_t leader) {
+    unsigned killed = 0;
+    cleanup_buf struct buf children = {0};
+    list_children(&children);
+    for (const char *at = children.p; at != NULL && *at != '\0';) {
+        char *end;
+        long pid = strtol(at, &end, 10);
+        if (end == at) {
+            break;
+        }
+        killed += judge(orphans, (pid_t)pid, leader) ? 1 : 0;
+        at = end;
+    }
+    return killed;
+}
+
+static void look_again(struct orphans *orphans) {
+    if (orphans->rounds < ROUNDS_MAX) {
+        orphans->rounds++;
+        timer_start(&orphans->again, orphans->loop, LOOK_AGAIN_MS);
+        return;
+    }
+    log_error(NULL,
+              "processes that agents left behind are still there after %d rounds of SIGKILL; "
+              "they are looked for again when the next agent ends",
+              ROUNDS_MAX);
+}
+
+static void on_again(struct timer *timer) {
+    struct orphans *orphans = container_of(timer, struct orphans, again);
+    if (look(orphans, 0) > 0) {
+        look_again(orphans);
+    } else {
+        orphans->rounds = 0;
+    }
+}
+
+void orphans_init(struct orphans *orphans, struct loop *loop) {
+    orphans->loop = loop;
+    orphans->again.on_due = on_again;
+}
+
+void orphans_job_over(struct orphans *orphans, const char *label, const char *instance, pid_t pid) {
+    struct orphans_over *over = &orphans->over[orphans->over_next++ % ORPHANS_REMEMBERED];
+    snprintf(over->label, sizeof over->label, "%s", label);
+    snprintf(over->instance, sizeof over->instance, "%s", instance);
+    orphans->rounds = 0;
+    if (look(orphans, pid) > 0) {
+        look_again(orphans);
+    }
+}
+
+void orphans_look_soon(struct orphans *orphans) {
+    if (orphans->over_next > 0 && orphans->again.loop == NULL) {
+        timer_start(&orphans->again, orphans->loop, 0);
+    }
+}
+
+void orphans_release(struct orphans *orphans) {
+    timer_cancel(&orphans->again);
+}

@@ -1,0 +1,41 @@
+/* What agents leave behind. We are a child subreaper, so every process whose parent died becomes our child: a
+ * daemonised grandchild left its agent's group and session, but not the environment it was started with. Those
+ * that belong to a job that is over are killed; those of a living job are left alone; what cannot be attributed is
+ * reported once and left alone. */
+#ifndef SPAWNER_LOCAL_ORPHANS_H
+#define SPAWNER_LOCAL_ORPHANS_H
+
+#include <sys/types.h>
+
+#include "loop/loop.h"
+#include "spawner/engine.h"
+
+enum { ORPHANS_REMEMBERED = 256, ORPHANS_REPORTED = 64 };
+
+struct orphans_over {
+    char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
+};
+
+struct orphans {
+    struct loop *loop;
+    /* PID is the leader of a job: not an orphan. */
+    bool (*is_leader)(struct orphans *self, pid_t pid);
+    /* The job of INSTANCE is alive. */
+    bool (*is_alive)(struct orphans *self, const char *instance);
+    struct timer again;
+    unsigned rounds;                              /* sweeps since the last job was over */
+    struct orphans_over over[ORPHANS_REMEMBERED]; /* a ring: the jobs that were over last */
+    size_t over_next;
+    pid_t reported[ORPHANS_REPORTED];
+    size_t reported_next;
+};
+
+void orphans_init(struct orphans *orphans, struct loop *loop);
+/* The job of LABEL is over; its leader PID is a zombie that was not reaped. Kills what is left of it, now and, while
+ * something is found, a little later again. */
+void orphans_job_over(struct orphans *orphans, const char *label, const char *instance, pid_t pid);
+/* An orphan was reaped: its children are ours now. Looks soon. */
+void orphans_look_soon(struct orphans *orphans);
+void orphans_release(struct orphans *orphans);
+
+#endif

@@ -1,0 +1,118 @@
+/* Output files. The lock is an open-file-description lock (fcntl(2), F_OFD_SETLK): the agent's stdout shares our
+ * description, so the lock ends with the last process that holds it, not with us. */
+#include "spawner/local/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { DISK_BLOCK = 4096, STAT_BLOCK = 512 };
+static const char suffix[] = ".log";
+
+static char *path_of(const char *directory, const char *label) {
+    return xasprintf("%s/%s%s", directory, label, suffix);
+}
+
+/* Opens the file of LABEL without following a link or waiting for the other end of a fifo. */
+static int open_file(const char *directory, const char *label, int flags, struct diag *diag) {
+    if (!text_is_sid(slice_of(label))) {
+        diag_fail(diag, "label", "is no call sid: letters, digits and _ only, at most 64");
+        return -1;
+    }
+    cleanup_free char *path = path_of(directory, label);
+    cleanup_fd int fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (fd < 0) {
+        diag_fail(diag, path, errno == ELOOP ? "is a symbolic link: remove it" : "cannot be opened: %m");
+        return -1;
+    }
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_uid != geteuid() && geteuid() != 0)) {
+        diag_fail(diag, path, "is not a file of ours: remove it");
+        return -1;
+    }
+    fcntl(fd, F_SETFL, flags & O_APPEND);
+    return take_fd(fd);
+}
+
+/* Whole file, owner unknown: what OFD locks want. */
+static struct flock whole_file(short type) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET};
+}
+
+int output_open(const char *directory, const char *label, struct diag *diag) {
+    cleanup_fd int fd = open_file(directory, label, O_RDWR | O_APPEND | O_CREAT, diag);
+    if (fd < 0) {
+        return -1;
+    }
+    struct flock lock = whole_file(F_RDLCK);
+    fcntl(fd, F_OFD_SETLK, &lock);
+    if (fd > STDERR_FILENO) {
+        return take_fd(fd);
+    }
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (moved < 0) {
+        diag_fail(diag, label, "cannot be opened: %m");
+    }
+    return moved;
+}
+
+int output_open_read(const char *directory, const char *label, struct diag *diag) {
+    return open_file(directory, label, O_RDONLY, diag);
+}
+
+bool output_trim(const char *directory, const char *label, size_t max) {
+    struct stat st;
+    cleanup_free char *path = path_of(directory, label);
+    if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_blocks * STAT_BLOCK <= max) {
+        return true;
+    }
+    off_t end = (st.st_size - (off_t)(max - max / 4)) / DISK_BLOCK * DISK_BLOCK;
+    cleanup_fd int fd = open_file(directory, label, O_RDWR, NULL);
+    if (fd < 0 || end <= 0) {
+        return true;
+    }
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end) == 0;
+}
+
+bool output_is_final(int fd) {
+    struct flock lock = whole_file(F_WRLCK);
+    return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
+}
+
+/* NAME is "LABEL.log": its label, to be freed; NULL otherwise. */
+static char *label_of(const char *name) {
+    size_t length = strlen(name);
+    if (length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0) {
+        return NULL;
+    }
+    cleanup_free char *label = xmemdup(name, length - (sizeof suffix - 1));
+    return text_is_sid(slice_of(label)) ? take_ptr(label) : NULL;
+}
+
+static bool is_expired(const char *directory, const char *label, int64_t before_ms) {
+    struct stat st;
+    cleanup_fd int fd = output_open_read(directory, label, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 && (int64_t)st.st_mtime * 1000 < before_ms && output_is_final(fd);
+}
+
+unsigned output_expire(const char *directory, int64_t keep_ms, int64_t wall_ms) {
+    unsigned removed = 0;
+    DIR *dir = opendir(directory);
+    if (dir == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        cleanup_free char *label = label_of(entry->d_name);
+        if (label != NULL && is_expired(directory, label, wall_ms - keep_ms)) {
+            removed += unlinkat(dirfd(dir), entry->d_name, 0) == 0 ? 1 : 0;
+        }
+    }
+    closedir(dir);
+    return removed;
+}
