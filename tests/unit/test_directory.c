@@ -1,9 +1,10 @@
 /* The agents document, entry by entry, and command lines without a shell. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "fixture_file.h"

@@ -1,9 +1,10 @@
 /* Numbers in the form LiveKit compares, against its rule written a second time with the expression LiveKit uses. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <regex.h>
 #include <stdio.h>

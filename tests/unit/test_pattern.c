@@ -1,9 +1,10 @@
 /* The matcher against a naive recursive one: every short pattern on every short text, then long random ones. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "rules/number.h"

@@ -1,9 +1,10 @@
 /* The rules document: what is taken, in what order it is tried, and every mistake with the place it names. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "fixture_file.h"
