@@ -110,12 +110,16 @@ static void report(struct orphans *orphans, pid_t pid) {
                 SLICE_ARG(buf_slice(&name)));
 }
 
-/* Judges one child. LEADER: the zombie whose session is being cleared, 0 for none. True when it was killed. */
+/* Judges one child. LEADER: the zombie whose session is being cleared, 0 for none. True when it was killed:
+ * what it started becomes ours. */
 static bool judge(struct orphans *orphans, pid_t pid, pid_t leader) {
     char instance[ENGINE_INSTANCE_SIZE] = "";
     char state = orphans->is_leader(orphans, pid) ? 'X' : state_of(pid);
     if (state == 'Z' || state == 'X') {
         return false;
+    }
+    if (leader != 0 && getpgid(pid) == leader) {
+        return true; /* it was killed with its group and is about to go */
     }
     pid_t session = getsid(pid);
     bool named = read_instance(pid, instance);
