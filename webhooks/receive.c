@@ -1,5 +1,5 @@
-/* Request in, status out. Every request falls into exactly one counter; what is not taken is logged at most once a
- * second per reason, so that a flood fills no disk, and never with anything of the body. */
+/* Request in, status out. What is not taken is logged at most once a second per reason, so that a flood fills no
+ * disk, and never with anything of the body. */
 #include "webhooks/receive.h"
 
 #include <inttypes.h>
@@ -31,7 +31,7 @@ void receiver_free(struct receiver *receiver) {
     }
 }
 
-/* ", and 12 more like it" when records were left out. */
+/* " (and 12 more like it)" when records were left out. */
 static const char *more(uint64_t skipped, char text[48]) {
     text[0] = '\0';
     if (skipped > 0) {
@@ -105,7 +105,6 @@ static int hand_over(struct receiver *receiver, struct webhook_event *event, mon
     }
     note_forgotten(receiver, now);
     if (receiver->options.on_event(receiver->options.context, event)) {
-        receiver->counters.verified++;
         return 200;
     }
     receiver->counters.refused++;
@@ -134,6 +133,7 @@ int receiver_take(struct receiver *receiver, const struct receiver_request *requ
     if (reason != VERIFY_OK) {
         return rejected(receiver, request, reason, &detail, now);
     }
+    receiver->counters.verified++;
     receiver->counters.last_verified_wall_ms = wall_ms;
     if (receiver->options.disabled) {
         receiver->counters.ignored++;

@@ -24,18 +24,19 @@ struct receiver_request {
     unsigned authorization_count;
 };
 
-/* received = the sum of all others except forgotten. */
+/* received = bad_method + all of rejected + verified, and
+ * verified = handed to the sink + ignored + duplicate + invalid + refused. */
 struct receiver_counters {
     uint64_t received;
     uint64_t bad_method;                    /* 405: not POST */
     uint64_t rejected[VERIFY_REASON_COUNT]; /* 401: not verified; [VERIFY_OK] stays 0 */
-    uint64_t verified;                      /* 200: handed to the sink */
+    uint64_t verified;                      /* signed by LiveKit, whatever became of it */
     uint64_t ignored;                       /* 200: an event that means nothing to calls, or the bridge is disabled */
     uint64_t duplicate;                     /* 200: seen before */
     uint64_t invalid;                       /* 400: signed, but not an event */
     uint64_t refused;                       /* 503: the sink is full */
     uint64_t forgotten;                     /* ids that had to go before their time: max_remembered was reached */
-    int64_t last_verified_wall_ms;          /* of any signed request; 0: never */
+    int64_t last_verified_wall_ms;          /* 0: never */
 };
 
 struct receiver *receiver_new(const struct receiver_options *options);

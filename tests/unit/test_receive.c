@@ -1,0 +1,395 @@
+/* The receiver: statuses of the vectors, counters, repeats, the sink, and what is logged how often. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fixture_file.h"
+#include "livekit/token.h"
+#include "webhooks/receive.h"
+#include "webhooks/repeats.h"
+
+enum { NOW = 1767225600, MINUTE = 60000 };
+
+/* Where the receiver under test hands its events, and what it logged. */
+struct fixture {
+    struct keyring *keys;
+    struct receiver *receiver;
+    bool full;
+    size_t events;
+    enum event_kind last;
+    size_t records;
+    char message[4096];
+};
+
+static bool on_event(void *context, struct webhook_event *event) {
+    struct fixture *fixture = context;
+    if (!fixture->full) {
+        fixture->events++;
+        fixture->last = event->kind;
+    }
+    event_free(event);
+    return !fixture->full;
+}
+
+static void on_record(void *context, enum log_level level, int64_t wall_ms, const char *message) {
+    (void)level;
+    (void)wall_ms;
+    struct fixture *fixture = context;
+    fixture->records++;
+    snprintf(fixture->message, sizeof fixture->message, "%s", message);
+}
+
+static void start(struct fixture *fixture, const char *keys, size_t max_remembered, bool disabled) {
+    *fixture = (struct fixture){.keys = keyring_new()};
+    assert_true(keyring_parse(fixture->keys, slice_of(keys), NULL));
+    const struct receiver_options options = {
+        .keys = fixture->keys,
+        .disabled = disabled,
+        .max_remembered = max_remembered,
+        .remember_ms = 10 * MINUTE,
+        .on_event = on_event,
+        .context = fixture,
+    };
+    fixture->receiver = receiver_new(&options);
+    log_listen(on_record, fixture);
+}
+
+/* Ends a test: the counters add up. */
+static void finish(struct fixture *fixture) {
+    const struct receiver_counters *c = receiver_counters(fixture->receiver);
+    uint64_t received = c->bad_method + c->verified;
+    for (size_t i = 0; i < VERIFY_REASON_COUNT; i++) {
+        received += c->rejected[i];
+    }
+    assert_int_equal(c->received, received);
+    assert_int_equal(c->verified, fixture->events + c->ignored + c->duplicate + c->invalid + c->refused);
+    assert_int_equal(c->rejected[VERIFY_OK], 0);
+    log_listen(NULL, NULL);
+    receiver_free(fixture->receiver);
+    keyring_free(fixture->keys);
+}
+
+static int post_as(struct fixture *fixture, const char *token, struct slice body, mono_ms now) {
+    const struct receiver_request request = {
+        .method = SLICE("POST"),
+        .authorization = slice_of(token),
+        .authorization_count = 1,
+        .body = body,
+        .peer = SLICE("192.0.2.1:4711"),
+    };
+    return receiver_take(fixture->receiver, &request, NOW * 1000LL, now);
+}
+
+static int post(struct fixture *fixture, const char *body, mono_ms now) {
+    cleanup_free char *token = token_for_webhook(fixture->keys, slice_of(body), NOW);
+    return post_as(fixture, token, slice_of(body), now);
+}
+
+static struct slice text_of(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    assert_true(json_is_string(value));
+    return (struct slice){json_string_value(value), json_string_length(value)};
+}
+
+static void test_vectors(void **state) {
+    (void)state;
+    struct buf text = fixture_file("vectors/webhooks.json");
+    json_t *root = json_loadb(text.p, text.len, 0, NULL), *one;
+    cleanup_free char *keys = xasprintf("%s: %s", text_of(root, "key").p, text_of(root, "secret").p);
+    struct fixture fixture;
+    start(&fixture, keys, 100, false);
+    size_t index, done = 0;
+    json_array_foreach(json_object_get(root, "cases"), index, one) {
+        struct slice want = text_of(one, "want"), body = text_of(one, "body");
+        int status = post_as(&fixture, text_of(one, "authorization").p, body, 0);
+        /* accepted, and with an empty body not an event */
+        int wanted = slice_is(want, "accept") ? (body.n > 0 ? 200 : 400) : 401;
+        if (status != wanted && !slice_is(want, "either")) {
+            fail_msg("%s: %d", text_of(one, "name").p, status);
+        }
+        done++;
+    }
+    json_array_foreach(json_object_get(root, "bodies"), index, one) {
+        int status = post_as(&fixture, text_of(one, "authorization").p, text_of(one, "body"), 0);
+        const json_t *want = json_object_get(one, "want");
+        bool right = json_is_integer(want) ? status == json_integer_value(want) : status == 200 || status == 400;
+        if (!right) {
+            fail_msg("%s: %d", text_of(one, "name").p, status);
+        }
+        done++;
+    }
+    assert_int_equal(done, 47);
+    finish(&fixture);
+    json_decref(root);
+    buf_release(&text);
+}
+
+static void test_hostile(void **state) {
+    (void)state;
+    struct buf text = fixture_file("webhooks-hostile/expected.json");
+    json_t *expected = json_loadb(text.p, text.len, 0, NULL), *row;
+    const char *name;
+    json_object_foreach(expected, name, row) {
+        struct fixture fixture;
+        start(&fixture, "k: secret", 100, false);
+        char path[300];
+        snprintf(path, sizeof path, "webhooks-hostile/%s", name);
+        struct buf body cleanup_buf = fixture_file(path);
+        cleanup_free char *token = token_for_webhook(fixture.keys, buf_slice(&body), NOW);
+        int status = post_as(&fixture, token, buf_slice(&body), 0);
+        if (status != json_integer_value(json_object_get(row, "status"))) {
+            fail_msg("%s: %d", name, status);
+        }
+        assert_int_equal(fixture.events, status == 200 ? 1 : 0);
+        finish(&fixture);
+    }
+    json_decref(expected);
+    buf_release(&text);
+}
+
+static void test_requests(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 100, false);
+    static const char body[] = "{\"event\":\"room_started\",\"id\":\"EV_1\"}";
+    char *token = token_for_webhook(fixture.keys, slice_of(body), NOW);
+    const struct {
+        const char *method;
+        unsigned tokens;
+        int status;
+    } cases[] = {
+        {"GET", 1, 405}, {"post", 1, 405}, {"", 1, 405}, {"POST", 0, 401}, {"POST", 2, 401}, {"POST", 1, 200},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct receiver_request request = {
+            .method = slice_of(cases[i].method),
+            .authorization = slice_of(token),
+            .authorization_count = cases[i].tokens,
+            .body = slice_of(body),
+        };
+        assert_int_equal(receiver_take(fixture.receiver, &request, NOW * 1000LL, 0), cases[i].status);
+    }
+    const struct receiver_counters *counters = receiver_counters(fixture.receiver);
+    assert_int_equal(counters->received, 6);
+    assert_int_equal(counters->bad_method, 3);
+    assert_int_equal(counters->rejected[VERIFY_NO_TOKEN], 1);
+    assert_int_equal(counters->rejected[VERIFY_TWO_TOKENS], 1);
+    assert_int_equal(counters->verified, 1);
+    assert_int_equal(counters->last_verified_wall_ms, NOW * 1000LL);
+    assert_int_equal(fixture.last, EVENT_room_started);
+    free(token);
+    finish(&fixture);
+}
+
+static void test_repeats_of_events(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 100, false);
+    static const char first[] = "{\"event\":\"room_started\",\"id\":\"EV_1\"}";
+    assert_int_equal(post(&fixture, first, 0), 200);
+    assert_int_equal(post(&fixture, first, 1000), 200);
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\", \"id\":\"EV_1\"}", 1000), 200);
+    assert_int_equal(fixture.events, 1);
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\",\"id\":\"EV_2\"}", 1000), 200);
+    assert_int_equal(fixture.events, 2);
+    /* remembered from the first time, not from the last */
+    assert_int_equal(post(&fixture, first, 10 * MINUTE - 1), 200);
+    assert_int_equal(fixture.events, 2);
+    assert_int_equal(post(&fixture, first, 10 * MINUTE), 200);
+    assert_int_equal(fixture.events, 3);
+    /* no id: never a repeat */
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\"}", 10 * MINUTE), 200);
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\"}", 10 * MINUTE), 200);
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\",\"id\":\"\"}", 10 * MINUTE), 200);
+    assert_int_equal(fixture.events, 6);
+    assert_int_equal(receiver_counters(fixture.receiver)->duplicate, 3);
+    finish(&fixture);
+}
+
+static void test_sink_full(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 1, false);
+    static const char body[] = "{\"event\":\"room_started\",\"id\":\"EV_1\"}";
+    fixture.full = true;
+    assert_int_equal(post(&fixture, body, 0), 503);
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\"}", 0), 503);
+    assert_int_equal(fixture.events, 0);
+    assert_int_equal(fixture.records, 1);
+    fixture.full = false;
+    assert_int_equal(post(&fixture, body, 1000), 200); /* LiveKit's retry is not taken for a repeat */
+    assert_int_equal(fixture.events, 1);
+    assert_int_equal(post(&fixture, body, 1000), 200);
+    assert_int_equal(fixture.events, 1);
+    assert_int_equal(receiver_counters(fixture.receiver)->refused, 2);
+    assert_int_equal(receiver_counters(fixture.receiver)->duplicate, 1);
+    finish(&fixture);
+}
+
+static void test_ignored(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 10, false);
+    assert_int_equal(post(&fixture, "{\"event\":\"egress_started\",\"id\":\"EV_1\"}", 0), 200);
+    assert_int_equal(post(&fixture, "{}", 0), 200);
+    assert_int_equal(fixture.events, 0);
+    assert_int_equal(receiver_counters(fixture.receiver)->ignored, 2);
+    finish(&fixture);
+}
+
+static void test_disabled(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 10, true);
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\",\"id\":\"EV_1\"}", 0), 200);
+    assert_int_equal(post(&fixture, "not JSON", 0), 200);
+    assert_int_equal(post_as(&fixture, "not a token", SLICE("{}"), 0), 401);
+    assert_int_equal(fixture.events, 0);
+    assert_int_equal(receiver_counters(fixture.receiver)->ignored, 2);
+    finish(&fixture);
+}
+
+static void test_rotation(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 10, false);
+    cleanup_free char *old = token_for_webhook(fixture.keys, SLICE("{}"), NOW);
+    struct keyring *fresh = keyring_new();
+    assert_true(keyring_parse(fresh, SLICE("k2: other"), NULL));
+    keyring_replace(fixture.keys, fresh);
+    assert_int_equal(post_as(&fixture, old, SLICE("{}"), 0), 401);
+    assert_int_equal(post(&fixture, "{}", 0), 200);
+    finish(&fixture);
+}
+
+/* A thousand bad requests: one record a second and reason, with the hint and how many were left out. */
+static void test_log_of_a_flood(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 10, false);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(post_as(&fixture, "hunter2", SLICE("hunter2"), 5000 + i % 1000), 401);
+    }
+    assert_int_equal(fixture.records, 1);
+    assert_non_null(strstr(fixture.message, "192.0.2.1:4711"));
+    assert_non_null(strstr(fixture.message, "not_jwt"));
+    assert_non_null(strstr(fixture.message, "does a proxy change it?"));
+    assert_null(strstr(fixture.message, "hunter2"));
+    assert_int_equal(post_as(&fixture, "e30.e30.e30", SLICE("hunter2"), 5999), 401); /* another reason */
+    assert_int_equal(fixture.records, 2);
+    assert_int_equal(post(&fixture, "hunter2", 5999), 400);
+    assert_int_equal(post(&fixture, "hunter2", 5999), 400);
+    assert_int_equal(fixture.records, 3);
+    assert_non_null(strstr(fixture.message, "is not JSON"));
+    assert_null(strstr(fixture.message, "hunter2"));
+    assert_int_equal(post_as(&fixture, "a", SLICE(""), 6000), 401);
+    assert_int_equal(fixture.records, 4);
+    assert_non_null(strstr(fixture.message, "999 more"));
+    assert_int_equal(receiver_counters(fixture.receiver)->rejected[VERIFY_NOT_JWT], 1001);
+    finish(&fixture);
+}
+
+/* Ids beyond the limit push out the oldest; that is counted and said. */
+static void test_bounded(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 3, false);
+    char body[100];
+    for (int i = 0; i < 5; i++) {
+        snprintf(body, sizeof body, "{\"event\":\"room_started\",\"id\":\"EV_%d\"}", i);
+        assert_int_equal(post(&fixture, body, i), 200);
+    }
+    assert_int_equal(receiver_counters(fixture.receiver)->forgotten, 2);
+    assert_int_equal(fixture.records, 1);
+    assert_int_equal(post(&fixture, body, 10), 200);
+    assert_int_equal(receiver_counters(fixture.receiver)->duplicate, 1);
+    finish(&fixture);
+}
+
+/* The naive oracle: an array of (id, until), oldest first. */
+struct oracle {
+    struct {
+        unsigned id;
+        mono_ms until;
+    } all[64];
+    size_t count;
+};
+
+static void oracle_drop_first(struct oracle *oracle) {
+    memmove(oracle->all, oracle->all + 1, --oracle->count * sizeof oracle->all[0]);
+}
+
+static bool oracle_seen(struct oracle *oracle, size_t max, unsigned id, mono_ms now) {
+    while (oracle->count > 0 && oracle->all[0].until <= now) {
+        oracle_drop_first(oracle);
+    }
+    for (size_t i = 0; i < oracle->count; i++) {
+        if (oracle->all[i].id == id) {
+            return true;
+        }
+    }
+    if (oracle->count == max) {
+        oracle_drop_first(oracle);
+    }
+    oracle->all[oracle->count].id = id;
+    oracle->all[oracle->count++].until = now + 100;
+    return false;
+}
+
+static void test_repeats_against_oracle(void **state) {
+    (void)state;
+    uint64_t random = 20260101;
+    for (size_t max = 1; max <= 40; max += 13) {
+        struct repeats *repeats = repeats_new(max, 100);
+        struct oracle oracle = {.count = 0};
+        mono_ms now = 0;
+        for (int i = 0; i < 20000; i++) {
+            random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+            unsigned id = (unsigned)(random >> 33) % 60;
+            now += (mono_ms)(random >> 50) % 8;
+            char name[16];
+            snprintf(name, sizeof name, "EV_%u", id);
+            bool seen = repeats_seen(repeats, slice_of(name), now);
+            assert_int_equal(seen, oracle_seen(&oracle, max, id, now));
+            if (!seen && (random >> 40) % 5 == 0) {
+                repeats_undo(repeats);
+                oracle.count--;
+            }
+            assert_int_equal(repeats_count(repeats), oracle.count);
+        }
+        repeats_free(repeats);
+    }
+    repeats_free(NULL);
+    receiver_free(NULL);
+}
+
+int main(void) {
+    int null = open("/dev/null", O_WRONLY);
+    log_init(&(struct log_options){.fd = null, .level = LOG_INFO});
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_repeats_of_events),
+        cmocka_unit_test(test_sink_full),
+        cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_log_of_a_flood),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_repeats_against_oracle),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    close(null);
+    return failed;
+}
