@@ -1,31 +1,21 @@
 /* The log. A record is formatted whole, rid of secrets (and of numbers, if so set), made printable, cut to 4096
- * bytes, and put into a ring of bytes that is written as far as standard output takes it at once.
- *
- * Never blocking: a socket is asked with MSG_DONTWAIT; a pipe that poll calls writable has a free page, so it
- * takes PIPE_BUF bytes without waiting (pipe(7)), hence no write is longer; a terminal may stop half way through
- * a write, so it is opened a second time with O_NONBLOCK of its own. */
+ * bytes, and handed to base/outflow, which writes it as soon as that needs no waiting. */
 #include "base/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/outflow.h"
 #include "base/text.h"
 
 enum {
-    RECORD_MAX = 4096,
-    RING_SIZE = 256 * 1024,
+    RECORD_MAX = OUTFLOW_WRITE_MAX,
     SECRETS_MAX = 64,
     SECRET_MIN = 8,
     SID_MAX = 64,
@@ -36,21 +26,13 @@ enum {
     SHORT_FIELD_MAX = 250,
     KEEP_BUFFER = 64 * 1024,
 };
-_Static_assert(RECORD_MAX <= PIPE_BUF, "a record must fit a pipe in one write");
-
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 static struct log_options options = {.fd = STDOUT_FILENO, .level = LOG_INFO, .format = LOG_TEXT};
 static log_listener *listener;
 static void *listener_context;
 
-static struct {
-    char bytes[RING_SIZE];
-    size_t head, used;
-    uint64_t dropped, told; /* records lost; how many of them the log itself has mentioned */
-    int fd;
-    bool is_socket;
-} ring = {.fd = STDOUT_FILENO};
+static uint64_t told; /* how many of the lost records the log itself has mentioned */
 
 struct entry {
     enum log_level level;
@@ -67,29 +49,9 @@ static struct {
 /* Formatting space, kept between records. */
 static struct buf raw, part, record;
 
-static bool is_socket(int fd) {
-    struct stat status;
-    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
-}
-
-/* FD, or for a terminal a nonblocking description of our own. */
-static int writing_fd(int fd) {
-    if (!isatty(fd)) {
-        return fd;
-    }
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    return own >= 0 ? own : fd;
-}
-
 void log_init(const struct log_options *wanted) {
-    if (ring.fd != options.fd) {
-        close(ring.fd);
-    }
     options = *wanted;
-    ring.is_socket = is_socket(options.fd);
-    ring.fd = writing_fd(options.fd);
+    outflow_init(options.fd);
 }
 
 bool log_enabled(enum log_level level) {
@@ -97,11 +59,11 @@ bool log_enabled(enum log_level level) {
 }
 
 int log_fd(void) {
-    return ring.fd;
+    return outflow_fd();
 }
 
 uint64_t log_dropped(void) {
-    return ring.dropped;
+    return outflow_lost();
 }
 
 void log_listen(log_listener *wanted, void *context) {
@@ -270,97 +232,33 @@ static void build_record(const struct entry *entry) {
     build(&shorter, SHORT_FIELD_MAX);
 }
 
-/* The longest run of the ring that one write may carry. */
-static struct slice ring_front(void) {
-    size_t straight = RING_SIZE - ring.head;
-    size_t size = ring.used < straight ? ring.used : straight;
-    return (struct slice){ring.bytes + ring.head, size < RECORD_MAX ? size : RECORD_MAX};
-}
-
-static void ring_remove(size_t size) {
-    ring.head = (ring.head + size) % RING_SIZE;
-    ring.used -= size;
-}
-
-static bool ring_put(struct slice bytes) {
-    if (bytes.n > RING_SIZE - ring.used) {
-        return false;
-    }
-    size_t tail = (ring.head + ring.used) % RING_SIZE;
-    size_t straight = RING_SIZE - tail < bytes.n ? RING_SIZE - tail : bytes.n;
-    memcpy(ring.bytes + tail, bytes.p, straight);
-    memcpy(ring.bytes, bytes.p + straight, bytes.n - straight);
-    ring.used += bytes.n;
-    return true;
-}
-
-/* What was written: 0 when it would have to wait, -1 when nobody will ever read it. */
-static ssize_t write_now(struct slice bytes) {
-    if (ring.is_socket) {
-        ssize_t sent = send(ring.fd, bytes.p, bytes.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-        return sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) ? 0 : sent;
-    }
-    struct pollfd ready = {.fd = ring.fd, .events = POLLOUT};
-    if (poll(&ready, 1, 0) <= 0) {
-        return 0;
-    }
-    ssize_t written = write(ring.fd, bytes.p, bytes.n);
-    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
-}
-
-static uint64_t count_records(struct slice bytes) {
-    uint64_t count = 0;
-    for (size_t i = 0; i < bytes.n; i++) {
-        count += bytes.p[i] == '\n';
-    }
-    return count;
-}
-
-static void drain(void) {
-    while (ring.used > 0) {
-        struct slice front = ring_front();
-        ssize_t written = write_now(front);
-        if (written == 0) {
-            return;
-        }
-        if (written < 0) {
-            ring.dropped += count_records(front);
-            written = (ssize_t)front.n;
-        }
-        ring_remove((size_t)written);
-    }
-}
-
 /* Says once that records were lost, as soon as there is room for saying it. */
-static void tell_dropped(void) {
-    if (ring.dropped == ring.told || ring.used > RING_SIZE / 2) {
+static void tell_lost(void) {
+    uint64_t lost = outflow_lost() - told;
+    if (lost == 0 || outflow_waiting() > OUTFLOW_SIZE / 2) {
         return;
     }
-    uint64_t lost = ring.dropped - ring.told;
-    ring.told = ring.dropped;
+    told += lost;
     char text[160];
     int length = snprintf(text, sizeof text,
                           "%" PRIu64 " log records were lost because nobody read standard output fast enough", lost);
     build_record(&(struct entry){.level = LOG_WARNING, .wall_ms = clock_wall_ms(), .message = {text, (size_t)length}});
-    (void)ring_put(buf_slice(&record));
+    outflow_put(buf_slice(&record));
 }
 
 size_t log_flush(void) {
-    drain();
-    tell_dropped();
-    drain();
-    return ring.used;
+    outflow_drain();
+    tell_lost();
+    outflow_drain();
+    return outflow_waiting();
 }
 
-/* The record goes to the ring whole or not at all. */
 static void emit(const struct entry *entry) {
-    drain();
-    tell_dropped();
+    outflow_drain();
+    tell_lost();
     build_record(entry);
-    if (!ring_put(buf_slice(&record))) {
-        ring.dropped++;
-    }
-    drain();
+    outflow_put(buf_slice(&record));
+    outflow_drain();
 }
 
 static void trim(struct buf *buf) {

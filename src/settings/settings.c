@@ -61,8 +61,8 @@ static void take_pair(struct gathering *gathering, unsigned line, struct slice n
     if (row == NULL) {
         struct diag unknown;
         if (unknown_name(name, &unknown)) {
-            diag_within(&unknown, gathering->file != NULL ? origin : "environment");
-            *new_warning(gathering->report) = unknown;
+            cleanup_free char *place = gathering->file != NULL ? xasprintf("%s (%s)", unknown.where, origin) : NULL;
+            (void)diag_fail(new_warning(gathering->report), place != NULL ? place : unknown.where, "%s", unknown.what);
         }
         return;
     }
