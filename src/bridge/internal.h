@@ -2,6 +2,7 @@
 #ifndef BRIDGE_INTERNAL_H
 #define BRIDGE_INTERNAL_H
 
+#include "base/mem.h"
 #include "bridge/bridge.h"
 #include "calls/table.h"
 

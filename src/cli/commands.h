@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #define CLI_COMMANDS(X) \
+    X(serve)            \
     X(verify)           \
     X(status)           \
     X(token)            \

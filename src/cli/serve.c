@@ -1,0 +1,30 @@
+/* sipbridge serve: the daemon. */
+#include <stdio.h>
+
+#include "app/app.h"
+#include "cli/cli.h"
+
+static int run(struct cli *cli) {
+    if (!cli_parse(cli, NULL)) {
+        return CLI_USAGE;
+    }
+    cleanup_settings struct settings settings = {0};
+    struct diag diag = {0};
+    if (!cli_settings(cli, &settings)) {
+        return CLI_USAGE;
+    }
+    struct keyring *keys = settings_need_keys(&settings, &diag) ? cli_keys(&settings, &diag) : NULL;
+    if (keys == NULL) {
+        cli_fail(cli, &diag);
+        return CLI_USAGE;
+    }
+    return app_run(&settings, keys, cli_keys, &diag) == 0 ? CLI_OK : cli_fail(cli, &diag);
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .summary = "Take webhooks and run agents (the daemon).",
+    .details = "Runs in the foreground and logs to standard output. SIGTERM stops it as SIP_ON_EXIT says, a second one "
+               "ends the calls in progress; SIGHUP reads keys, rules and agents again.",
+    .run = run,
+};

@@ -1,0 +1,55 @@
+/* Is it well? The first thing that is wrong, by weight. */
+#include "base/json_text.h"
+#include "ops/ops.h"
+
+/* X(health, message, when): `s` the source. A stranger may read the message: no addresses, no reasons. */
+#define HEALTH_ROWS(X)                                                                                                   \
+    X(DISABLED, "ENABLE_SIP_BRIDGE is false: webhooks are answered and ignored", !ops->enabled)                          \
+    X(DEGRADED, "draining: no new calls, waiting for those in progress", ops->draining)                                  \
+    X(DEGRADED, "Redis cannot be reached and no rules were ever loaded: calls ring in vain",                             \
+      redis_away(s) && !source_ready(s))                                                                                 \
+    X(DEGRADED, "no rules and agents are loaded yet", !source_ready(s))                                                  \
+    X(DEGRADED, "Redis cannot be reached: the last known rules are in use", redis_away(s))                               \
+    X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')         \
+    X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0')    \
+    X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                                  \
+    X(HEALTHY, "ready for calls", true)
+
+static bool redis_away(const struct source *source) {
+    const struct source_redis_state *redis = source_redis(source);
+    return redis->configured && !redis->connected;
+}
+
+static bool has_agent(const struct source *source) {
+    const struct directory *directory = source_directory(source);
+    return directory != NULL && directory_first(directory) != NULL;
+}
+
+enum ops_health ops_health(const struct ops *ops, const char **ret_message) {
+    const struct source *s = ops->source;
+#define X(health, message, when)      \
+    if (when) {                       \
+        *ret_message = message;       \
+        return HEALTH_##health;       \
+    }
+    HEALTH_ROWS(X)
+#undef X
+    return HEALTH_HEALTHY;
+}
+
+void ops_health_json(const struct ops *ops, struct buf *out) {
+    static const struct {
+        const char *status, *bridge;
+    } words[] = {
+        [HEALTH_HEALTHY] = {"healthy", "running"},
+        [HEALTH_DEGRADED] = {"degraded", "running"},
+        [HEALTH_DISABLED] = {"disabled", "not_enabled"},
+    };
+    const char *message = "";
+    enum ops_health health = ops_health(ops, &message);
+    buf_addc(out, '{');
+    json_add_field(out, "status", slice_of(words[health].status));
+    json_add_field(out, "sip_bridge", slice_of(words[health].bridge));
+    json_add_field(out, "message", slice_of(message));
+    buf_adds(out, "}\n");
+}

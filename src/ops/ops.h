@@ -1,0 +1,65 @@
+/* What operators and probes see over HTTP: health, status, the operator's actions; and who may see what. Works on
+ * const views of the rest; only the actions go through functions that the application gives. */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "auth/keyring.h"
+#include "base/log.h"
+#include "bridge/bridge.h"
+#include "http/server.h"
+#include "source/source.h"
+#include "webhooks/receive.h"
+
+enum { OPS_ERRORS = 20, OPS_ERROR_SIZE = 256 };
+
+/* The last warnings and errors of the log, newest last. */
+struct ops_errors {
+    struct {
+        int64_t wall_ms;
+        char text[OPS_ERROR_SIZE];
+    } list[OPS_ERRORS];
+    uint64_t count; /* ever */
+};
+/* A log_listener; CONTEXT is a struct ops_errors. */
+void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message);
+
+struct ops {
+    bool enabled, draining;
+    const char *webhook_path;
+    const struct keyring *keys;
+    struct receiver *receiver;
+    const struct bridge *bridge;
+    const struct source *source; /* NULL while the bridge is disabled */
+    const struct ops_errors *errors;
+    int64_t started_wall_ms;
+    mono_ms started;
+    void *context;
+    bool (*stop_call)(void *context, const char *sid); /* false: no such live call */
+    void (*reload)(void *context);
+};
+
+/* Where a request came in decides what it may do without a token. */
+enum ops_door {
+    DOOR_PUBLIC,       /* the webhook and the basic health; the rest is not there without a token */
+    DOOR_ADMIN_LOCAL,  /* loopback or a unix socket: reading needs no token if Host names a loopback too */
+    DOOR_ADMIN_REMOTE, /* everything but the basic health needs a token */
+};
+
+struct ops_entrance {
+    struct ops *ops;
+    enum ops_door door;
+};
+/* An http_handler; CONTEXT is a struct ops_entrance. */
+void ops_handle(void *entrance, const struct http_request *request, struct http_answer *answer);
+
+/* Whether ADDRESS of SIP_ADMIN_LISTEN is a loopback or a unix socket. */
+bool ops_is_local(const char *address);
+
+enum ops_health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_DISABLED };
+/* The basic health, and one sentence that names what is wrong without details a stranger could use. */
+enum ops_health ops_health(const struct ops *ops, const char **ret_message);
+/* Bodies of GET /health/sip-bridge and /health/sip-bridge-status. */
+void ops_health_json(const struct ops *ops, struct buf *out);
+void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out);
+
+#endif

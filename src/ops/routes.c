@@ -1,0 +1,183 @@
+/* One table of routes, and the rules of who gets through which door. */
+#include "auth/operator.h"
+#include "base/text.h"
+#include "ops/ops.h"
+
+enum access {
+    FOR_ANYONE,
+    FOR_READERS,  /* reveals calls and numbers */
+    FOR_OPERATORS /* changes something: always with an operator's token */
+};
+
+struct visit {
+    struct ops *ops;
+    const struct http_request *request;
+    struct http_answer *answer;
+    struct slice rest; /* of the path, behind a route that ends in '*' */
+};
+
+struct route {
+    const char *method, *path; /* "NAME/" matches what begins so, when `rest` is wanted */
+    bool has_rest;
+    enum access access;
+    void (*serve)(const struct visit *visit);
+};
+
+static void answer_text(struct http_answer *answer, int status, const char *text) {
+    answer->status = status;
+    answer->content_type = "text/plain; charset=utf-8";
+    buf_clear(&answer->body);
+    buf_addf(&answer->body, "%s\n", text);
+}
+
+static void serve_health(const struct visit *visit) {
+    visit->answer->content_type = "application/json";
+    ops_health_json(visit->ops, &visit->answer->body);
+}
+
+static void serve_status(const struct visit *visit) {
+    visit->answer->content_type = "application/json";
+    ops_status_json(visit->ops, clock_mono_ms(), &visit->answer->body);
+}
+
+static void serve_live(const struct visit *visit) {
+    answer_text(visit->answer, 200, "ok");
+}
+
+static void serve_ready(const struct visit *visit) {
+    const struct ops *ops = visit->ops;
+    if (ops->draining) {
+        answer_text(visit->answer, 503, "draining");
+    } else if (ops->source != NULL && !source_ready(ops->source)) {
+        answer_text(visit->answer, 503, "no rules and agents loaded yet");
+    } else {
+        answer_text(visit->answer, 200, "ok");
+    }
+}
+
+static void serve_reload(const struct visit *visit) {
+    visit->ops->reload(visit->ops->context);
+    answer_text(visit->answer, 200, "reloading");
+}
+
+/* POST /api/calls/SID/stop */
+static void serve_stop(const struct visit *visit) {
+    struct slice tail = SLICE("/stop"), sid = visit->rest;
+    bool fits = sid.n > tail.n && slice_eq((struct slice){sid.p + sid.n - tail.n, tail.n}, tail);
+    sid.n -= fits ? tail.n : 0;
+    if (!fits || !text_is_sid(sid)) {
+        answer_text(visit->answer, 404, "not found; the path is /api/calls/SID/stop");
+        return;
+    }
+    char text[EVENT_MAX_SID + 1] = "";
+    memcpy(text, sid.p, sid.n);
+    bool stopped = visit->ops->stop_call(visit->ops->context, text);
+    answer_text(visit->answer, stopped ? 200 : 404, stopped ? "stopping" : "no such call");
+}
+
+static const struct route routes[] = {
+    {"GET", "/health/sip-bridge", false, FOR_ANYONE, serve_health},
+    {"GET", "/livez", false, FOR_ANYONE, serve_live},
+    {"GET", "/readyz", false, FOR_ANYONE, serve_ready},
+    {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
+    {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
+    {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
+};
+
+static const struct route *find_route(struct slice path, struct slice *ret_rest) {
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        struct slice own = slice_of(routes[i].path);
+        if (routes[i].has_rest ? slice_starts(path, own) : slice_eq(path, own)) {
+            *ret_rest = (struct slice){path.p + own.n, path.n - own.n};
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+/* "localhost", "127.x.y.z", "[::1]", each with or without a port: a page in a browser that resolves its own name to
+ * 127.0.0.1 sends another. */
+static bool names_loopback(struct slice host) {
+    if (slice_starts(host, SLICE("[::1]"))) {
+        return true;
+    }
+    const char *colon = memchr(host.p, ':', host.n);
+    struct slice name = {host.p, colon != NULL ? (size_t)(colon - host.p) : host.n};
+    if (slice_is(name, "localhost")) {
+        return true;
+    }
+    for (size_t i = 0; i < name.n; i++) {
+        if (memchr("0123456789.", name.p[i], 11) == NULL) {
+            return false;
+        }
+    }
+    return slice_starts(name, SLICE("127."));
+}
+
+bool ops_is_local(const char *address) {
+    return slice_starts(slice_of(address), SLICE("unix:")) || names_loopback(slice_of(address));
+}
+
+/* 0: may pass; else the status to refuse with. */
+static int refuse(const struct ops_entrance *entrance, const struct route *route, const struct http_request *request) {
+    if (route->access == FOR_ANYONE) {
+        return 0;
+    }
+    if (request->authorization_count > 0) {
+        enum operator_scope scope = OPERATOR_NONE;
+        if (request->authorization_count == 1) {
+            scope = operator_check(entrance->ops->keys, request->authorization, clock_wall_ms() / 1000);
+        }
+        enum operator_scope least = route->access == FOR_READERS ? OPERATOR_READER : OPERATOR_FULL;
+        return scope >= least ? 0 : 401;
+    }
+    if (entrance->door == DOOR_PUBLIC) {
+        return 404;
+    }
+    if (route->access == FOR_OPERATORS || entrance->door == DOOR_ADMIN_REMOTE) {
+        return 401;
+    }
+    return slice_is(request->peer, "unix") || names_loopback(request->host) ? 0 : 403;
+}
+
+static void answer_refusal(struct http_answer *answer, int status) {
+    const char *text = status == 401   ? "an operator's token is needed: `sipbridge token` makes one"
+                       : status == 403 ? "without a token the Host header must name a loopback"
+                                       : "not found";
+    answer_text(answer, status, text);
+}
+
+static void take_webhook(const struct ops *ops, const struct http_request *request, struct http_answer *answer) {
+    struct receiver_request taken = {
+        .method = request->method,
+        .authorization = request->authorization,
+        .authorization_count = request->authorization_count,
+        .body = request->body,
+        .peer = request->peer,
+    };
+    answer->status = receiver_take(ops->receiver, &taken, clock_wall_ms(), clock_mono_ms());
+    answer->allow = answer->status == 405 ? "POST" : NULL;
+}
+
+void ops_handle(void *context, const struct http_request *request, struct http_answer *answer) {
+    const struct ops_entrance *entrance = context;
+    if (slice_is(request->path, entrance->ops->webhook_path)) {
+        take_webhook(entrance->ops, request, answer);
+        return;
+    }
+    struct slice rest;
+    const struct route *route = find_route(request->path, &rest);
+    int refused = route == NULL ? 404 : refuse(entrance, route, request);
+    if (refused != 0) {
+        answer_refusal(answer, refused);
+        return;
+    }
+    bool reads = slice_is(request->method, "GET") || slice_is(request->method, "HEAD");
+    if (strcmp(route->method, "GET") == 0 ? !reads : !slice_is(request->method, route->method)) {
+        answer->status = 405;
+        answer->allow = route->method;
+        return;
+    }
+    struct visit visit = {.ops = entrance->ops, .request = request, .answer = answer, .rest = rest};
+    route->serve(&visit);
+}

@@ -1,0 +1,169 @@
+/* GET /health/sip-bridge-status: Stimm's fields first, then ours. */
+#include <jansson.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "ops/ops.h"
+
+void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message) {
+    (void)level;
+    struct ops_errors *errors = context;
+    size_t place = errors->count++ % OPS_ERRORS;
+    errors->list[place].wall_ms = wall_ms;
+    snprintf(errors->list[place].text, OPS_ERROR_SIZE, "%s", message);
+}
+
+/* Invalid UTF-8 never gets so far, but a cut message may end inside a character. */
+static json_t *text(const char *bytes, size_t size) {
+    json_t *value = json_stringn(bytes, size);
+    for (size_t cut = 1; value == NULL && cut < 4 && cut <= size; cut++) {
+        value = json_stringn(bytes, size - cut);
+    }
+    return value != NULL ? value : json_string("");
+}
+
+static json_t *text_of(struct slice slice) {
+    return text(slice.n > 0 ? slice.p : "", slice.n);
+}
+
+static json_t *time_text(int64_t wall_ms) {
+    if (wall_ms == 0) {
+        return json_null();
+    }
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    char day[32], full[48];
+    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(full, sizeof full, "%s.%03dZ", day, (int)(wall_ms % 1000));
+    return json_string(full);
+}
+
+struct lists {
+    json_t *rooms, *pids, *calls;
+};
+
+static void add_call(void *context, const struct bridge_view *view) {
+    struct lists *lists = context;
+    json_array_append_new(lists->rooms, text_of(view->room));
+    if (view->pid != 0) {
+        cleanup_free char *room = xmemdup(view->room.p, view->room.n);
+        json_object_set_new(lists->pids, room, json_integer(view->pid));
+    }
+    json_t *call = json_object();
+    json_object_set_new(call, "sid", json_string(view->sid));
+    json_object_set_new(call, "room", text_of(view->room));
+    json_object_set_new(call, "state", json_string(view->phase));
+    json_object_set_new(call, "why", json_string(view->why));
+    json_object_set_new(call, "agent", text_of(slice_of(view->agent)));
+    json_object_set_new(call, "called", text_of(view->called));
+    json_object_set_new(call, "caller", text_of(view->caller));
+    json_object_set_new(call, "pid", view->pid != 0 ? json_integer(view->pid) : json_null());
+    json_object_set_new(call, "started_at", time_text(view->started_wall_ms));
+    json_object_set_new(call, "ring_ms", view->ring_ms >= 0 ? json_integer(view->ring_ms) : json_null());
+    json_object_set_new(call, "restarts", json_integer(view->restarts));
+    json_array_append_new(lists->calls, call);
+}
+
+static json_t *document_json(const struct source_state *state) {
+    json_t *document = json_object();
+    json_object_set_new(document, "source", json_string(state->kind != NULL ? state->kind : "none"));
+    json_object_set_new(document, "count", json_integer((json_int_t)state->count));
+    json_object_set_new(document, "loaded_at", time_text(state->loaded_wall_ms));
+    json_object_set_new(document, "error", state->error[0] != '\0' ? text_of(slice_of(state->error)) : json_null());
+    return document;
+}
+
+static json_t *broken_json(const struct directory *directory) {
+    json_t *broken = json_object();
+    size_t count = directory != NULL ? directory_count(directory) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct agent *agent = directory_at(directory, i);
+        if (agent->broken != NULL) {
+            json_object_set_new(broken, agent->name, text_of(slice_of(agent->broken)));
+        }
+    }
+    return broken;
+}
+
+static json_t *warnings_json(const struct ruleset *rules) {
+    json_t *warnings = json_array();
+    size_t count = rules != NULL ? ruleset_warnings(rules) : 0;
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(warnings, text_of(slice_of(ruleset_warning(rules, i))));
+    }
+    return warnings;
+}
+
+static void add_source(json_t *status, const struct source *source) {
+    json_t *rules = document_json(source_rules_state(source));
+    json_object_set_new(rules, "warnings", warnings_json(source_rules(source)));
+    json_object_set_new(status, "rules", rules);
+    json_t *agents = document_json(source_directory_state(source));
+    json_object_set_new(agents, "broken", broken_json(source_directory(source)));
+    json_object_set_new(status, "agents", agents);
+    const struct source_redis_state *redis = source_redis(source);
+    const char *state = !redis->configured ? "not configured" : redis->connected ? "connected" : "away";
+    json_t *object = json_pack("{s:s, s:b}", "state", state, "live_changes", (int)redis->tracking);
+    json_object_set_new(object, "error", redis->error[0] != '\0' ? text_of(slice_of(redis->error)) : json_null());
+    json_object_set_new(status, "redis", object);
+}
+
+static json_t *webhooks_json(const struct receiver_counters *counters) {
+    json_t *rejected = json_object();
+    for (size_t i = 0; i < VERIFY_REASON_COUNT; i++) {
+        if (counters->rejected[i] > 0) {
+            json_object_set_new(rejected, verify_reason_label((enum verify_reason)i),
+                                json_integer((json_int_t)counters->rejected[i]));
+        }
+    }
+    json_t *webhooks = json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received,
+                                 "verified", (json_int_t)counters->verified, "rejected", rejected, "ignored",
+                                 (json_int_t)counters->ignored, "duplicate", (json_int_t)counters->duplicate, "invalid",
+                                 (json_int_t)counters->invalid, "refused", (json_int_t)counters->refused, "bad_method",
+                                 (json_int_t)counters->bad_method);
+    json_object_set_new(webhooks, "last_verified_at", time_text(counters->last_verified_wall_ms));
+    return webhooks;
+}
+
+static json_t *errors_json(const struct ops_errors *errors) {
+    json_t *list = json_array();
+    uint64_t first = errors->count > OPS_ERRORS ? errors->count - OPS_ERRORS : 0;
+    for (uint64_t i = first; i < errors->count; i++) {
+        json_t *error = json_object();
+        json_object_set_new(error, "at", time_text(errors->list[i % OPS_ERRORS].wall_ms));
+        json_object_set_new(error, "message", text_of(slice_of(errors->list[i % OPS_ERRORS].text)));
+        json_array_append_new(list, error);
+    }
+    return list;
+}
+
+static void add_calls(json_t *status, const struct ops *ops, mono_ms now) {
+    struct lists lists = {json_array(), json_object(), json_array()};
+    bridge_each(ops->bridge, now, add_call, &lists);
+    json_object_set_new(status, "active_rooms", lists.rooms);
+    json_object_set_new(status, "process_count", json_integer((json_int_t)json_object_size(lists.pids)));
+    json_object_set_new(status, "process_pids", lists.pids);
+    json_object_set_new(status, "calls", lists.calls);
+}
+
+void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
+    const char *message = "";
+    enum ops_health health = ops_health(ops, &message);
+    json_t *status = json_pack("{s:b, s:b}", "enabled", (int)ops->enabled, "running", (int)(health != HEALTH_DISABLED));
+    add_calls(status, ops, now);
+    json_object_set_new(status, "version", json_string(SIPBRIDGE_VERSION));
+    json_object_set_new(status, "uptime_s", json_integer((now - ops->started) / 1000));
+    json_object_set_new(status, "started_at", time_text(ops->started_wall_ms));
+    json_object_set_new(status, "message", json_string(message));
+    if (ops->source != NULL) {
+        add_source(status, ops->source);
+    }
+    json_object_set_new(status, "webhooks", webhooks_json(receiver_counters(ops->receiver)));
+    json_object_set_new(status, "errors", errors_json(ops->errors));
+    cleanup_free char *dumped = json_dumps(status, JSON_COMPACT);
+    json_decref(status);
+    buf_adds(out, dumped != NULL ? dumped : "{}");
+    buf_addc(out, '\n');
+}
