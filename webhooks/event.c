@@ -61,7 +61,7 @@ static bool check_attributes(const struct fields *fields, const json_t *attribut
     }
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)attributes, key, value) {
+    json_object_foreach((json_t *)attributes, key, value) {
         char name[40];
         snprintf(name, sizeof name, "attributes[%zu]", place++);
         if (!fields_check_text(fields, name, value, SIZE_MAX)) {
