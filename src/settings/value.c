@@ -198,10 +198,14 @@ void value_release(const struct setting_row *row, void *field) {
     }
 }
 
-/* scheme://user:***@host */
+/* scheme://user:***@host; what is no URL may be anything, a password too. */
 static void show_url(const char *text, struct buf *out) {
     const char *scheme = strstr(text, "://");
-    const char *from = scheme != NULL ? scheme + 3 : text;
+    if (scheme == NULL) {
+        buf_addf(out, "set (%zu bytes)", strlen(text));
+        return;
+    }
+    const char *from = scheme + 3;
     const char *at = strrchr(from, '@');
     const char *colon = at != NULL ? memchr(from, ':', (size_t)(at - from)) : NULL;
     if (at == NULL) {
@@ -217,7 +221,7 @@ static void show_url(const char *text, struct buf *out) {
 void value_show(const struct setting_row *row, const char *text, struct buf *out) {
     if (row->type == TYPE_SECRET && *text != '\0') {
         buf_addf(out, "set (%zu bytes)", strlen(text));
-    } else if (row->type == TYPE_URL) {
+    } else if (row->type == TYPE_URL && *text != '\0') {
         show_url(text, out);
     } else {
         text_escape(out, slice_of(text), 512);
