@@ -94,6 +94,7 @@ static void test_limits(void **state) {
     memset(secret, 's', sizeof secret);
     assert_false(keyring_add(keys, (struct slice){name, 64}, SLICE("s"), &diag));
     assert_false(keyring_add(keys, SLICE("a"), (struct slice){secret, 1025}, &diag));
+    assert_false(keyring_add(keys, SLICE("a:b"), SLICE("s"), &diag));
     assert_false(keyring_add(keys, SLICE("a\x7f"), SLICE("s"), &diag));
     assert_false(keyring_add(keys, SLICE("\xc3\xa9"), SLICE("s"), &diag));
     assert_true(keyring_add(keys, (struct slice){name, 63}, (struct slice){secret, 1024}, &diag));

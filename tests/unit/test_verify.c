@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "auth/base64.h"
 #include "auth/jwt.h"
 #include "auth/operator.h"
 #include "base/mem.h"
@@ -291,6 +292,29 @@ static void test_every_bit(void **state) {
     keyring_free(keys);
 }
 
+/* A signature whose last byte is 0 does not pass without that byte. */
+static void test_short_signature(void **state) {
+    (void)state;
+    struct keyring *keys = one_key("k", "secret");
+    for (int64_t now_s = NOW;; now_s++) {
+        cleanup_free char *token = token_for_webhook(keys, SLICE(BODY), now_s);
+        struct buf shorter cleanup_buf = {0};
+        unsigned char mac[HMAC_SIZE];
+        size_t size;
+        char *signature = strrchr(token, '.') + 1;
+        assert_true(base64_decode(BASE64_URL, slice_of(signature), mac, sizeof mac, &size));
+        if (mac[HMAC_SIZE - 1] != 0) {
+            continue;
+        }
+        buf_add(&shorter, token, (size_t)(signature - token));
+        base64_encode(&shorter, BASE64_URL, (struct slice){(const char *)mac, HMAC_SIZE - 1});
+        assert_int_equal(webhook_verify(keys, slice_of(token), SLICE(BODY), now_s, NULL), VERIFY_OK);
+        assert_int_equal(webhook_verify(keys, buf_slice(&shorter), SLICE(BODY), now_s, NULL), VERIFY_BAD_SIGNATURE);
+        break;
+    }
+    keyring_free(keys);
+}
+
 static void test_several_keys(void **state) {
     (void)state;
     struct keyring *keys = keyring_new(), *second = one_key("k2", "second"), *stranger = one_key("k2", "third");
@@ -407,9 +431,10 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_recordings), cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_tokens),   cmocka_unit_test(test_every_bit),  cmocka_unit_test(test_several_keys),
-        cmocka_unit_test(test_operator), cmocka_unit_test(test_doors),      cmocka_unit_test(test_words),
+        cmocka_unit_test(test_vectors),         cmocka_unit_test(test_recordings), cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_tokens),          cmocka_unit_test(test_every_bit),  cmocka_unit_test(test_several_keys),
+        cmocka_unit_test(test_short_signature), cmocka_unit_test(test_operator),   cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
