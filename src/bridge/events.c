@@ -151,10 +151,15 @@ static void note_caller(struct bridge *bridge, struct bridge_call *call, const s
 
 static void note_joined(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
+    struct log_about about;
     switch (who_is(call, event)) {
     case WHO_CALLER: note_caller(bridge, call, event, now); return;
     case WHO_OTHER: noted.role = LEG_OTHER; break;
-    case WHO_AGENT: noted.kind = CALL_AGENT_JOINED; break;
+    case WHO_AGENT:
+        noted.kind = CALL_AGENT_JOINED;
+        bridge_about(call, &about);
+        log_info(&about, "agent joined the room");
+        break;
     case WHO_NOBODY: return;
     }
     bridge_note(bridge, call, &noted, now);

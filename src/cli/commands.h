@@ -6,7 +6,10 @@
 
 #define CLI_COMMANDS(X) \
     X(serve)            \
+    X(replay)           \
     X(verify)           \
+    X(rules)            \
+    X(agents)           \
     X(status)           \
     X(token)            \
     X(config)           \
