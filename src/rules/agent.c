@@ -127,26 +127,28 @@ static bool read_order(struct agent *agent, json_t *value, struct diag *diag) {
     return document_integer(value, "order", (const long[]){-AGENT_MAX_ORDER, AGENT_MAX_ORDER}, diag, &agent->order);
 }
 
-static bool read_wait(const json_t *value, const char *where, struct diag *diag, int64_t *ret_ms) {
+static bool read_wait(const json_t *value, const char *where, int64_t most_ms, struct diag *diag, int64_t *ret_ms) {
     int64_t wait_ms = 0;
     bool zero = json_is_integer(value) && json_integer_value(value) == 0;
     bool good = zero || (json_is_string(value) && text_duration(slice_of(json_string_value(value)), &wait_ms));
     if (!good) {
         return diag_fail(diag, where, "must be a time with its unit like \"500ms\", \"10s\" or \"5m\", or 0");
     }
-    if (wait_ms > AGENT_MAX_WAIT_MS) {
-        return diag_fail(diag, where, "must be at most 24h");
+    if (wait_ms > most_ms) {
+        char most[24];
+        text_duration_format(most_ms, most);
+        return diag_fail(diag, where, "must be at most %s", most);
     }
     *ret_ms = wait_ms;
     return true;
 }
 
 static bool read_stop_timeout(struct agent *agent, json_t *value, struct diag *diag) {
-    return read_wait(value, "stop_timeout", diag, &agent->stop_timeout_ms);
+    return read_wait(value, "stop_timeout", AGENT_MAX_STOP_MS, diag, &agent->stop_timeout_ms);
 }
 
 static bool read_after_call(struct agent *agent, json_t *value, struct diag *diag) {
-    return read_wait(value, "after_call", diag, &agent->after_call_ms);
+    return read_wait(value, "after_call", AGENT_MAX_AFTER_CALL_MS, diag, &agent->after_call_ms);
 }
 
 static bool read_credentials(struct agent *agent, json_t *value, struct diag *diag) {

@@ -13,7 +13,8 @@ enum {
     AGENT_MAX_TEXT = 32 << 10, /* one argument, one variable */
     AGENT_MAX_AT_ONCE = 1000000,
     AGENT_MAX_ORDER = 1000000000,
-    AGENT_MAX_WAIT_MS = 24 * 3600 * 1000, /* stop_timeout, after_call */
+    AGENT_MAX_STOP_MS = 10 * 60 * 1000, /* as SIP_STOP_TIMEOUT and SIP_AFTER_CALL */
+    AGENT_MAX_AFTER_CALL_MS = 24 * 3600 * 1000,
 };
 
 /* An agent that has nothing but its name and the defaults. agent_clear frees what it holds. */

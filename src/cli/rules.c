@@ -1,0 +1,294 @@
+/* sipbridge rules: which agent answers which number: the rules in the order they are tried, whether they are good,
+ * and for one call every step of the decision. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/documents.h"
+#include "rules/decide.h"
+
+enum { SHOWN_MAX = 200, WARNINGS_MAX = 20 };
+
+struct list_options {
+    bool json;
+};
+
+/* "support", "(rejected)", "(skipped)". */
+static const char *target_of(const struct rule *rule) {
+    if (rule->agent_name != NULL) {
+        return rule->agent_name;
+    }
+    return rule->reject ? "(rejected)" : "(skipped)";
+}
+
+static char *patterns_of(const struct rule *rule) {
+    struct buf text = {0};
+    for (char **at = rule->called; *at != NULL; at++) {
+        buf_addf(&text, "%s%s", at == rule->called ? "" : ", ", *at);
+    }
+    return buf_take(&text);
+}
+
+static void print_table(const struct ruleset *rules) {
+    static const char *const titles[] = {"RULE", "PRIORITY", "CALLED", "CALLER", "TRUNK", "AGENT", "METADATA"};
+    cleanup_table struct cli_table table;
+    cli_table_init(&table, titles, ARRAY_LEN(titles));
+    for (size_t i = 0; i < ruleset_tries(rules); i++) {
+        const struct rule *rule = ruleset_at(rules, i);
+        cleanup_free char *patterns = patterns_of(rule);
+        cli_table_addf(&table, "[%u]", rule->index);
+        cli_table_addf(&table, "%ld", rule->priority);
+        cli_table_add(&table, patterns);
+        cli_table_add(&table, rule->caller != NULL ? rule->caller : "*");
+        cli_table_add(&table, rule->trunk != NULL ? rule->trunk : "*");
+        cli_table_add_coloured(&table, rule->agent_name != NULL ? COLOUR_BOLD : COLOUR_YELLOW, target_of(rule));
+        cli_table_add(&table, rule->metadata != NULL ? rule->metadata : "");
+    }
+    cli_table_print(&table);
+}
+
+static void set_text(json_t *object, const char *key, const char *text) {
+    if (text != NULL) {
+        json_object_set_new(object, key, json_string(text));
+    }
+}
+
+/* The rule as it would be written, with its place. */
+static json_t *rule_json(const struct rule *rule) {
+    json_t *object = json_pack("{s:i, s:I}", "rule", (int)rule->index, "priority", (json_int_t)rule->priority);
+    json_t *patterns = json_array();
+    for (char **at = rule->called; *at != NULL; at++) {
+        json_array_append_new(patterns, json_string(*at));
+    }
+    json_object_set_new(object, "pattern", patterns);
+    set_text(object, "caller", rule->caller);
+    set_text(object, "trunk", rule->trunk);
+    set_text(object, "agent_name", rule->agent_name);
+    if (rule->reject) {
+        json_object_set_new(object, "reject", json_true());
+    }
+    if (rule->skipped) {
+        json_object_set_new(object, "skipped", json_true());
+    }
+    if (rule->metadata != NULL) {
+        json_object_set_new(object, "metadata", json_loads(rule->metadata, 0, NULL));
+    }
+    return object;
+}
+
+static void print_json(json_t *value) {
+    json_dumpf(value, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(value);
+}
+
+static json_t *rules_json(const struct ruleset *rules) {
+    json_t *list = json_array();
+    for (size_t i = 0; rules != NULL && i < ruleset_tries(rules); i++) {
+        json_array_append_new(list, rule_json(ruleset_at(rules, i)));
+    }
+    return list;
+}
+
+/* No rules configured anywhere: not a mistake, but worth a word. */
+static void say_none(void) {
+    puts("There are no rules: SIP_RULES_FILE is not set, and Redis has none. DEFAULT_SIP_AGENT or the first agent "
+         "answers every call.");
+}
+
+static int run_list(struct cli *cli) {
+    struct list_options options = {0};
+    cleanup_settings struct settings settings = {0};
+    cleanup_documents struct documents documents = {0};
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) ||
+        !documents_load(cli, &settings, &(struct documents_from){0}, &documents)) {
+        return CLI_USAGE;
+    }
+    const struct fetch_document *document = &documents.fetch.rules;
+    if (!documents_good(cli, document, "the rules")) {
+        return CLI_FAILED;
+    }
+    if (options.json) {
+        print_json(rules_json(document->rules));
+    } else if (document->rules == NULL) {
+        say_none();
+    } else {
+        print_table(document->rules);
+    }
+    return CLI_OK;
+}
+
+/* "the agent x is not in the directory", or NULL when the rule can be followed. */
+static char *trouble_of(const struct rule *rule, const struct directory *directory) {
+    if (rule->agent_name == NULL) {
+        return NULL;
+    }
+    const struct agent *agent = directory_find(directory, slice_of(rule->agent_name));
+    if (agent != NULL && agent->broken == NULL) {
+        return NULL;
+    }
+    struct buf text = {0};
+    buf_adds(&text, "the agent ");
+    text_escape(&text, slice_of(rule->agent_name), SHOWN_MAX);
+    buf_adds(&text, agent == NULL ? " is not in the directory" : " is broken: ");
+    buf_adds(&text, agent == NULL ? "" : agent->broken);
+    return buf_take(&text);
+}
+
+/* The rules that would give way for want of their agent; only the first few are printed. */
+static size_t warn_of_agents(const struct ruleset *rules, const struct directory *directory) {
+    size_t warnings = 0;
+    for (size_t i = 0; directory != NULL && i < ruleset_tries(rules); i++) {
+        const struct rule *rule = ruleset_at(rules, i);
+        cleanup_free char *trouble = trouble_of(rule, directory);
+        if (trouble != NULL && warnings++ < WARNINGS_MAX) {
+            printf("warning: [%u]: %s: this rule gives way to the next\n", rule->index, trouble);
+        }
+    }
+    return warnings;
+}
+
+static int run_check(struct cli *cli) {
+    cleanup_settings struct settings settings = {0};
+    cleanup_documents struct documents documents = {0};
+    if (!cli_parse(cli, NULL) || !cli_settings(cli, &settings)) {
+        return CLI_USAGE;
+    }
+    struct documents_from from = {.rules_file = cli->argc > 0 ? cli->argv[0] : NULL};
+    if (!documents_load(cli, &settings, &from, &documents)) {
+        return CLI_USAGE;
+    }
+    const struct fetch_document *document = &documents.fetch.rules;
+    if (!documents_good(cli, document, "the rules")) {
+        return CLI_FAILED;
+    }
+    if (document->rules == NULL) {
+        say_none();
+        return CLI_OK;
+    }
+    size_t warnings = ruleset_warnings(document->rules);
+    for (size_t i = 0; i < warnings; i++) {
+        printf("warning: %s\n", ruleset_warning(document->rules, i));
+    }
+    warnings += warn_of_agents(document->rules, documents.fetch.agents.directory);
+    printf("rules from %s: %zu, warnings: %zu, mistakes: none\n", document->kind, ruleset_count(document->rules),
+           warnings);
+    return CLI_OK;
+}
+
+struct explain_options {
+    bool json;
+    const char *caller, *trunk, *room_agent;
+};
+
+static void print_step(void *context, const struct rule *rule, const char *what) {
+    (void)context;
+    printf("%s%s\n", rule != NULL ? "  " : "", what);
+}
+
+static void add_step(void *context, const struct rule *rule, const char *what) {
+    json_t *step = json_pack("{s:s}", "text", what);
+    if (rule != NULL) {
+        json_object_set_new(step, "rule", json_integer(rule->index));
+    }
+    json_array_append_new(context, step);
+}
+
+static json_t *choice_json(const struct choice *choice, json_t *steps) {
+    static const char *const kinds[] = {"uncertain", "agent", "reject", "nobody"};
+    json_t *object = json_pack("{s:s, s:o}", "choice", kinds[choice->kind], "steps", steps);
+    if (choice->kind == CHOICE_AGENT) {
+        json_object_set_new(object, "agent", json_stringn(choice->name.p, choice->name.n));
+    }
+    if (choice->rule != NULL) {
+        json_object_set_new(object, "rule", rule_json(choice->rule));
+    }
+    return object;
+}
+
+static int explain(const struct decide_input *input, bool json) {
+    struct choice choice;
+    if (json) {
+        json_t *steps = json_array();
+        choice = decide_explain(input, add_step, steps);
+        print_json(choice_json(&choice, steps));
+    } else {
+        choice = decide_explain(input, print_step, NULL);
+    }
+    return choice.kind == CHOICE_NOBODY ? CLI_FAILED : CLI_OK;
+}
+
+static int run_explain(struct cli *cli) {
+    struct explain_options options = {0};
+    cleanup_settings struct settings settings = {0};
+    cleanup_documents struct documents documents = {0};
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) ||
+        !documents_load(cli, &settings, &(struct documents_from){0}, &documents)) {
+        return CLI_USAGE;
+    }
+    const struct fetch *fetch = &documents.fetch;
+    bool good = documents_good(cli, &fetch->rules, "the rules");
+    if (!documents_good(cli, &fetch->agents, "the agents") || !good) {
+        return CLI_FAILED;
+    }
+    struct decide_input input = {
+        .rules = fetch->rules.rules,
+        .directory = fetch->agents.directory,
+        .default_agent = slice_of(settings.default_agent),
+        .room_agent = slice_of(options.room_agent),
+        .leg_known = true,
+        .called = slice_of(cli->argv[0]),
+        .caller = slice_of(options.caller),
+        .trunk = slice_of(options.trunk),
+    };
+    return explain(&input, options.json);
+}
+
+static const struct cli_option list_table[] = {
+    {"json", 0, CLI_FLAG, offsetof(struct list_options, json), NULL,
+     "one JSON array, in the order the rules are tried"},
+};
+static const struct cli_option explain_table[] = {
+    {"caller", 0, CLI_TEXT, offsetof(struct explain_options, caller), "NUMBER", "who calls (default: hidden)"},
+    {"trunk", 0, CLI_TEXT, offsetof(struct explain_options, trunk), "ID", "the trunk the call comes over (ST_…)"},
+    {"room-agent", 0, CLI_TEXT, offsetof(struct explain_options, room_agent), "NAME",
+     "the agent_name in the room's metadata"},
+    {"json", 0, CLI_FLAG, offsetof(struct explain_options, json), NULL, "one JSON object"},
+};
+
+static const struct cli_command list_command = {
+    .name = "list",
+    .summary = "List the rules in the order they are tried.",
+    .options = list_table,
+    .option_count = ARRAY_LEN(list_table),
+    .details = "A rule whose list of patterns is not equally specific is tried, and shown, once for each kind.",
+    .run = run_list,
+};
+static const struct cli_command check_command = {
+    .name = "check",
+    .summary = "Check the rules in use, or those in FILE before they are.",
+    .arguments = "[FILE]",
+    .max_arguments = 1,
+    .details = "The exit code is 1 when the document has a mistake: the daemon would keep the rules it has.",
+    .run = run_check,
+};
+static const struct cli_command explain_command = {
+    .name = "explain",
+    .summary = "Tell step by step which agent answers a call to NUMBER.",
+    .arguments = "NUMBER",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .options = explain_table,
+    .option_count = ARRAY_LEN(explain_table),
+    .details = "An empty NUMBER ('') is a hidden one. How many calls an agent has now is not known here: its max does "
+               "not count. The exit code is 1 when nobody would answer.",
+    .run = run_explain,
+};
+static const struct cli_command *const verbs[] = {&list_command, &check_command, &explain_command, NULL};
+
+const struct cli_command cli_rules = {
+    .name = "rules",
+    .summary = "Show, check and explain the rules of who answers which number.",
+    .verbs = verbs,
+};
