@@ -227,6 +227,9 @@ static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_
         return;
     }
     bridge_unuse(bridge, call);
+    if (call->entry.over) {
+        return; /* a tombstone: room_finished after the caller left says nothing new */
+    }
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "ending the call: %s", call_end_text(end));
