@@ -1,0 +1,102 @@
+"""Real servers beside the daemon: redis-server and nginx, each in a directory of its own, on a port of its own."""
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from daemon import ROOT, wait_for
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def find(program):
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    assert path, f"{program} is needed for this test (Debian package of the same name)"
+    return path
+
+
+class Server:
+    def __init__(self, prefix):
+        self.dir = Path(tempfile.mkdtemp(prefix=prefix))
+        self.port, self.process = free_port(), None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def run(self, command):
+        self.log = open(self.dir / "output", "ab")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    def is_open(self):
+        assert self.process.poll() is None, (self.dir / "output").read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
+            self.process = None
+
+
+class Redis(Server):
+    """Can be killed and started again on the same port."""
+
+    def __init__(self, *options):
+        super().__init__("sb-redis-")
+        self.options = options
+        self.url = f"redis://127.0.0.1:{self.port}"
+
+    def start(self):
+        self.run([find("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir",
+                  str(self.dir), *self.options])
+        wait_for(self.is_open, "redis-server listens")
+
+    def __call__(self, *words):
+        """One command; the reply as redis-cli prints it."""
+        run = subprocess.run([find("redis-cli"), "-p", str(self.port), *map(str, words)], capture_output=True, text=True,
+                             timeout=10, check=True)
+        return run.stdout.rstrip("\n")
+
+
+class Nginx(Server):
+    """deploy/nginx/sipbridge.conf, its names replaced, with a certificate made for the moment."""
+
+    def __init__(self, upstream):
+        super().__init__("sb-nginx-")
+        self.upstream = upstream
+        self.certificate, self.key = self.dir / "cert.pem", self.dir / "key.pem"
+
+    def configuration(self):
+        text = (ROOT / "deploy/nginx/sipbridge.conf").read_text()
+        replaced = [("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"), ("listen [::]:443 ssl", ""),
+                    ("server 127.0.0.1:8790", f"server {self.upstream}"), ("sipbridge.example.com", "localhost"),
+                    ("/etc/ssl/certs/sipbridge.pem", str(self.certificate)),
+                    ("/etc/ssl/private/sipbridge.key", str(self.key))]
+        for old, new in replaced:
+            assert old in text, f"deploy/nginx/sipbridge.conf no longer has {old!r}"
+            text = text.replace(old, new)
+        return "\n".join(line for line in text.splitlines() if line.strip() != ";")
+
+    def start(self):
+        subprocess.run([find("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2",
+                        "-keyout", str(self.key), "-out", str(self.certificate)], check=True, capture_output=True)
+        temporary = "".join(f"{kind}_temp_path {self.dir}/{kind};\n" for kind in
+                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (self.dir / "nginx.conf").write_text(
+            f"daemon off; master_process off; pid {self.dir}/pid; error_log {self.dir}/error.log;\n"
+            f"events {{}}\nhttp {{\naccess_log {self.dir}/access.log;\n{temporary}{self.configuration()}\n}}\n")
+        self.run([find("nginx"), "-p", str(self.dir), "-c", str(self.dir / "nginx.conf")])
+        wait_for(self.is_open, "nginx listens")

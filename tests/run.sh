@@ -1,0 +1,70 @@
+#!/bin/bash
+# Builds sipbridge and runs every test. On Debian 12 it installs what is missing (root or sudo).
+#
+#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan
+#   tests/run.sh --quick          debug build, unit tests, lint: for every edit, under a minute
+#   tests/run.sh --preset NAME    build, unit tests and integration tests of one preset (release, debug, asan, clang)
+#   tests/run.sh --no-lint ...     without lint
+#   tests/run.sh ... -- ARGS      ARGS go to pytest (-k rules, -x)
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+jobs=${JOBS:-$(nproc)}
+presets=(release asan)
+integration=asan
+pytest_args=()
+lint=true
+
+usage() {
+  sed -n '2,9s/^# \{0,1\}//p' "$0"
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) presets=(debug) integration='' ;;
+    --no-lint) lint=false ;;
+    --preset)
+      [ $# -ge 2 ] || { usage >&2 && exit 2; }
+      presets=("$2") integration=$2
+      shift
+      ;;
+    --) shift && pytest_args=("$@") && break ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+
+step() {
+  printf '\n== %s (%d s) ==\n' "$1" "$SECONDS"
+}
+
+# Debian's own Python and pytest, wherever another one stands first in PATH.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+
+step "packages"
+deploy/packages.sh test
+
+if $lint; then
+  step "lint"
+  "$python" tests/lint/lint.py
+  "$python" -m pytest -q -p no:cacheprovider tests/lint
+fi
+
+for preset in "${presets[@]}"; do
+  step "build $preset"
+  cmake --preset "$preset" -DSIPBRIDGE_TESTS=ON >"/tmp/sipbridge-cmake.$$" || { cat "/tmp/sipbridge-cmake.$$" && exit 1; }
+  rm -f "/tmp/sipbridge-cmake.$$"
+  cmake --build --preset "$preset" --parallel "$jobs"
+  step "unit tests $preset"
+  ctest --preset "$preset" --parallel "$jobs" --output-on-failure
+done
+
+if [ -n "$integration" ]; then
+  step "integration tests $integration"
+  SIPBRIDGE_BIN=$root/build/$integration/sipbridge "$python" -m pytest -q -p no:cacheprovider --durations=5 \
+    tests/integration "${pytest_args[@]}"
+fi
+step "all passed"
