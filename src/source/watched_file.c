@@ -41,7 +41,12 @@ bool watched_file_load_fd(int fd, const char *path, size_t limit, struct buf *re
     if (fstat(fd, &status) < 0) {
         return diag_fail(diag, path, "%s", strerror(errno));
     }
-    return check_kind(&status, path, diag) && file_read_fd(fd, path, limit, ret_text, diag);
+    cleanup_buf struct buf text = {0};
+    if (!check_kind(&status, path, diag) || !file_read_fd(fd, path, limit, &text, diag)) {
+        return false;
+    }
+    buf_add_slice(ret_text, buf_slice(&text));
+    return true;
 }
 
 /* Looked at before it is opened: opening a device or a FIFO can do things by itself. */
