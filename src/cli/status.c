@@ -50,11 +50,12 @@ static void add_pair(struct cli_table *table, const char *name, enum cli_colour 
 static void add_bridge(struct cli_table *table, const json_t *status) {
     bool running = json_is_true(json_object_get(status, "running"));
     bool enabled = json_is_true(json_object_get(status, "enabled"));
+    int64_t processes = number_of(status, "process_count");
     char uptime[24];
     text_duration_format(number_of(status, "uptime_s") * 1000, uptime);
-    cleanup_free char *text = xasprintf("%s, version %s, up %s, %" PRId64 " agent processes",
+    cleanup_free char *text = xasprintf("%s, version %s, up %s, %" PRId64 " agent process%s",
                                         !enabled ? "disabled" : (running ? "running" : "not running"),
-                                        text_of(status, "version"), uptime, number_of(status, "process_count"));
+                                        text_of(status, "version"), uptime, processes, processes == 1 ? "" : "es");
     add_pair(table, "bridge", running ? COLOUR_GREEN : COLOUR_YELLOW, text);
 }
 
