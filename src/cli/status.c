@@ -20,9 +20,13 @@ struct status_options {
     const char *url;
 };
 
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
+static const char *plain_text(const json_t *value) {
+    const char *text = json_string_value(value);
     return text != NULL ? text : "";
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+    return plain_text(json_object_get(object, name));
 }
 
 static int64_t number_of(const json_t *object, const char *name) {
@@ -57,6 +61,23 @@ static void add_bridge(struct cli_table *table, const json_t *status) {
                                         !enabled ? "disabled" : (running ? "running" : "not running"),
                                         text_of(status, "version"), uptime, processes, processes == 1 ? "" : "es");
     add_pair(table, "bridge", running ? COLOUR_GREEN : COLOUR_YELLOW, text);
+    if (*text_of(status, "message") != '\0') {
+        add_pair(table, "", COLOUR_NONE, text_of(status, "message"));
+    }
+}
+
+/* What is wrong inside a document that is in use: rules' warnings (texts), broken agents (name -> why). */
+static void add_notes(struct cli_table *table, const json_t *notes) {
+    size_t i;
+    const char *name;
+    json_t *note;
+    json_array_foreach(notes, i, note) {
+        add_pair(table, "", COLOUR_YELLOW, plain_text(note));
+    }
+    json_object_foreach((json_t *)notes, name, note) {
+        cleanup_free char *text = xasprintf("%s is broken: %s", name, plain_text(note));
+        add_pair(table, "", COLOUR_YELLOW, text);
+    }
 }
 
 /* "3 from redis", and its error. */
@@ -73,6 +94,8 @@ static void add_document(struct cli_table *table, const char *name, const json_t
     }
     buf_addf(&text, "%s%s", *error != '\0' ? ": " : "", error);
     add_pair(table, name, *error != '\0' ? COLOUR_YELLOW : COLOUR_NONE, text.p);
+    add_notes(table, json_object_get(document, "warnings"));
+    add_notes(table, json_object_get(document, "broken"));
 }
 
 static void add_peer(struct cli_table *table, const char *name, const json_t *peer) {
@@ -86,7 +109,7 @@ static void add_peer(struct cli_table *table, const char *name, const json_t *pe
 
 /* "received 4, verified 3, …, rejected expired 1". */
 static void add_webhooks(struct cli_table *table, const json_t *webhooks) {
-    static const char *const counters[] = {"received", "verified", "ignored", "duplicate"};
+    static const char *const counters[] = {"received", "verified", "ignored", "duplicate", "invalid", "refused"};
     cleanup_buf struct buf text = {0};
     for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
         buf_addf(&text, "%s%s %" PRId64, i > 0 ? ", " : "", counters[i], number_of(webhooks, counters[i]));

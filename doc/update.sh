@@ -1,0 +1,24 @@
+#!/bin/sh
+# Writes what the program says of itself into the documents: doc/sipbridge.1, doc/settings.md, doc/commands.md, and
+# README.md between its <!-- settings --> and <!-- commands --> marks. Run it after a change of a command or a setting.
+set -eu
+cd "$(dirname "$0")/.."
+sipbridge=${1:-build/release/sipbridge}
+
+document() { # FILE TITLE TABLE
+    { printf '# %s\n\nMade by doc/update.sh; do not edit.\n\n' "$2"; "$sipbridge" docs "$3"; } > "$1"
+}
+
+between_marks() { # FILE TABLE
+    "$sipbridge" docs "$2" > "$1.$2"
+    sed -e "/<!-- $2 -->/,/<!-- \/$2 -->/{/<!-- $2 -->/{p;r $1.$2
+        };/<!-- \/$2 -->/p;d}" "$1" > "$1.new"
+    rm "$1.$2"
+    mv "$1.new" "$1"
+}
+
+"$sipbridge" docs man > doc/sipbridge.1
+document doc/settings.md Settings settings
+document doc/commands.md Commands commands
+between_marks README.md settings
+between_marks README.md commands

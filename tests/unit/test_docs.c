@@ -1,0 +1,91 @@
+/* The documents are what the program says: a change of a command or a setting without doc/update.sh fails here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/commands.h"
+#include "run_cli.h"
+
+#define ROOT FIXTURES "/../../"
+
+static const struct cli_command *const commands[] = {
+#define X(name) &cli_##name,
+    CLI_COMMANDS(X)
+#undef X
+        NULL,
+};
+
+static struct buf said(const char *document) {
+    char *const environment[] = {NULL};
+    struct ran ran = run_cli(commands, environment, (char *[]){(char *)"docs", (char *)document, NULL});
+    assert_int_equal(ran.code, CLI_OK);
+    assert_true(ran.out.len > 100);
+    buf_release(&ran.err);
+    return ran.out;
+}
+
+static struct buf file(const char *path) {
+    struct buf text = {0};
+    struct diag diag = {0};
+    if (!file_read(path, 1 << 22, &text, &diag)) {
+        fail_msg("%s: %s", diag.where, diag.what);
+    }
+    return text;
+}
+
+static void assert_current(const char *path, struct slice there, const struct buf *wanted) {
+    if (!slice_eq(there, buf_slice(wanted))) {
+        fail_msg("%s is not what the program says: run doc/update.sh", path);
+    }
+}
+
+static void manual_page(void **state) {
+    (void)state;
+    cleanup_buf struct buf wanted = said("man"), there = file(ROOT "doc/sipbridge.1");
+    assert_current("doc/sipbridge.1", buf_slice(&there), &wanted);
+}
+
+static void check_document(const char *path, const char *title, const char *document) {
+    cleanup_buf struct buf wanted = {0}, table = said(document), there = file(path);
+    buf_addf(&wanted, "# %s\n\nMade by doc/update.sh; do not edit.\n\n", title);
+    buf_add_slice(&wanted, buf_slice(&table));
+    assert_current(path, buf_slice(&there), &wanted);
+}
+
+static void tables(void **state) {
+    (void)state;
+    check_document(ROOT "doc/settings.md", "Settings", "settings");
+    check_document(ROOT "doc/commands.md", "Commands", "commands");
+}
+
+/* What stands between the marks <!-- NAME --> and <!-- /NAME -->. */
+static void check_readme(const char *document) {
+    cleanup_buf struct buf wanted = said(document), readme = file(ROOT "README.md");
+    char first[64], last[64];
+    snprintf(first, sizeof first, "<!-- %s -->\n", document);
+    snprintf(last, sizeof last, "<!-- /%s -->\n", document);
+    const char *from = strstr(readme.p, first);
+    assert_non_null(from);
+    from += strlen(first);
+    const char *to = strstr(from, last);
+    assert_non_null(to);
+    assert_current("README.md", (struct slice){from, (size_t)(to - from)}, &wanted);
+}
+
+static void readme(void **state) {
+    (void)state;
+    check_readme("settings");
+    check_readme("commands");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(manual_page),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(readme),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
