@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "app/from_settings.h"
 #include "app/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -70,11 +71,6 @@ static bool on_verified(void *context, struct webhook_event *event) {
     return queue_add(&app->queue, event);
 }
 
-static bool check_agent(const struct agent *agent, struct diag *diag) {
-    cleanup_free char *path = local_resolve(agent->command[0], (const char *const *)agent->env, agent->cwd, diag);
-    return path != NULL;
-}
-
 static bool stop_call(void *context, const char *sid) {
     struct app *app = context;
     bool known = bridge_stop(app->bridge, sid, clock_mono_ms());
@@ -87,20 +83,7 @@ static void reload(void *context) {
 }
 
 static void build_bridge(struct app *app) {
-    const struct settings *settings = app->settings;
-    struct bridge_options options = bridge_options_default;
-    options.policy = call_policy_default;
-    options.policy.number_wait_ms = settings->number_wait_ms;
-    options.policy.ready_ms = settings->ready_timeout_ms;
-    options.policy.rejoin_ms = settings->rejoin_grace_ms;
-    options.policy.max_call_ms = settings->max_call_ms;
-    options.policy.close_room = false; /* no LiveKit client: rooms end when LiveKit ends them */
-    options.room_prefix = settings->room_prefix;
-    options.default_agent = settings->default_agent != NULL ? settings->default_agent : "";
-    options.livekit_url = settings->livekit_url;
-    options.api_key = settings->livekit_api_key;
-    options.api_secret = settings->livekit_api_secret;
-    options.require_trunk = settings->require_trunk;
+    struct bridge_options options = bridge_options_from(app->settings);
     if (getrandom(&options.seed, sizeof options.seed, 0) < 0) {
         options.seed = (uint64_t)clock_mono_us();
     }
@@ -131,30 +114,14 @@ static void build_engine(struct app *app) {
 }
 
 static bool build_source(struct app *app, struct diag *diag) {
-    const struct settings *settings = app->settings;
-    if (settings->agent_command != NULL) {
-        app->command = argv_split(slice_of(settings->agent_command), diag);
-        if (app->command == NULL || !argv_check(app->command, diag)) {
-            diag_within(diag, "SIP_AGENT_COMMAND");
-            return false;
-        }
+    struct source_options options;
+    if (!source_options_from(app->settings, &options, &app->command, diag)) {
+        return false;
     }
-    struct source_options options = {
-        .loop = app->loop,
-        .rules_file = settings->rules_file,
-        .agents_file = settings->agents_file,
-        .redis_url = settings->redis_url,
-        .rules_key = "sip_dispatch_rules",
-        .agents_key = "sip_agents",
-        .state_dir = app->state.root,
-        .defaults = {.command = app->command,
-                     .api_credentials = settings->agent_credentials == CREDENTIALS_API,
-                     .stop_timeout_ms = settings->stop_timeout_ms,
-                     .after_call_ms = settings->after_call_ms},
-        .check = check_agent,
-        .on_change = on_source_change,
-        .context = app,
-    };
+    options.loop = app->loop;
+    options.state_dir = app->state.root;
+    options.on_change = on_source_change;
+    options.context = app;
     app->source = source_start(&options, diag);
     return app->source != NULL;
 }

@@ -8,7 +8,6 @@
 
 struct documents {
     char **command; /* SIP_AGENT_COMMAND split, or NULL */
-    struct directory_defaults defaults;
     struct fetch fetch;
 };
 

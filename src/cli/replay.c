@@ -6,8 +6,11 @@
 
 #include "app/keys.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/documents.h"
+#include "cli/dry_run.h"
 #include "cli/recording.h"
 #include "cli/retell.h"
 #include "cli/target.h"
@@ -19,7 +22,7 @@ enum { ANSWER_TIMEOUT_MS = 10000, ANSWER_MAX = 65536 };
 struct replay_options {
     const char *url;
     double speed;
-    bool as_recorded;
+    bool as_recorded, dry_run;
 };
 
 struct replay {
@@ -162,6 +165,33 @@ static bool play_all(struct replay *replay) {
     return good;
 }
 
+static bool dry_run_all(const struct replay *replay, const struct settings *settings, const struct fetch *documents) {
+    bool good = true;
+    for (int i = 0; i < replay->cli->argc && good; i++) {
+        struct recording recording = {0};
+        struct diag diag = {0};
+        good = recording_load(&recording, replay->cli->argv[i], &diag) || cli_fail(replay->cli, &diag) == CLI_OK;
+        good = good && dry_run(replay->cli, settings, documents, &recording);
+        recording_release(&recording);
+    }
+    return good;
+}
+
+/* The records of the bridge's log would only say the same again. */
+static int run_dry(const struct replay *replay, const struct settings *settings) {
+    struct log_options quiet = {.fd = STDERR_FILENO, .level = LOG_ERROR};
+    log_init(&quiet);
+    struct documents cleanup_documents documents = {0};
+    const struct documents_from from = {0};
+    if (!documents_load(replay->cli, settings, &from, &documents)) {
+        return CLI_USAGE;
+    }
+    bool good = documents_good(replay->cli, &documents.fetch.rules, "the rules");
+    good = documents_good(replay->cli, &documents.fetch.agents, "the agents") && good;
+    good = good && dry_run_all(replay, settings, &documents.fetch);
+    return good ? CLI_OK : CLI_FAILED;
+}
+
 static int finish(const struct replay *replay, bool good, int64_t since_us) {
     progress_clear(replay);
     if (replay->total > 0) {
@@ -195,6 +225,9 @@ static int run(struct cli *cli) {
     if (!cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
+    if (replay.options.dry_run) {
+        return run_dry(&replay, &settings);
+    }
     int code = CLI_USAGE;
     if (prepare(&replay, &settings, &diag)) {
         int64_t since_us = clock_mono_us();
@@ -214,6 +247,8 @@ static const struct cli_option options[] = {
     {"speed", 0, CLI_NUMBER, offsetof(struct replay_options, speed), "N", "N times as fast as recorded (default 1)"},
     {"as-recorded", 0, CLI_FLAG, offsetof(struct replay_options, as_recorded), NULL,
      "change nothing but the signature: same ids, same times"},
+    {"dry-run", 0, CLI_FLAG, offsetof(struct replay_options, dry_run), NULL,
+     "send nothing: print what the daemon would decide and do, with the rules and agents of the settings"},
 };
 
 const struct cli_command cli_replay = {

@@ -1,0 +1,62 @@
+/* Settings to options, one by one. */
+#include "app/from_settings.h"
+
+#include "base/mem.h"
+#include "spawner/local/local.h"
+
+struct bridge_options bridge_options_from(const struct settings *settings) {
+    struct bridge_options options = bridge_options_default;
+    options.policy = call_policy_default;
+    options.policy.number_wait_ms = settings->number_wait_ms;
+    options.policy.ready_ms = settings->ready_timeout_ms;
+    options.policy.rejoin_ms = settings->rejoin_grace_ms;
+    options.policy.max_call_ms = settings->max_call_ms;
+    options.policy.close_room = false; /* no LiveKit client: rooms end when LiveKit ends them */
+    options.room_prefix = settings->room_prefix;
+    options.default_agent = settings->default_agent != NULL ? settings->default_agent : "";
+    options.livekit_url = settings->livekit_url;
+    options.api_key = settings->livekit_api_key;
+    options.api_secret = settings->livekit_api_secret;
+    options.require_trunk = settings->require_trunk;
+    return options;
+}
+
+static bool check_agent(const struct agent *agent, struct diag *diag) {
+    cleanup_free char *path = local_resolve(agent->command[0], (const char *const *)agent->env, agent->cwd, diag);
+    return path != NULL;
+}
+
+static bool split_command(const char *text, char ***ret_command, struct diag *diag) {
+    if (text == NULL) {
+        return true;
+    }
+    char **command = argv_split(slice_of(text), diag);
+    if (command == NULL || !argv_check(command, diag)) {
+        argv_free(command);
+        diag_within(diag, "SIP_AGENT_COMMAND");
+        return false;
+    }
+    *ret_command = command;
+    return true;
+}
+
+bool source_options_from(const struct settings *settings, struct source_options *ret_options, char ***ret_command,
+                         struct diag *diag) {
+    *ret_command = NULL;
+    if (!split_command(settings->agent_command, ret_command, diag)) {
+        return false;
+    }
+    *ret_options = (struct source_options){
+        .rules_file = settings->rules_file,
+        .agents_file = settings->agents_file,
+        .redis_url = settings->redis_url,
+        .rules_key = "sip_dispatch_rules",
+        .agents_key = "sip_agents",
+        .defaults = {.command = *ret_command,
+                     .api_credentials = settings->agent_credentials == CREDENTIALS_API,
+                     .stop_timeout_ms = settings->stop_timeout_ms,
+                     .after_call_ms = settings->after_call_ms},
+        .check = check_agent,
+    };
+    return true;
+}
