@@ -267,8 +267,7 @@ static void add_answer(struct answers *answers, struct choice choice) {
 
 /* What is known after the rules were walked without a leg. */
 struct walk {
-    bool gave_way;  /* a rule that could match names an agent that cannot be had */
-    bool always;    /* such a rule matches every call */
+    bool gave_way;  /* the room or a rule that could match names an agent that cannot be had */
     bool concluded; /* a rule that decides matches every call: nothing after it counts */
 };
 
@@ -289,7 +288,6 @@ static void walk_rule(struct deciding *d, const struct rule *rule, struct walk *
     if (choice.agent == NULL) {
         tell_missing(d, rule, all ? "matches every call" : "could match");
         walk->gave_way = true;
-        walk->always = walk->always || all;
         return;
     }
     tell(d, rule, all ? "matches every call that comes to it" : "could match");
@@ -299,17 +297,16 @@ static void walk_rule(struct deciding *d, const struct rule *rule, struct walk *
 
 /* Linear in the number of rules: every rule that could match is one possible answer, the fallback another. */
 static struct choice before_leg(struct deciding *d) {
-    struct walk walk = {.gave_way = d->named, .always = d->named};
+    struct walk walk = {.gave_way = d->named};
     struct answers answers = {0};
     size_t tries = d->input->rules != NULL ? ruleset_tries(d->input->rules) : 0;
     for (size_t i = 0; i < tries && !walk.concluded && !answers.differ; i++) {
         walk_rule(d, ruleset_at(d->input->rules, i), &walk, &answers);
     }
-    if (!walk.concluded && !walk.always && !answers.differ) {
-        add_answer(&answers, by_fallback(d, false));
-    }
-    if (!walk.concluded && walk.gave_way && !answers.differ) {
-        add_answer(&answers, by_fallback(d, true));
+    /* A rule that gave way leaves DEFAULT_SIP_AGENT, the same as if it had not matched, or nobody, which is uncertain
+     * whatever else there is: one fallback stands for both. */
+    if (!walk.concluded && !answers.differ) {
+        add_answer(&answers, by_fallback(d, walk.gave_way));
     }
     if (answers.differ || !answers.any) {
         tell(d, NULL, "not certain before the number is known");

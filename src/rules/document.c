@@ -40,7 +40,7 @@ static bool scan_byte(struct scan *scan, char c) {
 static bool within_limits(struct slice text, struct diag *diag) {
     struct scan scan = {0};
     for (size_t i = 0; i < text.n; i++) {
-        if (scan.in_string && text.p[i] == '\\') {
+        if (text.p[i] == '\\') { /* outside strings no JSON has one */
             i++;
         } else if (!scan_byte(&scan, text.p[i])) {
             return scan.depth > DOCUMENT_MAX_DEPTH
