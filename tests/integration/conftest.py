@@ -9,6 +9,13 @@ RULES = [{"pattern": "+1234567", "priority": 1, "agent_name": "support"},
          {"pattern": "+33*", "agent_name": "sales", "metadata": {"language": "fr"}}]
 
 
+def pytest_configure():
+    try:
+        binary()
+    except FileNotFoundError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def pytest_report_header():
     return f"sipbridge: {binary()}"
 

@@ -66,12 +66,13 @@ def cpu_seconds(pid):
 
 
 def processes_marked(mark):
-    """Pids whose environment has MARK in it (agents that were started for one daemon)."""
+    """Pids of what engines started (SIP_INSTANCE) with MARK in the environment: one daemon's agents and their kin."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if mark in (entry / "environ").read_bytes() and is_alive(entry.name):
+                environ = (entry / "environ").read_bytes()
+                if b"SIP_INSTANCE=" in environ and mark in environ and is_alive(entry.name):
                     found.append(int(entry.name))
     return found
 
@@ -249,11 +250,14 @@ class Daemon:
                 used.request(method, path, body, headers or {})
                 answer = used.getresponse()
                 return answer.status, answer.read(), answer.headers
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                if connection is not None or attempt == 2:
+            except (OSError, http.client.HTTPException) as error:
+                if connection is not None:
                     raise
                 self.connection.close()
                 self.connection = None
+                was_closed = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+                if attempt == 2 or not isinstance(error, was_closed):
+                    raise
 
     def get(self, path, headers=None):
         status, body, _ = self.request("GET", path, headers=headers)

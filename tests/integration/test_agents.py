@@ -50,7 +50,8 @@ def test_fds_signals_session_and_directory_of_an_agent(start):
     assert report["fds"] == [0, 1, 2]
     assert report["blocked"] == 0, "a blocked signal was inherited"
     python_itself = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)
-    assert report["ignored"] & ~python_itself == 0, "an ignored signal was inherited"
+    glibc_itself = 1 << 31 | 1 << 32  # posix_spawn leaves the two signals of its threads ignored
+    assert report["ignored"] & ~(python_itself | glibc_itself) == 0, "an ignored signal was inherited"
     assert report["sid"] == report["pid"], "a session of its own"
 
 
@@ -110,7 +111,6 @@ def test_agent_that_ends_before_it_was_ready_is_tried_four_times(start, code):
     ringing(daemon)
     is_over(daemon)
     assert starts(daemon) == 4
-    assert daemon.logged(r"ended by itself")
 
 
 def test_agent_that_crashes_leaves_its_last_words_in_the_log_without_secrets(start):
@@ -129,12 +129,12 @@ def test_agent_that_exits_125_is_not_started_again(start):
     assert starts(daemon) == 1
 
 
-def test_agent_that_never_joins_is_replaced_and_the_call_ended(start):
+def test_agent_that_never_joins_is_killed_and_tried_once_more(start):
     daemon = shell(start, "exec sleep 600", SIP_READY_TIMEOUT="200ms")
     ringing(daemon)
-    wait_for(lambda: starts(daemon) == 4, "three replacements")
+    wait_for(lambda: starts(daemon) == 2, "one more try")
     is_over(daemon)
-    assert starts(daemon) == 4
+    assert starts(daemon) == 2
 
 
 def test_agent_killed_in_the_call_is_replaced_in_the_same_room(start):
@@ -164,21 +164,6 @@ def test_agent_that_hangs_up_ends_the_call(start):
     assert starts(daemon) == 1
 
 
-def test_ready_said_by_a_grandchild_that_is_gone_at_once(start):
-    """`uv run` notifies so: the message's sender may be gone before it is read."""
-    script = ("import os,socket,time\n"
-              "if os.fork() == 0:\n"
-              " a = os.environ['NOTIFY_SOCKET']\n"
-              " socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', '\\0' + a[1:] if a[0] == '@' else a)\n"
-              " os._exit(0)\n"
-              "time.sleep(600)\n")
-    daemon = with_agent(start, *PYTHON, "-c", script)
-    call = ringing(daemon)
-    pid = pid_of(daemon, call)
-    daemon.wait_logged(r"(?i)\bready\b")
-    assert is_alive(pid)
-
-
 def test_agent_at_its_max_gives_way_to_the_default(start):
     daemon = start(rules=ANY, DEFAULT_SIP_AGENT="spare", agents=lambda d: {"it": d.entry(max=1), "spare": d.entry()})
     first, second = ringing(daemon), ringing(daemon)
@@ -202,7 +187,7 @@ def test_agent_may_finish_after_the_call_if_its_entry_says_so(start):
 
 
 def test_value_that_begins_with_a_dash_is_never_a_whole_argument(start):
-    daemon = start(rules=ANY, agents=lambda d: {"it": d.entry("{caller}", "--number={caller}", "{called}")})
+    daemon = start(agents=lambda d: {"support": d.entry("{caller}", "--number={caller}", "{called}"), "sales": d.entry()})
     call = Call(caller="--help")
     daemon.post(*call.ringing())
     assert daemon.wait_agent(call)["argv"] == ["--number=--help", call.called]

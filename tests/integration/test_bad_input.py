@@ -22,7 +22,7 @@ def serve(settings, timeout=10):
 
 
 BAD_SETTINGS = [
-    ("SIP_STOP_TIMEOUT", "soon", "10s"), ("SIP_STOP_TIMEOUT", "-5s", ""), ("SIP_MAX_BODY", "lots", "MiB"),
+    ("SIP_STOP_TIMEOUT", "soon", "500ms"), ("SIP_STOP_TIMEOUT", "-5s", ""), ("SIP_MAX_BODY", "lots", "MiB"),
     ("ENABLE_SIP_BRIDGE", "maybe", "true"), ("LOG_LEVEL", "loud", "debug"), ("SIP_LOG_FORMAT", "xml", "json"),
     ("SIP_LISTEN", "nowhere", ""), ("SIP_LISTEN", "127.0.0.1:99999", ""), ("SIP_SOCKET_MODE", "0999", ""),
     ("SIP_AGENT_CREDENTIALS", "all", "token"), ("SIP_ON_EXIT", "panic", "drain"), ("LIVEKIT_URL", "ftp://x", "ws"),
@@ -39,7 +39,7 @@ def test_bad_setting_ends_the_start_with_name_value_and_what_would_be_right(name
     assert code == 2, said
     assert name in said and right in said, said
     assert livekit.SECRET not in said
-    if value is not None and "SECRET" not in name:
+    if value is not None and name != "REDIS_URL":  # that one may hold a password
         assert value in said, said
 
 

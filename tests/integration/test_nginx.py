@@ -72,9 +72,11 @@ def test_body_arrives_byte_for_byte(proxied, body):
 def test_chunked_body_arrives_byte_for_byte(proxied):
     daemon, nginx = proxied
     body = b'{"event": "x", "id": "EV_4"}'
-    status, _ = ask(nginx, "POST", "/webhooks/livekit", iter([body[:5], body[5:]]),
-                    {"Authorization": livekit.webhook_token(body), "Transfer-Encoding": "chunked"})
-    assert status == 200
+    connection = connect(nginx)
+    connection.request("POST", "/webhooks/livekit", iter([body[:5], body[5:]]),
+                       {"Authorization": livekit.webhook_token(body), "Transfer-Encoding": "chunked"}, encode_chunked=True)
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_changed_body_is_still_refused(proxied):

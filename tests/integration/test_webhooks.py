@@ -40,7 +40,7 @@ def test_every_vector_over_http(start):
             wrong.append(f"{case['name']}: wanted {case['want']}, got {status}")
     for case in VECTORS["bodies"]:
         status = daemon.post_raw(case["body"].encode(), case["authorization"])
-        if status not in STATUSES[case["want"]]:
+        if status not in STATUSES[str(case["want"])]:
             wrong.append(f"body {case['name']}: wanted {case['want']}, got {status}")
     assert not wrong, "\n".join(wrong)
     assert not daemon.reports()
@@ -91,7 +91,7 @@ def test_secrets_of_awkward_lengths_verify(start):
     ("changed body", lambda body: livekit.webhook_token(body + b" "), "body_changed"),
     ("a room client's token", lambda body: livekit.jwt({"iss": livekit.KEY, "sub": "me", "exp": 4e9 // 1, "nbf": 0,
                                                       "video": {"roomJoin": True}}), "no_body_hash"),
-    ("an operator's token", lambda body: livekit.operator_token(), "no_body_hash"),
+    ("an operator's token", lambda body: livekit.operator_token(), "bad_claims"),
 ])
 def test_rejected_webhook_changes_nothing_and_has_its_reason(start, name, token, reason):
     daemon = start()
