@@ -7,8 +7,10 @@
 #include "loop/loop.h"
 
 struct child_watch {
-    void (*on_exit)(struct child_watch *self); /* the process is a zombie or gone; it was not reaped: that is the owner's */
-    int pidfd;
+    /* The process is a zombie or gone; it was not reaped: that is the owner's, with waitid(P_PIDFD, self->pidfd).
+     * Called once; the pidfd stays open until child_watch_stop. */
+    void (*on_exit)(struct child_watch *self);
+    int pidfd; /* 0 while stopped */
     struct watcher watcher;
 };
 
