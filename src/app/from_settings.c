@@ -13,6 +13,7 @@ struct bridge_options bridge_options_from(const struct settings *settings) {
     options.policy.max_call_ms = settings->max_call_ms;
     options.policy.close_room = false; /* no LiveKit client: rooms end when LiveKit ends them */
     options.room_prefix = settings->room_prefix;
+    options.room_names_called = settings->room_number == ROOM_NUMBER_CALLED;
     options.default_agent = settings->default_agent != NULL ? settings->default_agent : "";
     options.livekit_url = settings->livekit_url;
     options.api_key = settings->livekit_api_key;

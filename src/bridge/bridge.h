@@ -11,6 +11,7 @@
 struct bridge_options {
     struct call_policy policy;
     const char *room_prefix;   /* SIP_ROOM_PREFIX; "": any room, then only by its caller */
+    bool room_names_called;    /* SIP_ROOM_NUMBER: the number in a room's name is the called one */
     const char *default_agent; /* DEFAULT_SIP_AGENT; "" when not set */
     const char *livekit_url;
     const char *api_key, *api_secret; /* only for agents with "credentials":"api" */

@@ -54,6 +54,7 @@ static struct decide_input input_of(struct bridge *bridge, const struct bridge_c
         .directory = bridge->directory,
         .default_agent = slice_of(bridge->options.default_agent),
         .room_agent = slice_of(call->room_agent),
+        .called_known = call->leg.called != NULL,
         .leg_known = call->leg.known,
         .called = slice_of(call->leg.called),
         .caller = slice_of(call->leg.caller),

@@ -69,6 +69,18 @@ static void keep_leg(struct bridge_call *call, const struct webhook_event *event
     set_text(&call->leg.attributes, event->participant.attributes);
 }
 
+/* "PREFIX_NUMBER" or "PREFIX_NUMBER_RANDOM", as LiveKit's callee rule names rooms. */
+static void keep_room_number(const struct bridge *bridge, struct bridge_call *call, struct slice room) {
+    size_t prefix = strlen(bridge->options.room_prefix);
+    const char *start = room.n > prefix ? memchr(room.p + prefix, '_', room.n - prefix) : NULL;
+    if (!bridge->options.room_names_called || start == NULL) {
+        return;
+    }
+    size_t rest = room.n - (size_t)(start + 1 - room.p);
+    const char *end = memchr(start + 1, '_', rest);
+    set_text(&call->leg.called, (struct slice){start + 1, end != NULL ? (size_t)(end - start - 1) : rest});
+}
+
 static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
     struct bridge_call *call = xcalloc(1, sizeof *call);
     call_init(&call->entry.facts, now);
@@ -76,6 +88,7 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
     call->entry.room = xmemdup(event->room.name.p, event->room.name.n);
     call->entry.room_size = event->room.name.n;
     call->phase = PHASE_DECIDING;
+    keep_room_number(bridge, call, event->room.name);
     call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
     bridge->counters.calls++;
     return call;

@@ -52,7 +52,7 @@ static void add_label(struct buf *out, const struct rule *rule) {
         buf_adds(out, ", trunk ");
         add_text(out, rule->trunk);
     }
-    buf_addf(out, ", priority %ld): ", rule->priority);
+    buf_addf(out, ", priority %ld)", rule->priority);
 }
 
 static void tell(struct deciding *d, const struct rule *rule, const char *format, ...) {
@@ -62,6 +62,7 @@ static void tell(struct deciding *d, const struct rule *rule, const char *format
     buf_clear(&d->line);
     if (rule != NULL) {
         add_label(&d->line, rule);
+        buf_adds(&d->line, ": ");
     }
     char text[1024];
     va_list args;
@@ -271,12 +272,22 @@ struct walk {
     bool concluded; /* a rule that decides matches every call: nothing after it counts */
 };
 
+/* Whether it matches whoever calls, as far as the called number is not known or fits already. */
+static bool takes_every_leg(const struct deciding *d, const struct rule *rule) {
+    bool anyone = rule->caller == NULL && rule->trunk == NULL;
+    return d->input->called_known ? anyone || rule_takes_all(rule) : rule_takes_all(rule);
+}
+
 static void walk_rule(struct deciding *d, const struct rule *rule, struct walk *walk, struct answers *answers) {
     if (rule->skipped) {
         tell(d, rule, "%s", mismatch(d, rule));
         return;
     }
-    bool all = rule_takes_all(rule);
+    if (d->input->called_known && !rule_takes_called(rule, buf_slice(&d->called))) {
+        tell(d, rule, "the called number does not match");
+        return;
+    }
+    bool all = takes_every_leg(d, rule);
     if (rule->reject) {
         tell(d, rule, all ? "rejects every call that comes to it" : "could reject the call, later");
         walk->concluded = all;
@@ -330,10 +341,12 @@ static struct choice decide_all(struct deciding *d) {
     if (choice.kind == CHOICE_AGENT) {
         return choice;
     }
+    if (d->input->leg_known || d->input->called_known) {
+        take_number(d, "called", d->input->called, &d->called);
+    }
     if (!d->input->leg_known) {
         return before_leg(d);
     }
-    take_number(d, "called", d->input->called, &d->called);
     take_number(d, "caller's", d->input->caller, &d->caller);
     choice = by_rules(d);
     tell_rest(d);
@@ -368,10 +381,14 @@ void decide_describe(const struct choice *choice, struct buf *out) {
     switch (choice->kind) {
     case CHOICE_UNCERTAIN: buf_adds(out, "undecided: LiveKit is asked for the number"); return;
     case CHOICE_REJECT: buf_adds(out, "the call is rejected"); return;
-    case CHOICE_NOBODY: buf_adds(out, "nobody: no agent can be had, the call is hung up"); return;
+    case CHOICE_NOBODY: buf_adds(out, "nobody: no agent can be had"); return;
     case CHOICE_AGENT: break;
     }
     buf_adds(out, "the agent ");
     text_escape(out, choice->name, STEP_MAX_TEXT);
     buf_addf(out, ": %s", reasons[choice->reason]);
+    if (choice->rule != NULL) {
+        buf_adds(out, ", ");
+        add_label(out, choice->rule);
+    }
 }

@@ -30,6 +30,7 @@ enum setting_id {
 enum { CREDENTIALS_TOKEN, CREDENTIALS_API };
 enum { ON_EXIT_DRAIN, ON_EXIT_STOP };
 enum { NUMBERS_SHOW, NUMBERS_MASK };
+enum { ROOM_NUMBER_CALLER, ROOM_NUMBER_CALLED };
 
 struct settings {
 #define X(name, field, type, ...) SETTING_C_##type field;

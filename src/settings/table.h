@@ -48,6 +48,9 @@
       "The agent for calls that no rule matches, or whose agent cannot be had.")                                       \
     X(SIP_ROOM_PREFIX, room_prefix, TEXT, "sip-inbound", EMPTY, "Calls",                                               \
       "Only rooms whose name begins so are calls. Empty: every room, as soon as a caller is in it.")                   \
+    X(SIP_ROOM_NUMBER, room_number, CHOICE, "caller", CHOICES("caller|called"), "Calls",                               \
+      "Whose number LiveKit's dispatch rule puts into the room's name: `called` for a callee rule. Then the agent is " \
+      "chosen by it as soon as the room is there.")                                                                    \
     X(SIP_REQUIRE_TRUNK, require_trunk, BOOL, "true", NO_LIMITS, "Calls",                                              \
       "A caller who came through no trunk is spam and gets no agent.")                                                 \
     X(SIP_NUMBER_WAIT, number_wait_ms, DURATION, "6s", RANGE(0, MINUTE_MS), "Calls",                                   \

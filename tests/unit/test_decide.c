@@ -292,7 +292,7 @@ static void test_explanation(void **state) {
         "rule [6] (*, priority 7): matches\n"
         "rule [7] (*, priority 8): matches too, but comes later\n"
         "rule [8] (*, priority 9): skipped: \"target_type\": \"room\" cannot be honoured\n"
-        "- the agent support: a rule matched\n");
+        "- the agent support: a rule matched, rule [6] (*, priority 7)\n");
 }
 
 static void test_explanation_of_the_rest(void **state) {
@@ -303,7 +303,7 @@ static void test_explanation_of_the_rest(void **state) {
                               "- no rule gives an agent, DEFAULT_SIP_AGENT would answer, but the agent bad is broken: "
                               "max: must be from 0 to 1000000, not -1\n"
                               "- an agent was named, so the first agent of the directory does not stand in for it\n"
-                              "- nobody: no agent can be had, the call is hung up\n");
+                              "- nobody: no agent can be had\n");
     setting.called = "1";
     setting.room = NULL;
     check_explained(&setting, "rule [0] (+1, priority 100): matches and rejects the call\n- the call is rejected\n");

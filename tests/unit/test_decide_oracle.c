@@ -290,10 +290,51 @@ static void test_certain_as_soon_as_it_can_be(void **state) {
     assert_in_range(certain, rounds / 10, rounds * 9 / 10);
 }
 
+static struct all_legs visit_called(const struct oracle *o, struct scene *scene, size_t called) {
+    struct all_legs legs = {0};
+    for (size_t n = 0; n < LEG_NUMBERS * LEG_TRUNKS; n++) {
+        size_t leg[3] = {called, n % LEG_NUMBERS, n / LEG_NUMBERS};
+        visit_leg(o, scene, leg, &legs);
+    }
+    return legs;
+}
+
+/* The room's name told the called number and nothing else: what is certain then is what every such leg gets, and
+ * more is certain than without it (but for rules that then reject every leg). */
+static void test_called_number_alone(void **state) {
+    (void)state;
+    random_state = 0xA0761D6478BD642FULL;
+    cleanup_buf struct buf json = {0};
+    unsigned certain = 0, certain_without = 0;
+    for (unsigned round = 0; round < 1500; round++) {
+        struct oracle oracle;
+        random_oracle(&oracle);
+        struct scene scene = scene_of_oracle(&oracle, &json);
+        size_t called = pick(LEG_NUMBERS);
+        struct all_legs legs = visit_called(&oracle, &scene, called);
+        char early[64];
+        say_early(&scene, early);
+        bool without = strcmp(early, "uncertain") != 0;
+        scene.input.called_known = true;
+        scene.input.called = slice_of(leg_numbers[called]);
+        struct choice choice = decide(&scene.input);
+        say_answer(&choice, early);
+        bool with = strcmp(early, "uncertain") != 0;
+        if (with && legs.agreed[0] != '\0' && (legs.differ || strcmp(early, legs.agreed) != 0)) {
+            fail_msg("called \"%s\": early %s, but not for every leg, with %s", leg_numbers[called], early, json.p);
+        }
+        certain += with;
+        certain_without += without;
+        scene_release(&scene);
+    }
+    assert_true(certain > certain_without + 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_rules),
         cmocka_unit_test(test_certain_as_soon_as_it_can_be),
+        cmocka_unit_test(test_called_number_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
