@@ -1,4 +1,4 @@
-/* Any bytes as an env file: nothing crashes, and no value of a secret is ever in a message. */
+/* Any bytes as an env file: nothing crashes, and what is wrong with a secret is told without it. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,6 +8,15 @@
 #include "settings/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Other settings may happen to hold the same text and show it. */
+static void check_error(const struct settings *settings, const struct diag *error) {
+    const char *secret = settings->text[SETTING_LIVEKIT_API_SECRET];
+    bool about_it = strncmp(error->where, "LIVEKIT_API_SECRET", strlen("LIVEKIT_API_SECRET")) == 0;
+    if (about_it && strlen(secret) >= 8 && strstr(error->what, secret) != NULL) {
+        abort();
+    }
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct settings_report report;
@@ -19,11 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     (void)settings_load(&settings, path, NULL, &report);
-    const char *secret = settings.livekit_api_secret;
     for (size_t i = 0; i < report.error_count && i < SETTINGS_MAX_PROBLEMS; i++) {
-        if (secret != NULL && strlen(secret) >= 24 && strstr(report.errors[i].what, secret) != NULL) {
-            abort();
-        }
+        check_error(&settings, &report.errors[i]);
     }
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         struct buf shown = {0};
