@@ -1,0 +1,169 @@
+/* sipbridge calls: the calls in progress, and what the agent of a call wrote. The output is read from its file, so it
+ * can be read when the bridge is down and long after the call. */
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/remote.h"
+#include "spawner/local/output.h"
+#include "spawner/local/reader.h"
+
+/* A replacement of a crashed agent writes to the same file: it is the end only when nobody held it for this long. */
+enum { LOOK_MS = 500, QUIET_LOOKS = 3 };
+
+struct list_options {
+    bool json;
+    const char *url;
+};
+
+static int print_list(const struct cli *cli, const struct buf *body, bool as_json) {
+    json_error_t error;
+    json_t *status = json_loadb(body->p, body->len, 0, &error);
+    const json_t *calls = json_object_get(status, "calls");
+    if (!json_is_array(calls)) {
+        cli_error(cli, "the answer is no status of sipbridge: %s", status == NULL ? error.text : "no list of calls");
+        json_decref(status);
+        return CLI_FAILED;
+    }
+    if (as_json) {
+        char *text = json_dumps(calls, JSON_INDENT(2));
+        puts(text);
+        free(text);
+    } else {
+        remote_print_calls(calls);
+    }
+    json_decref(status);
+    return CLI_OK;
+}
+
+static int run_list(struct cli *cli) {
+    struct list_options options = {0};
+    cleanup_settings struct settings settings = {0};
+    cleanup_buf struct buf body = {0};
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
+        return CLI_USAGE;
+    }
+    int code = remote_status(cli, &settings, options.url, &body);
+    return code == CLI_OK ? print_list(cli, &body, options.json) : code;
+}
+
+struct logs_options {
+    bool follow;
+};
+
+static void print_line(void *context, const char *line) {
+    (void)context;
+    puts(line);
+}
+
+/* Tells what is new; false when nobody reads us any more (a closed pager). */
+static bool print_new(struct reader *reader) {
+    reader_new_lines(reader, print_line, NULL);
+    return fflush(stdout) == 0;
+}
+
+/* Waits for a change of the file, at most LOOK_MS. */
+static void wait_change(int inotify) {
+    char events[4096];
+    struct pollfd wait = {.fd = inotify, .events = POLLIN};
+    if (poll(&wait, 1, LOOK_MS) > 0) {
+        while (read(inotify, events, sizeof events) > 0) {
+        }
+    }
+}
+
+static bool follow(struct reader *reader, int inotify) {
+    for (int quiet = 0; quiet < QUIET_LOOKS;) {
+        off_t before = reader->at;
+        bool is_final = output_is_final(reader->fd); /* asked first: what was written before its end is then read */
+        if (!print_new(reader)) {
+            return false;
+        }
+        quiet = is_final && reader->at == before ? quiet + 1 : 0;
+        if (quiet < QUIET_LOOKS) {
+            wait_change(inotify);
+        }
+    }
+    return true;
+}
+
+static int print_logs(const struct cli *cli, struct reader *reader, const struct logs_options *options) {
+    cleanup_free char *link = xasprintf("/proc/self/fd/%d", reader->fd);
+    cleanup_fd int inotify = options->follow ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
+    if (inotify >= 0 && inotify_add_watch(inotify, link, IN_MODIFY | IN_CLOSE_WRITE) < 0) {
+        close(take_fd(inotify)); /* no watches left: looked at every LOOK_MS then */
+    }
+    bool good = options->follow ? follow(reader, inotify) : print_new(reader);
+    if (good) {
+        reader_rest(reader, print_line, NULL);
+        good = fflush(stdout) == 0;
+    }
+    if (!good && errno != EPIPE) {
+        cli_error(cli, "standard output cannot be written: %m");
+    }
+    return good ? CLI_OK : CLI_FAILED;
+}
+
+static int run_logs(struct cli *cli) {
+    struct logs_options options = {0};
+    cleanup_settings struct settings settings = {0};
+    struct diag diag;
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
+        return CLI_USAGE;
+    }
+    if (!text_is_sid(slice_of(cli->argv[0]))) {
+        cli_error(cli, "%s is no call sid: letters, digits and _ only, as in RM_AbCdEf; calls list shows them",
+                  cli->argv[0]);
+        return CLI_USAGE;
+    }
+    cleanup_free char *directory = xasprintf("%s/calls", settings.state_dir);
+    struct reader reader;
+    if (!reader_open(&reader, directory, cli->argv[0], &diag)) {
+        return cli_fail(cli, &diag);
+    }
+    int code = print_logs(cli, &reader, &options);
+    reader_close(&reader);
+    return code;
+}
+
+static const struct cli_option list_table[] = {
+    {"json", 0, CLI_FLAG, offsetof(struct list_options, json), NULL, "an array, as in the status"},
+    {"url", 0, CLI_TEXT, offsetof(struct list_options, url), "URL",
+     "the whole URL of the status, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
+};
+static const struct cli_option logs_table[] = {
+    {"follow", 'f', CLI_FLAG, offsetof(struct logs_options, follow), NULL, "go on until no agent writes any more"},
+};
+
+static const struct cli_command list_command = {
+    .name = "list",
+    .summary = "List the calls in progress.",
+    .options = list_table,
+    .option_count = ARRAY_LEN(list_table),
+    .run = run_list,
+};
+static const struct cli_command logs_command = {
+    .name = "logs",
+    .summary = "Print what the agents of the call SID wrote.",
+    .arguments = "SID",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .options = logs_table,
+    .option_count = ARRAY_LEN(logs_table),
+    .details =
+        "Reads the file in SIP_STATE_DIR: run it as the user of the bridge. Control characters are escaped, tokens "
+        "replaced; what SIP_LOG_MAX removed is said.",
+    .run = run_logs,
+};
+static const struct cli_command *const verbs[] = {&list_command, &logs_command, NULL};
+
+const struct cli_command cli_calls = {
+    .name = "calls",
+    .summary = "List the calls in progress; print what their agents wrote.",
+    .verbs = verbs,
+};

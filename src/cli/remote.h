@@ -1,0 +1,17 @@
+/* What commands ask of the running bridge, over its admin address. */
+#ifndef CLI_REMOTE_H
+#define CLI_REMOTE_H
+
+#include "base/buf.h"
+#include "settings/settings.h"
+
+struct cli;
+struct json_t;
+
+/* GET /health/sip-bridge-status with a reader's token where the settings hold a key. WHERE: a whole URL, or an address
+ * as in SIP_ADMIN_LISTEN; NULL: its first. CLI_OK with the body, or the exit code after an error was said. */
+int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body);
+/* The status' array of calls as a table with its count above. */
+void remote_print_calls(const struct json_t *calls);
+
+#endif
