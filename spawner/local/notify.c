@@ -2,7 +2,6 @@
  * we read), so the sender's pid says nothing; its user must be ours or root, since an abstract socket has no mode. */
 #include "spawner/local/notify.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/slice.h"
+#include "spawner/local/entries.h"
 
 enum { NAME_LENGTH = 16, DATAGRAM_MAX = 4096, DATAGRAMS_A_TURN = 16 };
 
@@ -126,17 +126,15 @@ void notify_stop(struct notify *notify) {
     close(take_fd(notify->fd));
 }
 
+static void remove_socket(void *context, int directory, const char *name) {
+    struct stat st;
+    bool named = strspn(name, "0123456789abcdef") == NAME_LENGTH && name[NAME_LENGTH] == '\0';
+    (void)context;
+    if (named && fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode)) {
+        unlinkat(directory, name, 0);
+    }
+}
+
 void notify_clean(const char *directory) {
-    DIR *dir = opendir(directory);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        struct stat st;
-        bool named = strspn(entry->d_name, "0123456789abcdef") == NAME_LENGTH && entry->d_name[NAME_LENGTH] == '\0';
-        if (named && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode)) {
-            unlinkat(dirfd(dir), entry->d_name, 0);
-        }
-    }
-    closedir(dir);
+    entries_each(directory, remove_socket, NULL);
 }

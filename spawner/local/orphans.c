@@ -3,7 +3,6 @@
  * A pid from that list stays the same process until it is reaped, and only this thread reaps: no race with reuse. */
 #include "spawner/local/orphans.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "spawner/local/entries.h"
 
 enum { LOOK_AGAIN_MS = 50, ROUNDS_MAX = 40, FILE_MAX = 1 << 20 };
 
@@ -33,19 +32,15 @@ static bool read_file(const char *path, struct buf *out) {
     return true;
 }
 
-/* The children of all our threads as decimal numbers between blanks. */
+static void add_children(void *context, int directory, const char *task) {
+    cleanup_free char *path = xasprintf("/proc/self/task/%s/children", task);
+    (void)directory;
+    read_file(path, context);
+}
+
+/* The children of all our threads as decimal numbers, a blank after each. */
 static void list_children(struct buf *out) {
-    DIR *tasks = opendir("/proc/self/task");
-    if (tasks == NULL) {
-        return;
-    }
-    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
-        if (task->d_name[0] != '.') {
-            cleanup_free char *path = xasprintf("/proc/self/task/%s/children", task->d_name);
-            read_file(path, out);
-        }
-    }
-    closedir(tasks);
+    entries_each("/proc/self/task", add_children, out);
 }
 
 /* Copies the SIP_INSTANCE that PID was started with; false when it has none or does not let us see. */

@@ -2,7 +2,6 @@
  * description, so the lock ends with the last process that holds it, not with us. */
 #include "spawner/local/output.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -11,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "spawner/local/entries.h"
 
 enum { DISK_BLOCK = 4096, STAT_BLOCK = 512 };
 static const char suffix[] = ".log";
@@ -101,18 +101,22 @@ static bool is_expired(const char *directory, const char *label, int64_t before_
     return fd >= 0 && fstat(fd, &st) == 0 && (int64_t)st.st_mtime * 1000 < before_ms && output_is_final(fd);
 }
 
+struct expiry {
+    const char *directory;
+    int64_t before_ms;
+    unsigned removed;
+};
+
+static void expire_one(void *context, int directory, const char *name) {
+    struct expiry *expiry = context;
+    cleanup_free char *label = label_of(name);
+    if (label != NULL && is_expired(expiry->directory, label, expiry->before_ms)) {
+        expiry->removed += unlinkat(directory, name, 0) == 0 ? 1 : 0;
+    }
+}
+
 unsigned output_expire(const char *directory, int64_t keep_ms, int64_t wall_ms) {
-    unsigned removed = 0;
-    DIR *dir = opendir(directory);
-    if (dir == NULL) {
-        return 0;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        cleanup_free char *label = label_of(entry->d_name);
-        if (label != NULL && is_expired(directory, label, wall_ms - keep_ms)) {
-            removed += unlinkat(dirfd(dir), entry->d_name, 0) == 0 ? 1 : 0;
-        }
-    }
-    closedir(dir);
-    return removed;
+    struct expiry expiry = {.directory = directory, .before_ms = wall_ms - keep_ms};
+    entries_each(directory, expire_one, &expiry);
+    return expiry.removed;
 }

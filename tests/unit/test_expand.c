@@ -72,7 +72,7 @@ static void test_argv(void **state) {
 }
 
 static const char *const daemon_env[] = {"PATH=/opt/bin",
-                                         "HOME=/home/x",
+                                         "HOME=/h",
                                          "LANG=C.UTF-8",
                                          "TZ=UTC",
                                          "OPENAI_API_KEY=sk",
@@ -101,7 +101,7 @@ static void test_base(void **state) {
     (void)state;
     base_with(&none, NULL);
     assert_int_equal(none.count, 4);
-    assert_true(is_var(&none, "PATH", "/opt/bin") && is_var(&none, "HOME", "/home/x"));
+    assert_true(is_var(&none, "PATH", "/opt/bin") && is_var(&none, "HOME", "/h"));
     base_with(&all, (const char *const[]){"*", NULL});
     assert_true(is_var(&all, "OTHER", "1") && is_var(&all, "OPENAI_API_KEY", "sk"));
     static const char *const kept_back[] = {"LIVEKIT_API_SECRET", "LIVEKIT_KEYS", "REDIS_URL",
@@ -132,7 +132,7 @@ static void test_precedence(void **state) {
     environ_build(&built, &base, &job, "/run/n");
     assert_true(is_var(&built, "LIVEKIT_URL", "ws://call"));
     assert_true(is_var(&built, "SIP_ROOM_NAME", "a\nb=c"));
-    assert_true(is_var(&built, "PATH", "/entry") && is_var(&built, "HOME", "/home/x"));
+    assert_true(is_var(&built, "PATH", "/entry") && is_var(&built, "HOME", "/h"));
     assert_true(is_var(&built, "PYTHONUNBUFFERED", ""));
     assert_true(is_var(&built, "SIP_INSTANCE", "0123"));
     assert_true(is_var(&built, "NOTIFY_SOCKET", "/run/n"));
