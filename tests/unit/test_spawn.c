@@ -55,7 +55,7 @@ static int agent_fds(void) {
     return 0;
 }
 
-/* Signals 32 and 33 are glibc's own: its sigfillset leaves them out, and whoever runs this test may ignore them. */
+/* Without signals 32 and 33: they are glibc's own, and its posix_spawn leaves them ignored. */
 static int agent_signals(void) {
     char line[256];
     FILE *status = fopen("/proc/self/status", "re");
