@@ -83,7 +83,7 @@ static bool read_caller(struct reading *r, const json_t *value) {
 }
 
 static bool read_trunk(struct reading *r, const json_t *value) {
-    const char *trunk;
+    const char *trunk = NULL;
     if (!read_text(r, value, &trunk)) {
         return false;
     }
