@@ -102,11 +102,15 @@ has_ended() {
 }
 
 # Processes whose environment names our directory (NOTIFY_SOCKET is in it) and that an engine started.
+environment_of() {
+  { tr '\0' '\n' <"/proc/$1/environ"; } 2>/dev/null
+}
+
 leftovers() {
-  for environ in /proc/[0-9]*/environ; do
-    if tr '\0' '\n' <"$environ" 2>/dev/null | grep -q '^SIP_INSTANCE=' &&
-      tr '\0' '\n' <"$environ" 2>/dev/null | grep -qF "$work"; then
-      basename "$(dirname "$environ")"
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/}
+    if environment_of "$pid" | grep -q '^SIP_INSTANCE=' && environment_of "$pid" | grep -qF "$work"; then
+      echo "$pid"
     fi
   done
 }
@@ -129,8 +133,8 @@ tell() {
   else
     cat "$work/timeline"
   fi
-  for step in "webhook verified" "caller joined" "agent chosen" "process started" "answered" "caller left" \
-    "process stopped" "call ended"; do
+  for step in "webhook verified" "caller joined" "agent chosen" "process started" "agent joined" "answered" \
+    "caller left" "process stopped" "call ended"; do
     check_step "$step"
   done
   [ -z "$left" ] || fail "processes are left: $left"
