@@ -183,17 +183,28 @@ static void test_subscriber_killed(void **state) {
     loop_free(loop);
 }
 
+/* A connection that served is tried again at once, and the row of delays begins anew. */
 static void test_server_restarts(void **state) {
     (void)state;
     struct loop *loop = loop_new();
     struct redis_server *server = redis_server_new();
     struct watch watch;
-    redis_say(server, "SET", "rules", "[1]", NULL);
-    watch_start(&watch, loop, server->url, slow);
-    TURN_UNTIL(loop, IS(watch, REDIS_RULES, "text [1]"));
     redis_server_kill(server);
-    TURN_UNTIL(loop, !watch.status.connected);
-    assert_false(watch.status.tracking);
+    watch_start(&watch, loop, server->url, slow);
+    TURN_UNTIL(loop, watch.statuses == 2);
+    assert_int_equal(watch.status.retry_ms, 500);
+    redis_server_start(server);
+    redis_say(server, "SET", "rules", "[1]", NULL);
+    TURN_UNTIL(loop, IS(watch, REDIS_RULES, "text [1]"));
+    mono_ms up = clock_mono_ms();
+    TURN_UNTIL(loop, clock_mono_ms() - up > 1000);
+    redis_server_kill(server);
+    static const int64_t delays[] = {0, 250, 500};
+    for (unsigned i = 0; i < ARRAY_LEN(delays); i++) {
+        TURN_UNTIL(loop, watch.statuses == 4 + i);
+        assert_false(watch.status.connected || watch.status.tracking);
+        assert_int_equal(watch.status.retry_ms, delays[i]);
+    }
     redis_server_start(server);
     redis_say(server, "SET", "rules", "[2]", NULL);
     TURN_UNTIL(loop, watch.status.connected && IS(watch, REDIS_RULES, "text [2]"));
