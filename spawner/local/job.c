@@ -134,6 +134,8 @@ bool job_start(struct job *job, struct diag *diag) {
         return false;
     }
     free(take_ptr(job->line));
+    strv_release(&job->argv);
+    strv_release(&job->env);
     return true;
 }
 
