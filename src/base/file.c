@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -19,7 +18,7 @@ bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes,
             continue;
         }
         if (got < 0) {
-            return diag_fail(diag, name, "cannot be read: %s", strerror(errno));
+            return diag_fail(diag, name, "cannot be read: %m");
         }
         if (got == 0) {
             buf_add(ret_bytes, "", 0);
@@ -35,7 +34,7 @@ bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes,
 bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag) {
     cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        return diag_fail(diag, path, "cannot be read: %s", strerror(errno));
+        return diag_fail(diag, path, "cannot be read: %m");
     }
     return file_read_fd(fd, path, limit, ret_bytes, diag);
 }

@@ -30,7 +30,7 @@ struct log_about {
     pid_t pid;
 };
 
-void log_init(const struct log_options *options);
+void log_init(const struct log_options *wanted);
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_about *about, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -41,7 +41,7 @@ int log_fd(void);
 uint64_t log_dropped(void);
 /* Called with every record of LOG_WARNING and LOG_ERROR (status keeps the last 20). NULL: nobody. */
 typedef void log_listener(void *context, enum log_level level, int64_t wall_ms, const char *message);
-void log_listen(log_listener *listener, void *context);
+void log_listen(log_listener *wanted, void *context);
 /* Replaces SECRET by "[secret]" in everything logged from now on (API secrets). Shorter than 8 bytes: ignored, for
  * it would hide half of the log. Of more than 64 the oldest is forgotten. */
 void log_hide(struct slice secret);

@@ -1,4 +1,5 @@
 /* What commands print: aligned tables, colour, the terminal's width. */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,8 @@ enum { CELL_MAX = 1024, GAP = 2, NARROWEST = 12 };
 static const char *const colours[COLOUR_COUNT] = {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"};
 
 const char *cli_colour(enum cli_colour colour) {
-    const char *no_colour = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
+    const char *no_colour = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe) */
+    const char *terminal = getenv("TERM");      /* NOLINT(concurrency-mt-unsafe) */
     bool dumb = terminal != NULL && strcmp(terminal, "dumb") == 0;
     return isatty(STDOUT_FILENO) != 0 && (no_colour == NULL || *no_colour == '\0') && !dumb ? colours[colour] : "";
 }
@@ -28,6 +29,7 @@ size_t cli_width(void) {
 }
 
 void cli_table_init(struct cli_table *table, const char *const *titles, size_t columns) {
+    assert(columns > 0 && columns <= CLI_MAX_COLUMNS);
     *table = (struct cli_table){.columns = columns, .titles = titles};
 }
 
@@ -109,6 +111,9 @@ static void print_cell(const struct cli_cell *cell, size_t width, bool last) {
 
 void cli_table_print(const struct cli_table *table) {
     size_t widths[CLI_MAX_COLUMNS] = {0};
+    if (table->columns == 0) {
+        return;
+    }
     measure(table, widths);
     fit(widths, table->columns, cli_width());
     for (size_t i = 0; table->titles != NULL && i < table->columns; i++) {

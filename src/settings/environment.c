@@ -42,7 +42,7 @@ char **environment_take(void) {
     wipe_values(environ);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         if (holds_secret(row_at(id))) {
-            (void)unsetenv(row_at(id)->info.name);
+            (void)unsetenv(row_at(id)->info.name); /* NOLINT(concurrency-mt-unsafe): the first act of main */
         }
     }
     return copy;

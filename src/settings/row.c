@@ -29,7 +29,7 @@ static const struct setting_row rows[] = {
                            .info.help = (text),                          \
                            .info.is_secret = TYPE_##kind == TYPE_SECRET, \
                            .type = TYPE_##kind,                          \
-                           limits.offset = offsetof(struct settings, field)},
+                           limits /* NOLINT(bugprone-macro-parentheses) */.offset = offsetof(struct settings, field)},
     SETTINGS(X)
 #undef X
 };
