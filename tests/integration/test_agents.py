@@ -38,9 +38,10 @@ def ringing(daemon):
 
 
 def is_over(daemon):
-    wait_for(lambda: daemon.status()["calls"] == [] or daemon.status()["calls"][0]["state"] in ("ended", "hanging-up"),
-             "the call is over")
-    wait_for(lambda: daemon.status()["process_count"] == 0, "no process")
+    def over():
+        status = daemon.status()
+        return status["process_count"] == 0 and all(call["state"] == "ended" for call in status["calls"])
+    wait_for(over, "the call is over and no process left")
 
 
 def test_fds_signals_session_and_directory_of_an_agent(start):

@@ -132,6 +132,19 @@ def test_reload_of_keys_is_not_needed_for_what_was_there_at_start(start):
     assert livekit.jwt_claims(token)["iss"] == livekit.KEY, "LIVEKIT_API_KEY signs, all keys verify"
 
 
+def test_hostile_bodies_over_http_are_answered_as_the_parser_judges_them(start):
+    daemon = start()
+    directory = livekit.FIXTURES / "webhooks-hostile"
+    wanted = {name: case["status"] for name, case in json.loads((directory / "expected.json").read_text()).items()}
+    assert set(wanted) == {path.name for path in directory.glob("*.body")}
+    got = {}
+    for name in wanted:
+        body = (directory / name).read_bytes()
+        got[name] = daemon.post_raw(body, livekit.webhook_token(body))
+    assert got == wanted
+    assert daemon.answers()
+
+
 HOSTILE_NAMES = {"path": "sip-inbound_../../x", "newline": "sip-inbound_a\nSIP error forged", "ansi": "sip-inbound_\x1b[31mred",
                  "long": "sip-inbound_" + "x" * 500, "shell": "sip-inbound_$(touch owned)`id`", "bidi": "sip-inbound_\u202eevil",
                  "quotes": "sip-inbound_\"'\\", "option": "sip-inbound_--help", "wide": "sip-inbound_" + "\U0001f4de" * 100}
