@@ -18,11 +18,11 @@ struct engine_pair {
 
 /* Everything is borrowed for the call of ensure only: the engine copies what it keeps. */
 struct engine_job {
-    const char *label;           /* [A-Za-z0-9_]{1,64}: the call's sid; it becomes a file name */
-    const char *instance;        /* 32 hex digits, new for every start: SIP_INSTANCE */
-    const char *const *command;  /* argv template, NULL-terminated */
-    const char *cwd;             /* or NULL */
-    const char *const *env;      /* NAME=VALUE of the agent's entry, NULL-terminated, or NULL */
+    const char *label;                /* [A-Za-z0-9_]{1,64}: the call's sid; it becomes a file name */
+    const char *instance;             /* 32 hex digits, new for every start: SIP_INSTANCE */
+    const char *const *command;       /* argv template, NULL-terminated */
+    const char *cwd;                  /* or NULL */
+    const char *const *env;           /* NAME=VALUE of the agent's entry, NULL-terminated, or NULL */
     const struct engine_pair *places; /* what {name} in command becomes */
     size_t place_count;
     const struct engine_pair *call_env; /* SIP_CALL_SID, LIVEKIT_TOKEN …: they win over env */
