@@ -32,7 +32,7 @@ void call_init(struct call *call, mono_ms now) {
 }
 
 unsigned call_here(const struct call *call, enum leg_role role) {
-    unsigned here = 0;
+    unsigned here = role == LEG_CALLER && call->crowded;
     for (unsigned i = 0; i < call->leg_count; i++) {
         here += call->legs[i].state == LEG_HERE && call->legs[i].role == role;
     }
@@ -57,21 +57,41 @@ bool call_knows_leg(const struct call *call, uint64_t sid) {
     return false;
 }
 
-/* Room for one more leg: an unused place, else that of the leg that left first, else (16 are in the room) the
- * oldest of the others, never a caller while there is anyone else. */
-static struct leg *leg_place(struct call *call) {
+static bool leg_worth_less(const struct leg *leg, const struct leg *than) {
+    bool gone = leg->state != LEG_HERE, than_gone = than->state != LEG_HERE;
+    if (gone != than_gone) {
+        return gone;
+    }
+    return gone ? leg->left_at < than->left_at : leg->role > than->role;
+}
+
+/* Notes one more leg: in an unused place, else in that of the leg that left first, else in that of somebody who is
+ * no caller. A caller who is here is never forgotten for another one: then the room is crowded. */
+static void leg_add(struct call *call, const struct leg *leg) {
     if (call->leg_count < CALL_LEGS) {
-        return &call->legs[call->leg_count++];
+        call->legs[call->leg_count++] = *leg;
+        return;
     }
-    struct leg *best = &call->legs[0];
+    struct leg *worst = &call->legs[0];
     for (unsigned i = 1; i < CALL_LEGS; i++) {
-        struct leg *leg = &call->legs[i];
-        bool gone = leg->state != LEG_HERE, best_gone = best->state != LEG_HERE;
-        if (gone != best_gone ? gone : gone ? leg->left_at < best->left_at : leg->role > best->role) {
-            best = leg;
-        }
+        worst = leg_worth_less(&call->legs[i], worst) ? &call->legs[i] : worst;
     }
-    return best;
+    if (worst->state != LEG_HERE || worst->role > leg->role) {
+        *worst = *leg;
+    } else if (leg->role == LEG_CALLER && leg->state == LEG_HERE) {
+        call->crowded = true;
+    }
+}
+
+static struct leg leg_of(const struct call_event *event, enum leg_state state, mono_ms now) {
+    return (struct leg){
+        .sid = event->sid,
+        .identity = event->identity,
+        .joined_at = now,
+        .left_at = state == LEG_HERE ? 0 : now,
+        .role = (uint8_t)event->role,
+        .state = (uint8_t)state,
+    };
 }
 
 static void leg_leave(struct leg *leg, enum leg_state how, mono_ms now) {
@@ -94,12 +114,12 @@ static void forget_agent(struct call *call) {
     call->voice = VOICE_NONE;
     call->voice_sid = 0;
     call->spoke = call->room_again = call->left_client = call->confirmed = call->dismissed = false;
-    call->voice_left_at = 0;
+    call->voice_left_at = call->pushed_out_at = 0;
 }
 
 /* A live caller makes a call of what was over, except where another sid or another bridge has it. */
-static void caller_came(struct call *call, mono_ms now) {
-    if (call_here(call, LEG_CALLER) == 0) {
+static void caller_came(struct call *call, const struct call_policy *policy, mono_ms now) {
+    if (call_here(call, LEG_CALLER) == 0 || now >= call->caller_at + policy->max_call_ms) {
         call->caller_at = now;
     }
     call->had_caller = true;
@@ -113,13 +133,15 @@ static void caller_came(struct call *call, mono_ms now) {
 }
 
 static void note_room_started(struct call *call, mono_ms now) {
-    if (call->room == ROOM_OPEN && (call->leg_count > 0 || call->voice != VOICE_NONE)) {
+    bool again = call->room_at != 0 && call->room_at < now; /* the first one may come after a leg's joined */
+    if (again && (call->leg_count > 0 || call->voice != VOICE_NONE)) {
         legs_leave(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
         call->voice = VOICE_NONE;
         call->room_again = true;
         call->started_at = now;
         call->confirmed = false;
     }
+    call->room_at = now;
     if (call->room != ROOM_FINISHED) {
         call->room = ROOM_OPEN;
     }
@@ -127,11 +149,14 @@ static void note_room_started(struct call *call, mono_ms now) {
 
 static void note_room_finished(struct call *call, mono_ms now) {
     call->room = ROOM_FINISHED;
+    call->room_at = 0;
+    call->crowded = false;
     legs_leave(call, LEG_LEFT_HARD, now);
     call->voice = VOICE_NONE;
 }
 
-static void note_leg_joined(struct call *call, const struct call_event *event, mono_ms now) {
+static void note_leg_joined(struct call *call, const struct call_event *event, const struct call_policy *policy,
+                            mono_ms now) {
     if (find_leg(call, event->sid) != NULL) {
         return; /* repeated, late after it left, or rejected */
     }
@@ -142,39 +167,35 @@ static void note_leg_joined(struct call *call, const struct call_event *event, m
         }
     }
     if (event->role == LEG_CALLER) {
-        caller_came(call, now);
+        caller_came(call, policy, now);
     }
-    *leg_place(call) = (struct leg){.sid = event->sid,
-                                    .identity = event->identity,
-                                    .joined_at = now,
-                                    .role = (uint8_t)event->role,
-                                    .state = LEG_HERE};
+    struct leg leg = leg_of(event, LEG_HERE, now);
+    leg_add(call, &leg);
 }
 
 static void note_leg_rejected(struct call *call, const struct call_event *event, mono_ms now) {
-    struct leg *leg = find_leg(call, event->sid);
-    if (leg == NULL) {
-        leg = leg_place(call);
-        *leg = (struct leg){.sid = event->sid, .identity = event->identity, .joined_at = now};
-        call->room = ROOM_OPEN;
-    }
-    leg->state = LEG_REJECTED;
-    leg->left_at = now;
     call->had_reject = true;
+    struct leg *known = find_leg(call, event->sid);
+    if (known != NULL) {
+        known->left_at = known->state != LEG_REJECTED ? now : known->left_at;
+        known->state = LEG_REJECTED;
+        return;
+    }
+    call->room = ROOM_OPEN;
+    struct leg leg = leg_of(event, LEG_REJECTED, now);
+    leg_add(call, &leg);
 }
 
 static void note_leg_left(struct call *call, const struct call_event *event, mono_ms now) {
-    struct leg *leg = find_leg(call, event->sid);
-    if (leg == NULL) { /* its joined is lost or still to come: remember that it left */
-        leg = leg_place(call);
-        *leg = (struct leg){.sid = event->sid,
-                            .identity = event->identity,
-                            .joined_at = now,
-                            .role = (uint8_t)event->role,
-                            .state = LEG_HERE};
-        call->had_caller = call->had_caller || event->role == LEG_CALLER;
+    enum leg_state how = event->hard ? LEG_LEFT_HARD : LEG_LEFT_SOFT;
+    struct leg *known = find_leg(call, event->sid);
+    if (known != NULL) {
+        leg_leave(known, how, now);
+        return;
     }
-    leg_leave(leg, event->hard ? LEG_LEFT_HARD : LEG_LEFT_SOFT, now);
+    struct leg leg = leg_of(event, how, now); /* its joined is lost or still to come: remember that it left */
+    leg_add(call, &leg);
+    call->had_caller = call->had_caller || event->role == LEG_CALLER;
 }
 
 static void note_agent_joined(struct call *call, const struct call_event *event) {
@@ -188,7 +209,7 @@ static void note_agent_joined(struct call *call, const struct call_event *event)
     call->voice = VOICE_JOINED;
     call->voice_sid = event->sid;
     call->voice_left_at = 0;
-    call->room_again = call->left_client = false;
+    call->room_again = call->left_client = false; /* but not pushed_out_at: it may be the one who pushed */
 }
 
 static void note_audio(struct call *call, const struct call_event *event, mono_ms now) {
@@ -209,21 +230,24 @@ static void note_audio(struct call *call, const struct call_event *event, mono_m
     call->answered_at = call->answered_at != 0 ? call->answered_at : now;
 }
 
-static void note_agent_left(struct call *call, const struct call_event *event, mono_ms now) {
-    if (event->sid == call->ghost_sid && call->process == PROCESS_NONE) {
-        call->left_client = event->client; /* the word that follows the exit (rule 5) */
-        call->voice_left_at = now;
-        call->taken = call->taken || (event->duplicate && call->exit_open);
-    }
-    if (event->sid != call->voice_sid || call->voice == VOICE_NONE) {
-        return;
-    }
-    call->voice = VOICE_NONE;
+/* Pushed out for its identity: by its own reconnection, as the ghost of its predecessor, or by another bridge's
+ * agent. How its process ends will tell (calls/exit.h). */
+static void note_voice_left(struct call *call, const struct call_event *event, mono_ms now) {
     call->left_client = event->client;
     call->voice_left_at = now;
-    call->started_at = now; /* its process lives: it may come back, or hang */
-    call->confirmed = false;
-    call->taken = call->taken || (event->duplicate && call->process != PROCESS_NONE);
+    call->pushed_out_at = event->duplicate ? now : call->pushed_out_at;
+}
+
+static void note_agent_left(struct call *call, const struct call_event *event, mono_ms now) {
+    if (event->sid == call->ghost_sid && call->exit_open) {
+        note_voice_left(call, event, now); /* the word that follows the exit (rule 5) */
+    }
+    if (event->sid == call->voice_sid && call->voice != VOICE_NONE) {
+        note_voice_left(call, event, now);
+        call->voice = VOICE_NONE;
+        call->started_at = now; /* its process lives: it may come back, or hang */
+        call->confirmed = false;
+    }
 }
 
 static void note_exited(struct call *call, const struct call_event *event, mono_ms now) {
@@ -234,7 +258,7 @@ static void note_exited(struct call *call, const struct call_event *event, mono_
     call->exit = (uint8_t)event->exit;
     call->exit_at = now;
     call->exit_open = true;
-    call->ghost_sid = call->voice_sid;
+    call->ghost_sid = call->voice_sid != 0 ? call->voice_sid : call->ghost_sid;
     call->voice = VOICE_NONE;
 }
 
@@ -255,6 +279,9 @@ static void note_choice(struct call *call, const struct call_event *event) {
 
 /* Deleting was tried and failed: again after 0.2, 1, 2, 4 … s, at most a minute (rule 3). */
 static void note_delete_failed(struct call *call, mono_ms now) {
+    if (now < call->delete_at) {
+        return;
+    }
     int64_t wait = call->delete_tries == 0 ? 200 : (int64_t)500 << call->delete_tries;
     call->delete_at = now + (wait < 60000 ? wait : 60000);
     call->delete_tries = (uint8_t)(call->delete_tries < 8 ? call->delete_tries + 1 : 8);
@@ -287,9 +314,12 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_ROOM_STARTED: note_room_started(call, now); break;
     case CALL_ROOM_FINISHED:
     case CALL_ROOM_DELETED: note_room_finished(call, now); break;
-    case CALL_LEG_JOINED: note_leg_joined(call, event, now); break;
+    case CALL_LEG_JOINED: note_leg_joined(call, event, policy, now); break;
     case CALL_LEG_REJECTED: note_leg_rejected(call, event, now); break;
-    case CALL_LEG_LEFT: note_leg_left(call, event, now); break;
+    case CALL_LEG_LEFT:
+        note_leg_left(call, event, now);
+        note_agent_left(call, event, now); /* an agent with a token of its own left as it joined: as a person */
+        break;
     case CALL_AGENT_JOINED: note_agent_joined(call, event); break;
     case CALL_AUDIO_PUBLISHED: note_audio(call, event, now); break;
     case CALL_AGENT_LEFT: note_agent_left(call, event, now); break;

@@ -57,13 +57,16 @@ struct call {
     bool left_client : 1; /* the agent's participant left of its own will (CLIENT_INITIATED) */
     bool confirmed : 1;   /* not ready in time, and nobody who could know says otherwise */
     bool dismissed : 1;   /* the engine was asked to stop this process */
+    bool crowded : 1;     /* more callers at once than CALL_LEGS: not all are known, until the room is finished */
     bool stopped : 1, superseded : 1, taken : 1, gave_up : 1, agent_done : 1, handed_over : 1;
     uint64_t voice_sid, ghost_sid; /* the agent's participant; that of a process already gone */
     mono_ms seen_at;       /* the first event of this sid */
+    mono_ms room_at;       /* the last room_started; 0: none yet, or the room was finished since */
     mono_ms caller_at;     /* since when callers are here without a break */
     mono_ms started_at;    /* ready time-out counts from here: process start, or re-armed */
     mono_ms answered_at;   /* the first audio of an agent; 0: not yet */
     mono_ms voice_left_at; /* 0: it is not known to have left */
+    mono_ms pushed_out_at; /* LiveKit threw it out for another participant of its identity; 0: it did not */
     mono_ms exit_at, retry_at;
     mono_ms delete_at; /* DeleteRoom failed: not again before */
     mono_ms crash_at[CALL_REPLACEMENTS];
@@ -117,7 +120,7 @@ void call_init(struct call *call, mono_ms now);
 /* Notes EVENT. Idempotent: what is already known changes nothing. */
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now);
 
-/* How many legs of ROLE are in the room. */
+/* How many legs of ROLE are in the room; callers who could not be told apart any more count as one. */
 unsigned call_here(const struct call *call, enum leg_role role);
 bool call_knows_leg(const struct call *call, uint64_t sid);
 

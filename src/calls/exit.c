@@ -9,10 +9,19 @@ static bool is_over(const struct call *c, const struct call_policy *p, mono_ms n
     return call_end(c, p, now) != END_NONE;
 }
 
+static int64_t apart(mono_ms a, mono_ms b) {
+    return a > b ? a - b : b - a;
+}
+
+/* Its participant was pushed out by another one of its identity, and it ended for that. One that crashed had its own
+ * reasons, and one that stayed had reconnected. */
+static bool taken(const struct call *c, const struct call_policy *p) {
+    return c->pushed_out_at != 0 && c->exit != EXIT_CRASHED && apart(c->pushed_out_at, c->exit_at) <= p->parting_ms;
+}
+
 /* It left the room of its own will at the time its process ended, with status 0 or (adopted) an unknown one. */
 static bool left_on_purpose(const struct call *c, const struct call_policy *p) {
-    int64_t apart = c->voice_left_at > c->exit_at ? c->voice_left_at - c->exit_at : c->exit_at - c->voice_left_at;
-    return c->voice_left_at != 0 && c->left_client && apart <= p->parting_ms;
+    return c->voice_left_at != 0 && c->left_client && apart(c->voice_left_at, c->exit_at) <= p->parting_ms;
 }
 
 /* A caller came after the agent had gone. */
@@ -27,17 +36,21 @@ static bool caller_since(const struct call *c, mono_ms now) {
     return false;
 }
 
+static bool callers_away(const struct call *c) {
+    return c->had_caller && call_here(c, LEG_CALLER) == 0;
+}
+
 enum exit_meaning exit_meaning(const struct call *c, const struct call_policy *p, mono_ms now) {
-#define X(meaning, effect, when)      \
-    if (when) {                       \
-        return EXIT_IS_##meaning;     \
+#define X(meaning, effect, when)  \
+    if (when) {                   \
+        return EXIT_IS_##meaning; \
     }
     EXIT_MEANINGS(X)
 #undef X
     return EXIT_IS_EXPECTED;
 }
 
-enum effect { NOTHING, WAIT, GIVE_UP, COUNT_START, COUNT_CRASH, HAND_OVER, END_CALL };
+enum effect { NOTHING, WAIT, GIVE_UP, LET_GO, COUNT_START, COUNT_CRASH, HAND_OVER, END_CALL };
 
 static const enum effect effects[] = {
 #define X(meaning, effect, when) [EXIT_IS_##meaning] = effect,
@@ -79,6 +92,7 @@ void exit_judge(struct call *call, const struct call_policy *policy, mono_ms now
     case NOTHING:
     case WAIT: break;
     case GIVE_UP: call->gave_up = true; break;
+    case LET_GO: call->taken = true; break;
     case COUNT_START: count_start(call, now); break;
     case COUNT_CRASH: count_crash(call, policy, now); break;
     case HAND_OVER: call->handed_over = true; break;
