@@ -2,8 +2,9 @@
  *
  * A handler runs with a complete request in memory and fills the answer before it returns: nothing can wait in
  * the request path. Limits on header, body, time and connections are applied before the handler is called.
+ * At a connection limit the connection that has been idle longest makes room; if all are busy, new ones wait.
  * The server owns the process's outermost loop: http_server_turn runs one batch of h2o events and then one turn
- * of LOOP. One thread only. */
+ * of LOOP. One server at a time, one thread only. Ignores SIGPIPE for the process. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -14,10 +15,10 @@
 
 /* All slices live only during the call. */
 struct http_request {
-    struct slice method;
-    struct slice path;  /* without the query */
-    struct slice query; /* without '?' */
-    struct slice host;
+    struct slice method; /* HEAD comes as GET: the server leaves the body out */
+    struct slice path;   /* as sent, without the query */
+    struct slice query;  /* without '?' */
+    struct slice host;   /* empty when there was none (HTTP/1.0) */
     struct slice authorization;
     unsigned authorization_count; /* how many Authorization headers came: more than one is suspicious */
     struct slice body;
@@ -40,10 +41,10 @@ struct http_limits {
     size_t max_body;          /* bytes: SIP_MAX_BODY */
     size_t max_bodies;        /* bytes of all bodies in flight: 64 MiB */
     int header_ms, body_ms;   /* time to a complete header (5 s) and from there to a complete body (10 s) */
-    int idle_ms;              /* between requests: 120 s (LiveKit keeps idle connections 90 s) */
+    int idle_ms;              /* before and between requests: 120 s (LiveKit keeps idle connections 90 s) */
     int write_ms;             /* a client that does not read its answer: 10 s */
     unsigned max_connections; /* 1,024 */
-    unsigned max_per_peer;    /* 512 from one address (unix sockets are not counted by peer) */
+    unsigned max_per_peer;    /* 512 from one IPv4 address or IPv6 /64 (unix sockets are not counted by peer) */
 };
 extern const struct http_limits http_limits_default;
 
@@ -58,16 +59,21 @@ struct http_listen {
 };
 
 struct http_counters {
-    uint64_t connections, requests, too_large, too_slow, over_limit, bad;
-    unsigned open;
+    uint64_t connections; /* accepted */
+    uint64_t requests;    /* complete ones */
+    uint64_t too_large;   /* 413, 431 */
+    uint64_t too_slow;    /* closed: header, body or the reading of the answer took too long */
+    uint64_t over_limit;  /* idle connections closed for new ones, new ones turned away, bodies refused with 503 */
+    uint64_t bad;         /* 400: not HTTP, or HTTP that a proxy could read differently */
+    unsigned open;        /* connections right now */
 };
 
 struct http_server;
 
 /* Binds and listens. NULL with DIAG (where = the address) when one cannot be had: in use (by whom, where that can
  * be told), no permission, no such group … A unix socket file of a dead process is replaced, of a living one not. */
-struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits, const struct http_listen *listens,
-                                    size_t count, struct diag *diag);
+struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits,
+                                    const struct http_listen *listens, size_t count, struct diag *diag);
 /* Runs until something happened or MAX_WAIT_MS passed. */
 void http_server_turn(struct http_server *server, int max_wait_ms);
 /* Closes the listening sockets; open connections are served on. */

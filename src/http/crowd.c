@@ -1,0 +1,197 @@
+/* A list of members, walked by the sweep and by the search for the idlest. */
+#include "http/crowd.h"
+
+#include <assert.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+#include "http/head.h"
+
+#define SWEEP_MS 250
+#define SWEEP_BUSY_MS 10
+#define ANSWER(line) "HTTP/1.1 " line "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+static int limit_ms(const struct http_limits *limits, enum crowd_phase phase) {
+    switch (phase) {
+    case CROWD_IDLE: return limits->idle_ms;
+    case CROWD_HEADER: return limits->header_ms;
+    case CROWD_BODY: return limits->body_ms;
+    default: return limits->write_ms;
+    }
+}
+
+static enum crowd_phase phase_of(const struct crowd_view *view) {
+    if (!view->reading) {
+        return CROWD_ANSWER;
+    }
+    if (view->input.n == 0) {
+        return CROWD_IDLE;
+    }
+    return head_length(view->input) > 0 ? CROWD_BODY : CROWD_HEADER;
+}
+
+/* Notes the phase; how long it has been that one. */
+static mono_ms look_at(struct member *member, enum crowd_phase phase, mono_ms now) {
+    if (member->phase != phase || member->requests_seen != member->requests) {
+        member->phase = phase;
+        member->requests_seen = member->requests;
+        member->since = now;
+    }
+    return now - member->since;
+}
+
+static void dismiss(struct member *member, const char *answer) {
+    member->doomed = true;
+    member->crowd->close(member, answer);
+}
+
+/* True when MEMBER had to go. */
+static bool sweep_one(struct crowd *crowd, struct member *member, const struct crowd_view *view) {
+    enum crowd_phase phase = phase_of(view);
+    mono_ms spent = look_at(member, phase, crowd->swept_at);
+    if (member->doomed) {
+        return true;
+    }
+    if (phase == CROWD_HEADER && view->input.n > crowd->limits.max_header) {
+        crowd->counters.too_large++;
+        dismiss(member, ANSWER("431 Request Header Fields Too Large"));
+        return true;
+    }
+    if (spent >= limit_ms(&crowd->limits, phase)) {
+        crowd->counters.too_slow += phase != CROWD_IDLE;
+        dismiss(member, NULL); /* LiveKit sends an event again after a broken connection, after a 4xx never */
+        return true;
+    }
+    return false;
+}
+
+/* Looks at all; the input that those who stay hold, and who of them holds most while still sending. */
+static size_t sweep_all(struct crowd *crowd, struct member **ret_largest) {
+    size_t bytes = 0, most = 0;
+    *ret_largest = NULL;
+    for (struct member *member = crowd->first, *next; member != NULL; member = next) {
+        struct crowd_view view = crowd->view(member);
+        next = member->next;
+        if (sweep_one(crowd, member, &view)) {
+            continue;
+        }
+        bytes += view.input.n;
+        if (view.reading && view.input.n > most) {
+            most = view.input.n;
+            *ret_largest = member;
+        }
+    }
+    return bytes;
+}
+
+static void sweep(struct crowd *crowd) {
+    struct member *largest;
+    crowd->swept_at = loop_now(crowd->loop);
+    while (sweep_all(crowd, &largest) > crowd->limits.max_bodies && largest != NULL) {
+        crowd->counters.over_limit++;
+        dismiss(largest, ANSWER("503 Service Unavailable"));
+    }
+}
+
+static void on_due(struct timer *timer) {
+    struct crowd *crowd = container_of(timer, struct crowd, timer);
+    sweep(crowd);
+    if (crowd->first != NULL) {
+        timer_start(timer, crowd->loop, SWEEP_MS);
+    }
+}
+
+void crowd_tend(struct crowd *crowd) {
+    if (crowd->first != NULL && loop_now(crowd->loop) - crowd->swept_at >= SWEEP_BUSY_MS) {
+        sweep(crowd);
+    }
+}
+
+void crowd_init(struct crowd *crowd, struct loop *loop, const struct http_limits *limits) {
+    uint64_t seed = 0;
+    assert(crowd->view != NULL && crowd->close != NULL);
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0) {
+        seed = (uint64_t)clock_mono_us();
+    }
+    crowd->loop = loop;
+    crowd->limits = *limits;
+    crowd->peers = peers_new(limits->max_connections, seed);
+    crowd->timer.on_due = on_due;
+}
+
+void crowd_release(struct crowd *crowd) {
+    assert(crowd->first == NULL);
+    timer_cancel(&crowd->timer);
+    peers_free(crowd->peers);
+    crowd->peers = NULL;
+}
+
+/* Closes the member, of PEER or of any, that has been idle longest. False when all are busy. */
+static bool make_room(struct crowd *crowd, const struct peer *peer) {
+    struct member *idlest = NULL;
+    for (struct member *member = crowd->first; member != NULL; member = member->next) {
+        struct crowd_view view = crowd->view(member);
+        if (member->doomed || phase_of(&view) != CROWD_IDLE || (peer != NULL && peer != member->peer)) {
+            continue;
+        }
+        (void)look_at(member, CROWD_IDLE, loop_now(crowd->loop));
+        if (idlest == NULL || member->since <= idlest->since) { /* new ones are in front: of equals the older */
+            idlest = member;
+        }
+    }
+    crowd->counters.over_limit++;
+    if (idlest == NULL) {
+        return false;
+    }
+    dismiss(idlest, NULL);
+    return true;
+}
+
+bool crowd_is_full(const struct crowd *crowd) {
+    return crowd->counters.open >= crowd->limits.max_connections;
+}
+
+bool crowd_has_room(struct crowd *crowd) {
+    return !crowd_is_full(crowd) || make_room(crowd, NULL);
+}
+
+bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address) {
+    struct peer *peer = peers_take(crowd->peers, address);
+    if (peer != NULL && peer->connections > crowd->limits.max_per_peer && !make_room(crowd, peer)) {
+        peers_put(crowd->peers, peer);
+        return false;
+    }
+    member->crowd = crowd;
+    member->peer = peer;
+    member->since = loop_now(crowd->loop);
+    peer_text(address, member->peer_text);
+    member->next = crowd->first;
+    member->link = &crowd->first;
+    if (member->next != NULL) {
+        member->next->link = &member->next;
+    }
+    crowd->first = member;
+    crowd->counters.connections++;
+    crowd->counters.open++;
+    if (crowd->timer.loop == NULL) {
+        timer_start(&crowd->timer, crowd->loop, SWEEP_MS);
+    }
+    return true;
+}
+
+void crowd_leave(struct member *member) {
+    struct crowd *crowd = member->crowd;
+    *member->link = member->next;
+    if (member->next != NULL) {
+        member->next->link = member->link;
+    }
+    crowd->counters.open--;
+    peers_put(crowd->peers, member->peer);
+}
+
+void crowd_close_all(struct crowd *crowd) {
+    for (struct member *member = crowd->first, *next; member != NULL; member = next) {
+        next = member->next;
+        dismiss(member, NULL);
+    }
+}
