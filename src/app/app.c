@@ -1,9 +1,12 @@
 /* Running: turns of the loop until the daemon was told to stop and nothing is left to wait for. */
 #include "app/app.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "app/internal.h"
+#include "app/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -34,7 +37,7 @@ void app_on_log_due(struct timer *timer) {
 
 void app_reload(struct app *app) {
     struct diag diag = {0};
-    struct keyring *fresh = app->reload_keys(app->settings, &diag);
+    struct keyring *fresh = keys_load(app->settings, &diag);
     if (fresh != NULL) {
         keyring_replace(app->keys, fresh);
         keyring_hide_in_log(app->keys);
@@ -93,8 +96,24 @@ static void log_start(const struct app *app) {
     }
 }
 
-int app_run(const struct settings *settings, struct keyring *keys,
-            struct keyring *(*reload_keys)(const struct settings *settings, struct diag *diag), struct diag *diag) {
+/* Who reads the log may be slow; who does not read it at all must not keep us here. */
+static void flush_log(void) {
+    struct pollfd out = {.fd = log_fd(), .events = POLLOUT};
+    for (unsigned tries = 0; log_flush() > 0 && tries < 20; tries++) {
+        poll(&out, 1, LOG_RETRY_MS);
+    }
+}
+
+/* A running agent takes three descriptors: 1,000 calls do not fit into the usual 1,024. */
+static void raise_file_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int app_run(const struct settings *settings, struct keyring *keys, struct diag *diag) {
     struct log_options log = {
         .fd = 1,
         .level = (enum log_level)settings->log_level,
@@ -102,11 +121,11 @@ int app_run(const struct settings *settings, struct keyring *keys,
         .mask_numbers = settings->log_numbers == NUMBERS_MASK,
     };
     log_init(&log);
+    raise_file_limit();
     keyring_hide_in_log(keys);
     struct app *app = xcalloc(1, sizeof *app);
     app->settings = settings;
     app->keys = keys;
-    app->reload_keys = reload_keys;
     bool built = app_build(app, diag);
     if (built) {
         log_start(app);
@@ -115,6 +134,6 @@ int app_run(const struct settings *settings, struct keyring *keys,
     }
     app_release(app);
     free(app);
-    log_flush();
+    flush_log();
     return built ? 0 : 1;
 }

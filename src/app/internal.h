@@ -19,7 +19,6 @@ enum { MOST_LISTENS = 32 };
 struct app {
     const struct settings *settings;
     struct keyring *keys;
-    struct keyring *(*reload_keys)(const struct settings *settings, struct diag *diag);
     struct state_dir state;
     struct loop *loop;
     struct signals signals;

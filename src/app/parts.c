@@ -65,10 +65,11 @@ static void on_queued(void *context, const struct webhook_event *event) {
 /* A bridge that drains leaves new calls to its successor: LiveKit tries again. */
 static bool on_verified(void *context, struct webhook_event *event) {
     struct app *app = context;
-    if (app->ops.draining && bridge_is_new_call(app->bridge, event)) {
-        return false;
+    bool taken = !(app->ops.draining && bridge_is_new_call(app->bridge, event)) && queue_add(&app->queue, event);
+    if (!taken) {
+        event_free(event);
     }
-    return queue_add(&app->queue, event);
+    return taken;
 }
 
 static bool stop_call(void *context, const char *sid) {

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/keys.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/help.h"
@@ -72,10 +71,6 @@ bool cli_settings(const struct cli *cli, struct settings *ret_settings) {
     tell_all(cli, "warning: ", report->warnings, report->warning_count);
     tell_all(cli, "", report->errors, report->error_count);
     return good;
-}
-
-struct keyring *cli_keys(const struct settings *settings, struct diag *diag) {
-    return keys_load(settings, diag);
 }
 
 bool cli_read(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag) {

@@ -51,7 +51,6 @@ struct cli_option {
 };
 
 struct cli;
-struct keyring;
 
 struct cli_command {
     const char *name;
@@ -90,9 +89,6 @@ int cli_fail(const struct cli *cli, const struct diag *diag);
 /* Loads the settings and says all that is wrong with them, warnings too; false: return CLI_USAGE. Release them
  * with settings_release (cleanup_settings). */
 bool cli_settings(const struct cli *cli, struct settings *ret_settings) __attribute__((warn_unused_result));
-
-/* The keys of the settings (LIVEKIT_API_KEY first, then LIVEKIT_KEYS), for keyring_free; NULL with DIAG. */
-struct keyring *cli_keys(const struct settings *settings, struct diag *diag) __attribute__((warn_unused_result));
 
 /* Reads the file PATH ("-": standard input), at most LIMIT bytes. */
 bool cli_read(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag)

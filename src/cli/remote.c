@@ -7,6 +7,7 @@
 
 #include "auth/keyring.h"
 #include "base/clock.h"
+#include "app/keys.h"
 #include "cli/cli.h"
 #include "cli/target.h"
 #include "http/client.h"
@@ -17,7 +18,7 @@ enum { ANSWER_TIMEOUT_MS = 5000, ANSWER_MAX = 64 << 20, TOKEN_TTL_S = 60, HTTP_O
 
 static bool ask(const struct settings *settings, const struct target *target, struct buf *ret_body, struct diag *diag) {
     struct keyring *keys =
-        settings->livekit_api_key != NULL || settings->livekit_keys != NULL ? cli_keys(settings, diag) : NULL;
+        settings->livekit_api_key != NULL || settings->livekit_keys != NULL ? keys_load(settings, diag) : NULL;
     cleanup_free char *token =
         keys != NULL ? token_for_operator(keys, true, clock_wall_ms() / 1000, TOKEN_TTL_S) : xstrdup("");
     cleanup_free char *authorization = xasprintf("Bearer %s", token);

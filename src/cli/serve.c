@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "app/keys.h"
 #include "cli/cli.h"
 
 static int run(struct cli *cli) {
@@ -13,12 +14,12 @@ static int run(struct cli *cli) {
     if (!cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
-    struct keyring *keys = settings_need_keys(&settings, &diag) ? cli_keys(&settings, &diag) : NULL;
+    struct keyring *keys = settings_need_keys(&settings, &diag) ? keys_load(&settings, &diag) : NULL;
     if (keys == NULL) {
         cli_fail(cli, &diag);
         return CLI_USAGE;
     }
-    return app_run(&settings, keys, cli_keys, &diag) == 0 ? CLI_OK : cli_fail(cli, &diag);
+    return app_run(&settings, keys, &diag) == 0 ? CLI_OK : cli_fail(cli, &diag);
 }
 
 const struct cli_command cli_serve = {

@@ -5,6 +5,7 @@
 #include "auth/keyring.h"
 #include "auth/operator.h"
 #include "base/clock.h"
+#include "app/keys.h"
 #include "cli/cli.h"
 #include "livekit/token.h"
 
@@ -32,7 +33,7 @@ static int run(struct cli *cli) {
     if (!cli_parse(cli, &options) || !check_ttl(cli, &options) || !cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
-    struct keyring *keys = cli_keys(&settings, &diag);
+    struct keyring *keys = keys_load(&settings, &diag);
     if (keys == NULL) {
         cli_fail(cli, &diag);
         return CLI_USAGE;

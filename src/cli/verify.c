@@ -7,6 +7,7 @@
 #include "auth/keyring.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "app/keys.h"
 #include "cli/cli.h"
 #include "webhooks/event.h"
 #include "webhooks/verify.h"
@@ -136,7 +137,7 @@ static int run(struct cli *cli) {
     if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
-    struct keyring *keys = cli_keys(&settings, &diag);
+    struct keyring *keys = keys_load(&settings, &diag);
     if (keys == NULL) {
         cli_fail(cli, &diag);
         return CLI_USAGE;

@@ -22,8 +22,8 @@ static bool read_text(const json_t *value, const char *where, struct diag *diag,
 
 static bool read_command_list(struct agent *agent, const json_t *list, struct diag *diag) {
     size_t count = json_array_size(list);
-    if (count == 0 || count > AGENT_MAX_ARGS) {
-        return diag_fail(diag, "command", "has 1 to %d arguments, not %zu", AGENT_MAX_ARGS, count);
+    if (count == 0 || count > ARGV_MAX) {
+        return diag_fail(diag, "command", "has 1 to %d arguments, not %zu", ARGV_MAX, count);
     }
     agent->command = xcalloc(count + 1, sizeof *agent->command);
     for (size_t i = 0; i < count; i++) {

@@ -3,6 +3,7 @@
 #ifndef RULES_DIRECTORY_H
 #define RULES_DIRECTORY_H
 
+#include "base/argv.h"
 #include "base/diag.h"
 #include "base/slice.h"
 
@@ -10,7 +11,6 @@ enum {
     DIRECTORY_MAX_AGENTS = 10000,
     DIRECTORY_MAX_BYTES = 32 << 20,
     AGENT_DEFAULT_ORDER = 100,
-    AGENT_MAX_ARGS = 256,
     AGENT_MAX_BYTES = 256 << 10, /* of one entry's JSON */
 };
 
@@ -64,15 +64,5 @@ void directory_check(struct directory *directory, bool (*check)(const struct age
 /* What is odd without being a mistake, at most 20 sentences: unknown keys, names left out. */
 size_t directory_warnings(const struct directory *directory);
 const char *directory_warning(const struct directory *directory, size_t place);
-
-/* Splits a command line without a shell: blanks separate, '…' and "…" group, \ escapes outside '…'. NULL-terminated;
- * NULL with DIAG for an open quote, nothing, or too many. argv_free frees it. */
-char **argv_split(struct slice text, struct diag *diag);
-void argv_free(char **argv);
-/* A deep copy; NULL for NULL. */
-char **argv_copy(char *const *argv);
-/* The names in {braces} an argv template may use: room agent agent_id called caller livekit_url. False with DIAG
- * naming an unknown one, or any in the program itself (argv[0]). Braces around anything but [a-z_]+ are text. */
-bool argv_check(char *const *argv, struct diag *diag) __attribute__((warn_unused_result));
 
 #endif

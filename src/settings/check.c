@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/text.h"
@@ -166,4 +167,11 @@ bool check_url_path(const char *value, struct diag *diag) {
         return diag_fail(diag, NULL, "must be the path of a URL, one that begins with / and has no ? or #");
     }
     return true;
+}
+
+bool check_command(const char *value, struct diag *diag) {
+    char **argv = argv_split(slice_of(value), diag);
+    bool good = argv != NULL && argv_check(argv, diag);
+    argv_free(argv);
+    return good;
 }

@@ -41,7 +41,7 @@
       "A file with the rules, a JSON array; watched. It takes the place of Redis for the rules.")                      \
     X(SIP_AGENTS_FILE, agents_file, TEXT, "", NO_LIMITS, "Rules and agents",                                           \
       "A file with the agents, a JSON object; watched. It takes the place of Redis for the agents.")                   \
-    X(SIP_AGENT_COMMAND, agent_command, TEXT, "", NO_LIMITS, "Rules and agents",                                       \
+    X(SIP_AGENT_COMMAND, agent_command, TEXT, "", CHECK(check_command), "Rules and agents",                            \
       "The command of agents that have none of their own; split without a shell. `{room} {agent} {agent_id} {called} " \
       "{caller} {livekit_url}` are replaced. Alone, without rules and agents, it answers every call.")                 \
     X(DEFAULT_SIP_AGENT, default_agent, TEXT, "", NO_LIMITS, "Rules and agents",                                       \

@@ -52,7 +52,7 @@ def test_a_check_of_a_file_names_the_mistake_and_its_place(cli, tmp_path):
 
 
 @pytest.mark.parametrize("arguments,code,last", [
-    (["33 1 23"], 0, "the agent sales: a rule matched"),
+    (["33 1 23"], 0, "the agent sales: a rule matched, rule [0] (+33*, priority 5)"),
     (["+331", "--caller", "+19001"], 0, "the call is rejected"),
     (["+441"], 1, "nobody: no agent can be had"),
     ([""], 1, "nobody: no agent can be had"),

@@ -1,10 +1,10 @@
 /* Command lines as argument vectors, without a shell: splitting, and checking the {names} a template uses. */
+#include "base/argv.h"
+
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "rules/directory.h"
-#include "rules/document.h"
 
 enum { COMMAND_MAX_BYTES = 32 << 10 };
 
@@ -61,7 +61,7 @@ static bool split_text(struct splitter *split, struct slice text, struct diag *d
     }
     for (size_t i = 0; i < text.n; i++) {
         split_char(split, text.p[i]);
-        if (split->count > AGENT_MAX_ARGS) {
+        if (split->count > ARGV_MAX) {
             break;
         }
     }
@@ -72,8 +72,8 @@ static bool split_text(struct splitter *split, struct slice text, struct diag *d
         return diag_fail(diag, "", "a backslash at the end escapes nothing");
     }
     end_word(split);
-    if (split->count > AGENT_MAX_ARGS) {
-        return diag_fail(diag, "", "more than %d arguments", AGENT_MAX_ARGS);
+    if (split->count > ARGV_MAX) {
+        return diag_fail(diag, "", "more than %d arguments", ARGV_MAX);
     }
     if (split->count == 0 || split->argv[0][0] == '\0') {
         return diag_fail(diag, "", "names no program");
@@ -145,16 +145,14 @@ bool argv_check(char *const *argv, struct diag *diag) {
         const char *at = argv[i];
         struct slice name;
         while (next_name(&at, &name)) {
-            char shown[DOCUMENT_SHOWN];
-            document_show(name, shown);
             if (!is_known_name(name)) {
                 return diag_fail(
                     diag, "",
-                    "{%s} is not known: {room}, {agent}, {agent_id}, {called}, {caller} and {livekit_url} are", shown);
+                    "{%.*s} is not known: {room}, {agent}, {agent_id}, {called}, {caller} and {livekit_url} are", SLICE_ARG(name));
             }
             /* What a caller dials must never choose which program runs. */
             if (i == 0) {
-                return diag_fail(diag, "", "the program itself cannot contain {%s}: only its arguments can", shown);
+                return diag_fail(diag, "", "the program itself cannot contain {%.*s}: only its arguments can", SLICE_ARG(name));
             }
         }
     }
