@@ -9,7 +9,7 @@ packages_for() {
     run) echo libh2o-evloop0.13 libhiredis0.14 libcurl4 libsodium23 libjansson4 ;;
     build)
       echo gcc libc6-dev cmake ninja-build pkg-config \
-        libh2o-evloop-dev libssl-dev libhiredis-dev libcurl4-openssl-dev libsodium-dev libjansson-dev
+        libh2o-evloop-dev libssl-dev libhiredis-dev libcurl4-openssl-dev libsodium-dev libjansson-dev uthash-dev
       ;;
     test)
       packages_for build

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool diag_fail(struct diag *diag, const char *where, const char *format, ...) {
+bool(diag_fail)(struct diag *diag, const char *where, const char *format, ...) {
     if (diag == NULL) {
         return false;
     }

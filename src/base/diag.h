@@ -12,6 +12,12 @@ struct diag {
 
 /* Fills DIAG (may be NULL) and returns false, so that a parser can `return diag_fail(…)`. Too long is cut. */
 bool diag_fail(struct diag *diag, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same, so that compilers and analysers see at every call that the result is false. */
+#define diag_fail(...)                \
+    (__extension__({                  \
+        (void)diag_fail(__VA_ARGS__); \
+        false;                        \
+    }))
 /* Puts PREFIX in front of where: "agents.json" + "support.command" -> "agents.json: support.command". */
 void diag_within(struct diag *diag, const char *prefix);
 /* "where: what", or "what" alone. The text lives in a buffer of DIAG's caller: SIZE bytes at RET_TEXT. */
