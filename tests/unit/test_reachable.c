@@ -1,0 +1,337 @@
+/* Every event noted against every reachable state. Facts are made abstract (times relative to now and cut off), all
+ * events of a small cast are noted in every state found, breadth first, and what must always hold is checked at each:
+ * noting twice changes nothing, the tables always have an answer, and what they want comes to rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <uthash.h>
+
+#include "call_story.h"
+
+enum { NOW = 1000000, UNIT = 1000, PAST = 12 * UNIT, FUTURE = 12 * UNIT, MOST_STATES = 30000 };
+
+/* Short times, so that few abstract states differ by time alone. */
+static const struct call_policy quick = {
+    .number_wait_ms = 2 * UNIT,
+    .ready_ms = 2 * UNIT,
+    .rejoin_ms = UNIT,
+    .max_call_ms = 6 * UNIT,
+    .caller_wait_ms = 3 * UNIT,
+    .parting_ms = UNIT,
+    .crash_window_ms = 4 * UNIT,
+};
+
+/* A cast: some of the events, so that their states can all be visited. */
+struct cast {
+    const char *name;
+    bool close_room;
+    unsigned least_states;
+    struct call_event events[32];
+    size_t count;
+};
+
+static const struct cast casts[] = {
+    {"legs",
+     true,
+     300,
+     {ROOM, CALLER(1), CALLER_AGAIN(1, 150), HANGS_UP(1), DROPS(1), CALLER(2), HANGS_UP(2), SPAMMER(3), FINISHED,
+      NEW_SID},
+     10},
+    {"an agent's life",
+     false,
+     1000,
+     {CALLER(1), HANGS_UP(1), CHOICE, RUNS, NO_START, EXITS, CRASHES, EXITS_125, JOINS(1), SPEAKS(1), LEAVES(1),
+      PUSHED_OUT(1), TIMES_OUT(1), OPERATOR_STOPS},
+     14},
+    {"two processes of one call",
+     true,
+     1000,
+     {ROOM, CALLER(1), DROPS(1), CALLER_AGAIN(1, 150), CHOICE, RUNS, EXITS, CRASHES, JOINS(1), SPEAKS(1), JOINS(2),
+      SPEAKS(2), PUSHED_OUT(1), LEAVES(2), PERSON(7)},
+     15},
+    {"everything",
+     true,
+     10000,
+     {ROOM,
+      FINISHED,
+      CALLER(1),
+      HANGS_UP(1),
+      DROPS(1),
+      CALLER_AGAIN(1, 150),
+      CALLER(2),
+      HANGS_UP(2),
+      SPAMMER(3),
+      PERSON(7),
+      PERSON_LEAVES(7),
+      CHOICE_ANY,
+      NOBODY,
+      RUNS,
+      NO_START,
+      EXITS,
+      CRASHES,
+      EXITS_125,
+      JOINS(1),
+      SPEAKS(1),
+      LEAVES(1),
+      PUSHED_OUT(1),
+      SPEAKS(107),
+      DELETED,
+      NOT_DELETED,
+      OPERATOR_STOPS,
+      NEW_SID,
+      {.kind = CALL_NOT_READY}},
+     28},
+};
+
+struct state {
+    struct call call;
+    UT_hash_handle hh;
+};
+
+struct search {
+    const struct cast *cast;
+    struct call_policy policy;
+    struct state *states; /* those of list, by their bytes */
+    struct state **list;
+    size_t count;
+    bool phases[CALL_PHASE_COUNT], ends[CALL_END_COUNT];
+};
+
+static mono_ms cut(mono_ms at) {
+    if (at == 0) {
+        return 0;
+    }
+    return at < NOW - PAST ? NOW - PAST : at > NOW + FUTURE ? NOW + FUTURE : at;
+}
+
+static void cut_leg(const struct leg *leg, struct leg *ret_leg) {
+    ret_leg->sid = leg->sid;
+    ret_leg->identity = leg->identity;
+    ret_leg->joined_at = cut(leg->joined_at);
+    ret_leg->left_at = cut(leg->left_at);
+    ret_leg->role = leg->role;
+    ret_leg->state = leg->state;
+}
+
+static void cut_flags(const struct call *call, struct call *ret_call) {
+    ret_call->any_agent = call->any_agent;
+    ret_call->had_caller = call->had_caller;
+    ret_call->had_reject = call->had_reject;
+    ret_call->spoke = call->spoke;
+    ret_call->room_again = call->room_again;
+    ret_call->exit_open = call->exit_open;
+    ret_call->left_client = call->left_client;
+    ret_call->confirmed = call->confirmed;
+    ret_call->dismissed = call->dismissed;
+    ret_call->crowded = call->crowded;
+    ret_call->stopped = call->stopped;
+    ret_call->superseded = call->superseded;
+    ret_call->taken = call->taken;
+    ret_call->gave_up = call->gave_up;
+    ret_call->agent_done = call->agent_done;
+    ret_call->handed_over = call->handed_over;
+}
+
+static void cut_times(const struct call *call, struct call *ret_call) {
+    ret_call->seen_at = cut(call->seen_at);
+    ret_call->room_at = cut(call->room_at);
+    ret_call->caller_at = cut(call->caller_at);
+    ret_call->started_at = cut(call->started_at);
+    ret_call->answered_at = call->answered_at != 0 ? NOW : 0;
+    ret_call->voice_left_at = cut(call->voice_left_at);
+    ret_call->pushed_out_at = cut(call->pushed_out_at);
+    ret_call->exit_at = cut(call->exit_at);
+    ret_call->retry_at = cut(call->retry_at);
+    ret_call->delete_at = cut(call->delete_at);
+    for (unsigned i = 0; i < CALL_REPLACEMENTS; i++) {
+        ret_call->crash_at[i] = cut(call->crash_at[i]);
+    }
+}
+
+/* The abstract state of CALL, every byte of it defined. */
+static void make_abstract(const struct call *call, struct call *ret_call) {
+    memset(ret_call, 0, sizeof *ret_call);
+    ret_call->room = call->room;
+    ret_call->choice = call->choice;
+    ret_call->process = call->process;
+    ret_call->voice = call->voice;
+    ret_call->exit = call->exit;
+    ret_call->leg_count = call->leg_count;
+    ret_call->failed_starts = call->failed_starts;
+    ret_call->hangs = call->hangs;
+    ret_call->delete_tries = call->delete_tries;
+    ret_call->voice_sid = call->voice_sid;
+    ret_call->ghost_sid = call->ghost_sid;
+    cut_flags(call, ret_call);
+    cut_times(call, ret_call);
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        cut_leg(&call->legs[i], &ret_call->legs[i]);
+    }
+}
+
+/* All times move MS into the past: as if now were later. */
+static void pass_time(struct call *call, int64_t ms) {
+    mono_ms *times[] = {&call->seen_at,     &call->room_at,       &call->caller_at,     &call->started_at,
+                        &call->answered_at, &call->voice_left_at, &call->pushed_out_at, &call->exit_at,
+                        &call->retry_at,    &call->delete_at,     &call->crash_at[0],   &call->crash_at[1],
+                        &call->crash_at[2]};
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        *times[i] -= *times[i] != 0 ? ms : 0;
+    }
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        call->legs[i].joined_at -= call->legs[i].joined_at != 0 ? ms : 0;
+        call->legs[i].left_at -= call->legs[i].left_at != 0 ? ms : 0;
+    }
+}
+
+static void add_state(struct search *search, const struct call *call) {
+    struct call abstract;
+    make_abstract(call, &abstract);
+    struct state *state = NULL;
+    HASH_FIND(hh, search->states, &abstract, sizeof abstract, state);
+    if (state != NULL || search->count >= MOST_STATES) {
+        return;
+    }
+    state = xcalloc(1, sizeof *state);
+    memcpy(&state->call, &abstract, sizeof abstract);
+    HASH_ADD(hh, search->states, call, sizeof state->call, state);
+    search->list[search->count++] = state;
+}
+
+static bool same(const struct call *a, const struct call *b) {
+    struct call x, y;
+    make_abstract(a, &x);
+    make_abstract(b, &y);
+    return memcmp(&x, &y, sizeof x) == 0;
+}
+
+#define HOLDS(what)                                                                                                    \
+    do {                                                                                                               \
+        if (!(what)) {                                                                                                 \
+            fail_msg("%s: after %s in %s: %s does not hold", search->cast->name, event, call_phase_label(was), #what); \
+        }                                                                                                              \
+    } while (0)
+
+/* What must hold of any facts. */
+static void check_want(struct search *search, const struct call *call, const char *event, enum call_phase was) {
+    struct want want = call_want(call, &search->policy, NOW);
+    bool ended = want.end != END_NONE, alive = call->process != PROCESS_NONE;
+    HOLDS(want.phase < CALL_PHASE_COUNT);
+    HOLDS(ended == (want.phase <= PHASE_OVER));
+    HOLDS(want.agent != AGENT_RUN || !ended);
+    HOLDS(want.agent != AGENT_RUN || call->process != PROCESS_RUNNING);
+    HOLDS(want.agent != AGENT_RUN || call->choice == CHOSEN_AGENT);
+    HOLDS(want.phase != PHASE_OVER || !alive);
+    HOLDS(!ended || !alive || want.agent == AGENT_STOP);
+    HOLDS(want.room != ROOM_DELETE || (ended && call->room == ROOM_OPEN && search->policy.close_room));
+    HOLDS(want.next > NOW);
+    /* Nothing is forgotten: a call that lives is looked at again, or its process will be heard of. */
+    HOLDS(ended || want.next != MONO_NEVER || (alive && want.phase == PHASE_REPLACING));
+    HOLDS(!call->exit_open || !alive);
+    HOLDS(call->voice == VOICE_NONE || alive || want.end != END_NONE);
+    HOLDS(!call->superseded || ended);
+    search->phases[want.phase] = true;
+    search->ends[want.end] = true;
+}
+
+/* What must hold between the facts before and after. */
+static void check_step(struct search *search, const struct call *before, const struct call *after, const char *event) {
+    enum call_phase was = call_want(before, &search->policy, NOW).phase;
+    HOLDS(before->choice != CHOSEN_AGENT || after->choice == CHOSEN_AGENT);
+    HOLDS(!before->superseded || after->superseded);
+    HOLDS(!before->had_caller || after->had_caller);
+    for (unsigned i = 0; i < before->leg_count; i++) { /* 16 are never reached here: no leg is forgotten */
+        HOLDS(before->legs[i].sid == after->legs[i].sid);
+        HOLDS(before->legs[i].state == LEG_HERE || after->legs[i].state != LEG_HERE);
+    }
+    check_want(search, after, event, was);
+}
+
+/* What is wanted comes to rest, and what rests wants the same again. */
+static void check_rest(struct search *search, struct call call, const char *event) {
+    enum call_phase was = call_want(&call, &search->policy, NOW).phase;
+    story_settle(&call, &search->policy, NOW);
+    check_want(search, &call, event, was);
+    add_state(search, &call);
+}
+
+static void try_event(struct search *search, const struct call *state, const struct call_event *event) {
+    struct call call = *state;
+    const char *name = call_event_name(event->kind);
+    call_note(&call, event, &search->policy, NOW);
+    check_step(search, state, &call, name);
+    struct call twice = call;
+    call_note(&twice, event, &search->policy, NOW);
+    if (!same(&call, &twice)) {
+        fail_msg("%s: %s noted twice in %s is not the same as once", search->cast->name, name,
+                 call_phase_label(call_want(state, &search->policy, NOW).phase));
+    }
+    check_rest(search, call, name);
+}
+
+static void expand(struct search *search, const struct call *state) {
+    for (size_t i = 0; i < search->cast->count; i++) {
+        try_event(search, state, &search->cast->events[i]);
+    }
+    struct call later = *state;
+    pass_time(&later, UNIT);
+    struct call_event tick = WAIT;
+    try_event(search, &later, &tick);
+}
+
+static void explore(const struct cast *cast, struct search *search) {
+    *search = (struct search){.cast = cast, .policy = quick, .list = xcalloc(MOST_STATES, sizeof *search->list)};
+    search->policy.close_room = cast->close_room;
+    struct call call;
+    call_init(&call, NOW);
+    add_state(search, &call);
+    for (size_t i = 0; i < search->count; i++) {
+        expand(search, &search->list[i]->call);
+    }
+    print_message("%s: %zu states%s\n", cast->name, search->count,
+                  search->count == MOST_STATES ? " (as many as are looked at)" : "");
+    assert_true(search->count >= cast->least_states);
+}
+
+static void release(struct search *search) {
+    HASH_CLEAR(hh, search->states);
+    for (size_t i = 0; i < search->count; i++) {
+        free(search->list[i]);
+    }
+    free(search->list);
+}
+
+static void test_every_event_in_every_state(void **state) {
+    (void)state;
+    bool phases[CALL_PHASE_COUNT] = {0}, ends[CALL_END_COUNT] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(casts); i++) {
+        struct search search;
+        explore(&casts[i], &search);
+        for (size_t p = 0; p < CALL_PHASE_COUNT; p++) {
+            phases[p] = phases[p] || search.phases[p];
+        }
+        for (size_t e = 0; e < CALL_END_COUNT; e++) {
+            ends[e] = ends[e] || search.ends[e];
+        }
+        release(&search);
+    }
+    for (int p = 0; p < CALL_PHASE_COUNT; p++) {
+        if (!phases[p]) {
+            fail_msg("the phase %s was not reached", call_phase_label((enum call_phase)p));
+        }
+    }
+    for (int e = 0; e < CALL_END_COUNT; e++) {
+        if (!ends[e]) {
+            fail_msg("the end %s was not reached", call_end_label((enum call_end)e));
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_event_in_every_state)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
