@@ -159,9 +159,7 @@ static void build_ops(struct app *app) {
 static void add_listens(struct app *app, char *const *addresses, bool admin) {
     for (size_t i = 0; addresses != NULL && addresses[i] != NULL && app->listen_count < MOST_LISTENS; i++) {
         size_t place = app->listen_count++;
-        enum ops_door door = !admin                       ? DOOR_PUBLIC
-                             : ops_is_local(addresses[i]) ? DOOR_ADMIN_LOCAL
-                                                          : DOOR_ADMIN_REMOTE;
+        enum ops_door door = !admin ? DOOR_PUBLIC : ops_is_local(addresses[i]) ? DOOR_ADMIN_LOCAL : DOOR_ADMIN_REMOTE;
         app->entrances[place] = (struct ops_entrance){.ops = &app->ops, .door = door};
         app->listens[place] = (struct http_listen){
             .address = addresses[i],

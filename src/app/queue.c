@@ -19,8 +19,8 @@ static void drain(struct task *task) {
     }
 }
 
-void queue_init(struct event_queue *queue, struct loop *loop, void (*on_event)(void *context, const struct webhook_event *event),
-                void *context) {
+void queue_init(struct event_queue *queue, struct loop *loop,
+                void (*on_event)(void *context, const struct webhook_event *event), void *context) {
     queue->task = (struct task){.run = drain};
     queue->loop = loop;
     queue->on_event = on_event;

@@ -16,8 +16,8 @@ struct event_queue {
     size_t first, count;
 };
 
-void queue_init(struct event_queue *queue, struct loop *loop, void (*on_event)(void *context, const struct webhook_event *event),
-                void *context);
+void queue_init(struct event_queue *queue, struct loop *loop,
+                void (*on_event)(void *context, const struct webhook_event *event), void *context);
 /* Takes EVENT over; false (and it is still the caller's) when the queue is full. */
 bool queue_add(struct event_queue *queue, struct webhook_event *event);
 void queue_release(struct event_queue *queue);

@@ -10,16 +10,17 @@
 
 static bool open_one(const char *path, struct diag *diag) {
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return diag_fail(diag, "SIP_STATE_DIR", "the directory %s cannot be made: %s; make it, owned by uid %u with mode 0700",
-                         path, strerror(errno), (unsigned)geteuid());
+        return diag_fail(diag, "SIP_STATE_DIR",
+                         "the directory %s cannot be made: %s; make it, owned by uid %u with mode 0700", path,
+                         strerror(errno), (unsigned)geteuid());
     }
     struct stat info;
     if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
         return diag_fail(diag, "SIP_STATE_DIR", "%s is not a directory", path);
     }
     if (info.st_uid != geteuid()) {
-        return diag_fail(diag, "SIP_STATE_DIR", "%s belongs to uid %u, not to ours (%u): it would see phone numbers", path,
-                         (unsigned)info.st_uid, (unsigned)geteuid());
+        return diag_fail(diag, "SIP_STATE_DIR", "%s belongs to uid %u, not to ours (%u): it would see phone numbers",
+                         path, (unsigned)info.st_uid, (unsigned)geteuid());
     }
     if ((info.st_mode & 0077) != 0 && chmod(path, 0700) != 0) {
         return diag_fail(diag, "SIP_STATE_DIR", "%s is open to others and cannot be closed: %s", path, strerror(errno));

@@ -148,11 +148,13 @@ bool argv_check(char *const *argv, struct diag *diag) {
             if (!is_known_name(name)) {
                 return diag_fail(
                     diag, "",
-                    "{%.*s} is not known: {room}, {agent}, {agent_id}, {called}, {caller} and {livekit_url} are", SLICE_ARG(name));
+                    "{%.*s} is not known: {room}, {agent}, {agent_id}, {called}, {caller} and {livekit_url} are",
+                    SLICE_ARG(name));
             }
             /* What a caller dials must never choose which program runs. */
             if (i == 0) {
-                return diag_fail(diag, "", "the program itself cannot contain {%.*s}: only its arguments can", SLICE_ARG(name));
+                return diag_fail(diag, "", "the program itself cannot contain {%.*s}: only its arguments can",
+                                 SLICE_ARG(name));
             }
         }
     }

@@ -18,10 +18,10 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log_options {
-    int fd;                 /* where to write; its flags are left alone (others may share them) */
-    enum log_level level;   /* records above it cost one comparison */
+    int fd;               /* where to write; its flags are left alone (others may share them) */
+    enum log_level level; /* records above it cost one comparison */
     enum log_format format;
-    bool mask_numbers;      /* SIP_LOG_NUMBERS=mask: every run of digits that may be a number is masked */
+    bool mask_numbers; /* SIP_LOG_NUMBERS=mask: every run of digits that may be a number is masked */
 };
 
 /* What the record is about; zero what does not apply. Borrowed for the call only. */
@@ -50,11 +50,11 @@ void log_hide(struct slice secret);
 #define log_warning(about, ...) log_at_(LOG_WARNING, about, __VA_ARGS__)
 #define log_info(about, ...) log_at_(LOG_INFO, about, __VA_ARGS__)
 #define log_debug(about, ...) log_at_(LOG_DEBUG, about, __VA_ARGS__)
-#define log_at_(level, about, ...)                 \
-    do {                                           \
-        if (log_enabled(level)) {                  \
-            log_write(level, about, __VA_ARGS__);  \
-        }                                          \
+#define log_at_(level, about, ...)                \
+    do {                                          \
+        if (log_enabled(level)) {                 \
+            log_write(level, about, __VA_ARGS__); \
+        }                                         \
     } while (0)
 
 /* At most one record a second: `if (log_limit_pass(&limit, now, &skipped)) …` says how many were left out. */

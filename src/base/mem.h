@@ -23,8 +23,18 @@ void mem_free_at(void *pointer_to_pointer);
 void mem_close_at(int *fd);
 #define cleanup_free __attribute__((cleanup(mem_free_at)))
 #define cleanup_fd __attribute__((cleanup(mem_close_at)))
-#define take_ptr(p) (__extension__({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; }))
-#define take_fd(fd) (__extension__({ int taken_ = (fd); (fd) = -1; taken_; }))
+#define take_ptr(p)                 \
+    (__extension__({                \
+        __typeof__(p) taken_ = (p); \
+        (p) = NULL;                 \
+        taken_;                     \
+    }))
+#define take_fd(fd)        \
+    (__extension__({       \
+        int taken_ = (fd); \
+        (fd) = -1;         \
+        taken_;            \
+    }))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 /* The struct that embeds MEMBER at PTR. */

@@ -199,8 +199,8 @@ static void log_ended(struct bridge *bridge, struct bridge_call *call, const str
     int64_t lasted_ms = bridge->ports.wall_ms(bridge->ports.self) - call->started_wall_ms;
     unsigned restarts = call->starts > 1 ? call->starts - 1 : 0;
     log_info(&about, "call ended: %s; answered=%s ring_ms=%lld lasted_ms=%lld restarts=%u why=%s",
-             call_end_text(want->end), facts->answered_at != 0 ? "yes" : "no", (long long)ring_ms,
-             (long long)lasted_ms, restarts, call_end_label(want->end));
+             call_end_text(want->end), facts->answered_at != 0 ? "yes" : "no", (long long)ring_ms, (long long)lasted_ms,
+             restarts, call_end_label(want->end));
     bridge->counters.ended++;
     bridge->counters.ends[want->end]++;
 }
@@ -257,7 +257,8 @@ static void note_answer(struct bridge *bridge, struct bridge_call *call) {
 }
 
 /* Until rules were loaded once, a call waits for them, but not for ever. */
-static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *call, const struct want *want, mono_ms now) {
+static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *call, const struct want *want,
+                         mono_ms now) {
     mono_ms rules_by = call->entry.facts.seen_at + bridge->options.rules_wait_ms;
     bool waits = want->phase == PHASE_DECIDING && !bridge->ready && rules_by > now;
     return waits && rules_by < want->next ? rules_by : want->next;
@@ -289,7 +290,8 @@ void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct c
     settle(bridge, call, now);
 }
 
-void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready, mono_ms now) {
+void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,
+                      mono_ms now) {
     struct ruleset *old_rules = bridge->rules;
     struct directory *old_directory = bridge->directory;
     bridge->rules = rules != NULL ? ruleset_hold(rules) : NULL;

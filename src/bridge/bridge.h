@@ -15,12 +15,12 @@ struct bridge_options {
     const char *default_agent; /* DEFAULT_SIP_AGENT; "" when not set */
     const char *livekit_url;
     const char *api_key, *api_secret; /* only for agents with "credentials":"api" */
-    bool require_trunk;        /* SIP_REQUIRE_TRUNK */
-    int64_t rules_wait_ms;     /* a first start without rules: calls ring so long for the first load (8 s) */
-    int64_t tombstone_ms;      /* calls that are over are remembered so long (2 min) … */
-    size_t max_tombstones;     /* … and so many (10,000) */
-    size_t max_calls;          /* a stop for runaway memory, not a licence: more rooms are refused (100,000) */
-    uint64_t seed;             /* of the hashes */
+    bool require_trunk;               /* SIP_REQUIRE_TRUNK */
+    int64_t rules_wait_ms;            /* a first start without rules: calls ring so long for the first load (8 s) */
+    int64_t tombstone_ms;             /* calls that are over are remembered so long (2 min) … */
+    size_t max_tombstones;            /* … and so many (10,000) */
+    size_t max_calls;                 /* a stop for runaway memory, not a licence: more rooms are refused (100,000) */
+    uint64_t seed;                    /* of the hashes */
 };
 extern const struct bridge_options bridge_options_default;
 
@@ -38,7 +38,8 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
 void bridge_free(struct bridge *bridge);
 
 /* The rules and agents for calls from now on (it holds them); READY: there is something to decide with. */
-void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready, mono_ms now);
+void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,
+                      mono_ms now);
 /* Notes a verified webhook. EVENT is borrowed for the call. */
 void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mono_ms now);
 /* Whether EVENT would begin a call (a bridge that drains leaves those to its successor). */
@@ -66,14 +67,15 @@ const struct bridge_counters *bridge_counters(const struct bridge *bridge);
 struct bridge_view {
     const char *sid;
     struct slice room, called, caller;
-    const char *agent; /* "" until chosen */
+    const char *agent;       /* "" until chosen */
     const char *phase, *why; /* why: the reason it ends, or "" */
-    pid_t pid;         /* 0: none */
+    pid_t pid;               /* 0: none */
     int64_t started_wall_ms;
-    int64_t ring_ms;   /* until the agent's audio, or so far; -1: it never spoke and the call is ending */
+    int64_t ring_ms; /* until the agent's audio, or so far; -1: it never spoke and the call is ending */
     unsigned restarts;
     const struct call *facts;
 };
-void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view), void *context);
+void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view),
+                 void *context);
 
 #endif

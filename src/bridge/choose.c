@@ -116,7 +116,8 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
     return true;
 }
 
-bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event, const char **ret_why) {
+bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event,
+                   const char **ret_why) {
     if (bridge->options.require_trunk && event->participant.trunk_id.n == 0) {
         *ret_why = "it came through no trunk (SIP_REQUIRE_TRUNK)";
         return true;

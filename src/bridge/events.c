@@ -113,7 +113,8 @@ bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event 
         return false;
     }
     bool any_room = bridge->options.room_prefix[0] == '\0';
-    return (event->kind == EVENT_room_started && !any_room) || (event->kind == EVENT_participant_joined && is_caller(event));
+    return (event->kind == EVENT_room_started && !any_room) ||
+           (event->kind == EVENT_participant_joined && is_caller(event));
 }
 
 /* The call EVENT is about, made if it begins one; NULL when it is none of ours. */
@@ -132,7 +133,8 @@ static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_
     return call;
 }
 
-static struct call_event event_about(const struct bridge *bridge, enum call_event_kind kind, const struct webhook_event *event) {
+static struct call_event event_about(const struct bridge *bridge, enum call_event_kind kind,
+                                     const struct webhook_event *event) {
     return (struct call_event){
         .kind = kind,
         .sid = slice_hash(event->participant.sid, bridge->options.seed),
@@ -140,7 +142,8 @@ static struct call_event event_about(const struct bridge *bridge, enum call_even
     };
 }
 
-static void note_caller(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+static void note_caller(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
+                        mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     if (call_knows_leg(&call->entry.facts, noted.sid)) {
         return;
@@ -162,7 +165,8 @@ static void note_caller(struct bridge *bridge, struct bridge_call *call, const s
     bridge_note(bridge, call, &noted, now);
 }
 
-static void note_joined(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+static void note_joined(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
+                        mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     struct log_about about;
     switch (who_is(call, event)) {
@@ -193,12 +197,16 @@ static void note_left(struct bridge *bridge, struct bridge_call *call, const str
     }
     struct log_about about;
     bridge_about(call, &about);
-    log_info(&about, "%s left: %s", who == WHO_AGENT ? "agent" : who == WHO_CALLER ? "caller" : "other participant",
+    log_info(&about, "%s left: %s",
+             who == WHO_AGENT    ? "agent"
+             : who == WHO_CALLER ? "caller"
+                                 : "other participant",
              disconnect_reason_name(reason));
     bridge_note(bridge, call, &noted, now);
 }
 
-static void note_audio(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+static void note_audio(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
+                       mono_ms now) {
     if (event->track.type == TRACK_AUDIO) {
         struct call_event noted = event_about(bridge, CALL_AUDIO_PUBLISHED, event);
         bridge_note(bridge, call, &noted, now);
@@ -214,7 +222,8 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     bridge_note(bridge, call, &noted, now);
 }
 
-static void note_event(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
+static void note_event(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
+                       mono_ms now) {
     switch (event->kind) {
     case EVENT_room_started:
     case EVENT_room_finished: note_room(bridge, call, event, now); break;

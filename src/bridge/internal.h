@@ -17,14 +17,14 @@ struct agent_use;
 struct bridge_call {
     struct call_entry entry; /* first: table entries are cast back by container_of */
     struct call_leg_text leg;
-    char *room_agent;        /* agent_name of the room's metadata, or NULL */
-    struct ruleset *rules;   /* held from the choice on: a call keeps the agent entry it began with */
+    char *room_agent;      /* agent_name of the room's metadata, or NULL */
+    struct ruleset *rules; /* held from the choice on: a call keeps the agent entry it began with */
     struct directory *directory;
     const struct agent *agent;
     const struct rule *rule;
-    char *agent_name;        /* NULL until chosen */
-    struct agent_use *use;   /* counted against the agent's max; NULL when not */
-    char *token;             /* of the process that runs, for hiding it in what is shown */
+    char *agent_name;      /* NULL until chosen */
+    struct agent_use *use; /* counted against the agent's max; NULL when not */
+    char *token;           /* of the process that runs, for hiding it in what is shown */
     char instance[ENGINE_INSTANCE_SIZE];
     pid_t pid;
     int64_t started_wall_ms;
@@ -67,7 +67,8 @@ void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, c
 /* Chooses the agent if that can be done yet (FINAL: go on without the number) and notes it. True when it did. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now);
 /* Whether the caller of EVENT must not be served, and why (for the log). */
-bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event, const char **ret_why);
+bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event,
+                   const char **ret_why);
 void bridge_use(struct bridge *bridge, struct bridge_call *call);
 void bridge_unuse(struct bridge *bridge, struct bridge_call *call);
 void bridge_uses_release(struct bridge *bridge);

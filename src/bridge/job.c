@@ -41,7 +41,8 @@ static void add_object(struct buf *line, const char *name, const char *json) {
     json_add_raw(line, name, json != NULL && json[0] != '\0' ? slice_of(json) : SLICE("{}"));
 }
 
-static void build_line(const struct bridge *bridge, const struct bridge_call *call, const char *attributes, struct buf *line) {
+static void build_line(const struct bridge *bridge, const struct bridge_call *call, const char *attributes,
+                       struct buf *line) {
     buf_clear(line);
     buf_adds(line, "{\"v\":1");
     json_add_field(line, "call_sid", slice_of(call->entry.sid));
@@ -64,7 +65,8 @@ static void fit_line(const struct bridge *bridge, const struct bridge_call *call
     if (line->len > ENGINE_LINE_MAX) {
         struct log_about about;
         bridge_about(call, &about);
-        log_warning(&about, "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
+        log_warning(&about,
+                    "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
                     line->len, ENGINE_LINE_MAX);
         build_line(bridge, call, NULL, line);
     }
@@ -83,9 +85,12 @@ void bridge_start(struct bridge *bridge, struct bridge_call *call) {
     struct pairs env = {.count = 0};
     add_environment(bridge, call, &env);
     const struct engine_pair places[] = {
-        {"room", {call->entry.room, call->entry.room_size}},  {"agent", slice_of(call->agent_name)},
-        {"agent_id", slice_of(call->agent->id)},              {"called", slice_of(call->leg.called)},
-        {"caller", slice_of(call->leg.caller)},               {"livekit_url", slice_of(bridge->options.livekit_url)},
+        {"room", {call->entry.room, call->entry.room_size}},
+        {"agent", slice_of(call->agent_name)},
+        {"agent_id", slice_of(call->agent->id)},
+        {"called", slice_of(call->leg.called)},
+        {"caller", slice_of(call->leg.caller)},
+        {"livekit_url", slice_of(bridge->options.livekit_url)},
     };
     cleanup_buf struct buf line = {0};
     fit_line(bridge, call, &line);

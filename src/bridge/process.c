@@ -21,12 +21,15 @@ static enum exit_fact exit_of(const struct engine_event *event) {
 static void say_exit(const struct engine_event *event, char ret_text[64]) {
     switch (event->exit_kind) {
     case EXIT_CODE: snprintf(ret_text, 64, "status %d", event->exit_value); break;
-    case EXIT_SIGNAL: snprintf(ret_text, 64, "signal %d (%s)", event->exit_value, sigdescr_np(event->exit_value)); break;
+    case EXIT_SIGNAL:
+        snprintf(ret_text, 64, "signal %d (%s)", event->exit_value, sigdescr_np(event->exit_value));
+        break;
     case EXIT_UNKNOWN: snprintf(ret_text, 64, "an unknown status"); break;
     }
 }
 
-static void exited(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event, struct call_event *noted) {
+static void exited(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event,
+                   struct call_event *noted) {
     char how[64];
     say_exit(event, how);
     noted->exit = exit_of(event);

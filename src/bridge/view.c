@@ -9,7 +9,8 @@ static int64_t ring_ms(const struct bridge_call *call, mono_ms now) {
     return call->end == END_NONE ? now - facts->seen_at : -1;
 }
 
-void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view), void *context) {
+void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view),
+                 void *context) {
     for (struct call_entry *entry = bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
         const struct bridge_call *call = call_of(entry);
         if (entry->over) {

@@ -48,7 +48,7 @@ struct call {
     uint8_t room, choice, process, voice, exit;
     uint8_t leg_count;
     uint8_t failed_starts, hangs, delete_tries;
-    bool any_agent : 1;   /* api credentials: whoever is of kind AGENT, or speaks, is ours */
+    bool any_agent : 1; /* api credentials: whoever is of kind AGENT, or speaks, is ours */
     bool had_caller : 1;
     bool had_reject : 1;
     bool spoke : 1;       /* this agent process's audio was heard of */
@@ -60,13 +60,13 @@ struct call {
     bool crowded : 1;     /* more callers at once than CALL_LEGS: not all are known, until the room is finished */
     bool stopped : 1, superseded : 1, taken : 1, gave_up : 1, agent_done : 1, handed_over : 1;
     uint64_t voice_sid, ghost_sid; /* the agent's participant; that of a process already gone */
-    mono_ms seen_at;       /* the first event of this sid */
-    mono_ms room_at;       /* the last room_started; 0: none yet, or the room was finished since */
-    mono_ms caller_at;     /* since when callers are here without a break */
-    mono_ms started_at;    /* ready time-out counts from here: process start, or re-armed */
-    mono_ms answered_at;   /* the first audio of an agent; 0: not yet */
-    mono_ms voice_left_at; /* 0: it is not known to have left */
-    mono_ms pushed_out_at; /* LiveKit threw it out for another participant of its identity; 0: it did not */
+    mono_ms seen_at;               /* the first event of this sid */
+    mono_ms room_at;               /* the last room_started; 0: none yet, or the room was finished since */
+    mono_ms caller_at;             /* since when callers are here without a break */
+    mono_ms started_at;            /* ready time-out counts from here: process start, or re-armed */
+    mono_ms answered_at;           /* the first audio of an agent; 0: not yet */
+    mono_ms voice_left_at;         /* 0: it is not known to have left */
+    mono_ms pushed_out_at;         /* LiveKit threw it out for another participant of its identity; 0: it did not */
     mono_ms exit_at, retry_at;
     mono_ms delete_at; /* DeleteRoom failed: not again before */
     mono_ms crash_at[CALL_REPLACEMENTS];
@@ -74,33 +74,33 @@ struct call {
 };
 
 /* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
-#define CALL_EVENTS(X)                                                                                           \
-    X(ROOM_STARTED)                                                                                              \
-    X(ROOM_FINISHED)                                                                                             \
-    X(LEG_JOINED)      /* sid, identity, role */                                                                 \
-    X(LEG_REJECTED)    /* sid, identity: a caller who must not be served */                                      \
-    X(LEG_LEFT)        /* sid, hard */                                                                           \
-    X(AGENT_JOINED)    /* sid */                                                                                 \
-    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                                  \
-    X(AGENT_LEFT)      /* sid, client, duplicate */                                                              \
-    X(CHOSEN)          /* any_agent: an agent is chosen */                                                       \
-    X(NOBODY)          /* no agent can be had */                                                                 \
-    X(PROCESS_ASKED)   /* the engine was asked to start one */                                                   \
-    X(PROCESS_STARTED)                                                                                           \
-    X(PROCESS_FAILED)  /* it could not be started */                                                             \
-    X(PROCESS_EXITED)  /* exit */                                                                                \
-    X(DISMISSED)       /* the engine was asked to stop it */                                                     \
-    X(NOT_READY)       /* past the ready time-out, and whoever could know does not say otherwise */              \
-    X(ROOM_DELETED)    /* DeleteRoom done, or the room is not found */                                           \
-    X(DELETE_FAILED)   /* … no answer or an error: again later */                                                \
-    X(STOP)            /* the operator's word */                                                                 \
-    X(SUPERSEDED)      /* the room's name has a new sid */                                                       \
-    X(TICK)            /* time passed */
+#define CALL_EVENTS(X)                                                                             \
+    X(ROOM_STARTED)                                                                                \
+    X(ROOM_FINISHED)                                                                               \
+    X(LEG_JOINED)      /* sid, identity, role */                                                   \
+    X(LEG_REJECTED)    /* sid, identity: a caller who must not be served */                        \
+    X(LEG_LEFT)        /* sid, hard */                                                             \
+    X(AGENT_JOINED)    /* sid */                                                                   \
+    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                    \
+    X(AGENT_LEFT)      /* sid, client, duplicate */                                                \
+    X(CHOSEN)          /* any_agent: an agent is chosen */                                         \
+    X(NOBODY)          /* no agent can be had */                                                   \
+    X(PROCESS_ASKED)   /* the engine was asked to start one */                                     \
+    X(PROCESS_STARTED)                                                                             \
+    X(PROCESS_FAILED) /* it could not be started */                                                \
+    X(PROCESS_EXITED) /* exit */                                                                   \
+    X(DISMISSED)      /* the engine was asked to stop it */                                        \
+    X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */ \
+    X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                              \
+    X(DELETE_FAILED)  /* … no answer or an error: again later */                                 \
+    X(STOP)           /* the operator's word */                                                    \
+    X(SUPERSEDED)     /* the room's name has a new sid */                                          \
+    X(TICK)           /* time passed */
 enum call_event_kind {
 #define X(symbol) CALL_##symbol,
     CALL_EVENTS(X)
 #undef X
-    CALL_EVENT_COUNT
+        CALL_EVENT_COUNT
 };
 const char *call_event_name(enum call_event_kind kind);
 

@@ -17,7 +17,7 @@ struct call_entry {
     char sid[CALL_SID_MAX + 1];
     char *room; /* its name, any bytes; freed by the owner after table_remove */
     size_t room_size;
-    bool over; /* a tombstone */
+    bool over;  /* a tombstone */
     bool named; /* the newest sid of its room name */
     mono_ms over_at;
     struct heap_item deadline;

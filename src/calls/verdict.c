@@ -72,10 +72,9 @@ const char *call_phase_label(enum call_phase phase) {
 
 static const struct {
     const char *label, *text;
-} end_names[] = {
-    [END_NONE] = {"", ""},
+} end_names[] = {[END_NONE] = {"", ""},
 #define X(reason, hang_up, text, when) [END_##reason] = {#reason, text},
-    CALL_ENDS(X)
+                 CALL_ENDS(X)
 #undef X
 };
 

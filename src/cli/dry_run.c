@@ -119,7 +119,8 @@ static void play_out(struct dry *dry) {
     for (mono_ms due; bridge_live(dry->bridge) > 0 && (due = bridge_next_due(dry->bridge)) < dry->first + LONGEST_MS;) {
         pass(dry, due);
     }
-    printf("%9.3f s  %zu calls in progress at the end\n", (double)(dry->now - dry->first) / 1000, bridge_live(dry->bridge));
+    printf("%9.3f s  %zu calls in progress at the end\n", (double)(dry->now - dry->first) / 1000,
+           bridge_live(dry->bridge));
 }
 
 bool dry_run(const struct cli *cli, const struct settings *settings, const struct fetch *documents,

@@ -5,9 +5,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "app/keys.h"
 #include "auth/keyring.h"
 #include "base/clock.h"
-#include "app/keys.h"
 #include "cli/cli.h"
 #include "cli/target.h"
 #include "http/client.h"

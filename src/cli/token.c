@@ -2,10 +2,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "app/keys.h"
 #include "auth/keyring.h"
 #include "auth/operator.h"
 #include "base/clock.h"
-#include "app/keys.h"
 #include "cli/cli.h"
 #include "livekit/token.h"
 

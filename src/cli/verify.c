@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/keys.h"
 #include "auth/keyring.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "app/keys.h"
 #include "cli/cli.h"
 #include "webhooks/event.h"
 #include "webhooks/verify.h"

@@ -84,9 +84,9 @@ static size_t sweep_all(struct crowd *crowd, struct member **ret_largest) {
     return bytes;
 }
 
-static void sweep(struct crowd *crowd) {
+static void sweep(struct crowd *crowd, mono_ms now) {
     struct member *largest;
-    crowd->swept_at = loop_now(crowd->loop);
+    crowd->swept_at = now;
     while (sweep_all(crowd, &largest) > crowd->limits.max_bodies && largest != NULL) {
         crowd->counters.over_limit++;
         dismiss(largest, ANSWER("503 Service Unavailable"));
@@ -95,15 +95,15 @@ static void sweep(struct crowd *crowd) {
 
 static void on_due(struct timer *timer) {
     struct crowd *crowd = container_of(timer, struct crowd, timer);
-    sweep(crowd);
+    sweep(crowd, loop_now(crowd->loop));
     if (crowd->first != NULL) {
         timer_start(timer, crowd->loop, SWEEP_MS);
     }
 }
 
-void crowd_tend(struct crowd *crowd) {
-    if (crowd->first != NULL && loop_now(crowd->loop) - crowd->swept_at >= SWEEP_BUSY_MS) {
-        sweep(crowd);
+void crowd_tend(struct crowd *crowd, mono_ms now) {
+    if (crowd->first != NULL && now - crowd->swept_at >= SWEEP_BUSY_MS) {
+        sweep(crowd, now);
     }
 }
 
@@ -127,14 +127,14 @@ void crowd_release(struct crowd *crowd) {
 }
 
 /* Closes the member, of PEER or of any, that has been idle longest. False when all are busy. */
-static bool make_room(struct crowd *crowd, const struct peer *peer) {
+static bool make_room(struct crowd *crowd, const struct peer *peer, mono_ms now) {
     struct member *idlest = NULL;
     for (struct member *member = crowd->first; member != NULL; member = member->next) {
         struct crowd_view view = crowd->view(member);
         if (member->doomed || phase_of(&view) != CROWD_IDLE || (peer != NULL && peer != member->peer)) {
             continue;
         }
-        (void)look_at(member, CROWD_IDLE, loop_now(crowd->loop));
+        (void)look_at(member, CROWD_IDLE, now);
         if (idlest == NULL || member->since <= idlest->since) { /* new ones are in front: of equals the older */
             idlest = member;
         }
@@ -151,19 +151,19 @@ bool crowd_is_full(const struct crowd *crowd) {
     return crowd->counters.open >= crowd->limits.max_connections;
 }
 
-bool crowd_has_room(struct crowd *crowd) {
-    return !crowd_is_full(crowd) || make_room(crowd, NULL);
+bool crowd_has_room(struct crowd *crowd, mono_ms now) {
+    return !crowd_is_full(crowd) || make_room(crowd, NULL, now);
 }
 
-bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address) {
+bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address, mono_ms now) {
     struct peer *peer = peers_take(crowd->peers, address);
-    if (peer != NULL && peer->connections > crowd->limits.max_per_peer && !make_room(crowd, peer)) {
+    if (peer != NULL && peer->connections > crowd->limits.max_per_peer && !make_room(crowd, peer, now)) {
         peers_put(crowd->peers, peer);
         return false;
     }
     member->crowd = crowd;
     member->peer = peer;
-    member->since = loop_now(crowd->loop);
+    member->since = now;
     peer_text(address, member->peer_text);
     member->next = crowd->first;
     member->link = &crowd->first;

@@ -52,14 +52,14 @@ void crowd_release(struct crowd *crowd);
 bool crowd_is_full(const struct crowd *crowd);
 /* True when one more connection may be taken; the one that has been idle longest is closed for it if need be.
  * False when all are busy. */
-bool crowd_has_room(struct crowd *crowd);
+bool crowd_has_room(struct crowd *crowd, mono_ms now);
 /* MEMBER is zeroed. False, and nothing is kept, when its peer has too many connections and all are busy. */
-bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address)
+bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address, mono_ms now)
     __attribute__((warn_unused_result));
 void crowd_leave(struct member *member);
 
 /* Sweeps unless that was done in the last 10 ms: after every turn in which requests may have come. */
-void crowd_tend(struct crowd *crowd);
+void crowd_tend(struct crowd *crowd, mono_ms now);
 /* Closes all, without an answer. */
 void crowd_close_all(struct crowd *crowd);
 

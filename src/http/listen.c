@@ -261,8 +261,7 @@ static bool open_unix(const char *text, const struct listen_address *address, co
                          group != (gid_t)-1 ? " and group " : "", group != (gid_t)-1 ? access->group : "",
                          strerror(error));
     }
-    *ret_socket = (struct listen_socket){
-        .fd = take_fd(fd), .local = true, .path = xstrdup(path), .device = made.st_dev, .inode = made.st_ino};
+    *ret_socket = (struct listen_socket){.fd = take_fd(fd), .local = true, .path = xstrdup(path), .made = made};
     return true;
 }
 
@@ -296,13 +295,18 @@ bool listen_open(const char *text, const struct listen_access *access, struct li
     return open_tcp(text, &address, ret_socket, diag);
 }
 
+/* Inode numbers are used again at once; with the time of the last change it is the same file. */
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
 void listen_close(struct listen_socket *socket) {
     struct stat found;
     if (socket->fd >= 0) {
         close(socket->fd);
     }
-    if (socket->path != NULL && lstat(socket->path, &found) == 0 && found.st_dev == socket->device &&
-        found.st_ino == socket->inode) {
+    if (socket->path != NULL && lstat(socket->path, &found) == 0 && is_same(&found, &socket->made)) {
         unlink(socket->path);
     }
     free(socket->path);

@@ -40,16 +40,15 @@ struct listen_socket {
     int fd;   /* -1: closed */
     int port; /* 0 for unix sockets */
     bool local;
-    char *path; /* of a unix socket that we made, else NULL */
-    dev_t device;
-    ino_t inode;
+    char *path;       /* of a unix socket that we made, else NULL */
+    struct stat made; /* what we made there */
 };
 
 /* False with DIAG (where = the address): in use and by whom, no permission, no such group, not a socket … The
  * file of a unix socket on which nobody listens any more is replaced. */
 bool listen_open(const char *text, const struct listen_access *access, struct listen_socket *ret_socket,
                  struct diag *diag) __attribute__((warn_unused_result));
-/* Removes the unix socket's file too, unless another process has put its own there. */
+/* Removes the unix socket's file too, unless it is no longer as we made it: another process has its own there. */
 void listen_close(struct listen_socket *socket);
 
 #endif

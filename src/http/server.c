@@ -124,7 +124,8 @@ static void on_closed(void *data) {
 }
 
 static bool has_room(struct acceptor *acceptor) {
-    return crowd_has_room(&container_of(acceptor, struct listener, acceptor)->server->crowd);
+    struct http_server *server = container_of(acceptor, struct listener, acceptor)->server;
+    return crowd_has_room(&server->crowd, loop_now(server->loop));
 }
 
 static bool is_full(struct acceptor *acceptor) {
@@ -135,7 +136,7 @@ static void on_connection(struct acceptor *acceptor, int fd, const struct sockad
     struct listener *listener = container_of(acceptor, struct listener, acceptor);
     struct http_server *server = listener->server;
     struct connection *connection = xcalloc(1, sizeof *connection);
-    if (!crowd_join(&server->crowd, &connection->member, peer)) {
+    if (!crowd_join(&server->crowd, &connection->member, peer, loop_now(server->loop))) {
         close(fd);
         free(connection);
         return;
@@ -351,7 +352,7 @@ void http_server_turn(struct http_server *server, int max_wait_ms) {
     } else {
         loop_run_due(server->loop);
     }
-    crowd_tend(&server->crowd);
+    crowd_tend(&server->crowd, loop_now(server->loop));
 }
 
 void http_server_stop_listening(struct http_server *server) {

@@ -3,16 +3,16 @@
 #include "ops/ops.h"
 
 /* X(health, message, when): `s` the source. A stranger may read the message: no addresses, no reasons. */
-#define HEALTH_ROWS(X)                                                                                                   \
-    X(DISABLED, "ENABLE_SIP_BRIDGE is false: webhooks are answered and ignored", !ops->enabled)                          \
-    X(DEGRADED, "draining: no new calls, waiting for those in progress", ops->draining)                                  \
-    X(DEGRADED, "Redis cannot be reached and no rules were ever loaded: calls ring in vain",                             \
-      redis_away(s) && !source_ready(s))                                                                                 \
-    X(DEGRADED, "no rules and agents are loaded yet", !source_ready(s))                                                  \
-    X(DEGRADED, "Redis cannot be reached: the last known rules are in use", redis_away(s))                               \
-    X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')         \
-    X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0')    \
-    X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                                  \
+#define HEALTH_ROWS(X)                                                                                                \
+    X(DISABLED, "ENABLE_SIP_BRIDGE is false: webhooks are answered and ignored", !ops->enabled)                       \
+    X(DEGRADED, "draining: no new calls, waiting for those in progress", ops->draining)                               \
+    X(DEGRADED, "Redis cannot be reached and no rules were ever loaded: calls ring in vain",                          \
+      redis_away(s) && !source_ready(s))                                                                              \
+    X(DEGRADED, "no rules and agents are loaded yet", !source_ready(s))                                               \
+    X(DEGRADED, "Redis cannot be reached: the last known rules are in use", redis_away(s))                            \
+    X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')      \
+    X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0') \
+    X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                               \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {
@@ -27,10 +27,10 @@ static bool has_agent(const struct source *source) {
 
 enum ops_health ops_health(const struct ops *ops, const char **ret_message) {
     const struct source *s = ops->source;
-#define X(health, message, when)      \
-    if (when) {                       \
-        *ret_message = message;       \
-        return HEALTH_##health;       \
+#define X(health, message, when) \
+    if (when) {                  \
+        *ret_message = message;  \
+        return HEALTH_##health;  \
     }
     HEALTH_ROWS(X)
 #undef X

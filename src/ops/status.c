@@ -118,11 +118,11 @@ static json_t *webhooks_json(const struct receiver_counters *counters) {
                                 json_integer((json_int_t)counters->rejected[i]));
         }
     }
-    json_t *webhooks = json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received,
-                                 "verified", (json_int_t)counters->verified, "rejected", rejected, "ignored",
-                                 (json_int_t)counters->ignored, "duplicate", (json_int_t)counters->duplicate, "invalid",
-                                 (json_int_t)counters->invalid, "refused", (json_int_t)counters->refused, "bad_method",
-                                 (json_int_t)counters->bad_method);
+    json_t *webhooks =
+        json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)counters->received, "verified",
+                  (json_int_t)counters->verified, "rejected", rejected, "ignored", (json_int_t)counters->ignored,
+                  "duplicate", (json_int_t)counters->duplicate, "invalid", (json_int_t)counters->invalid, "refused",
+                  (json_int_t)counters->refused, "bad_method", (json_int_t)counters->bad_method);
     json_object_set_new(webhooks, "last_verified_at", time_text(counters->last_verified_wall_ms));
     return webhooks;
 }

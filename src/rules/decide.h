@@ -12,7 +12,8 @@ struct decide_input {
     const struct directory *directory; /* NULL: none */
     struct slice default_agent;        /* DEFAULT_SIP_AGENT; empty when not set */
     struct slice room_agent;           /* agent_name of the room's metadata; empty when there is none */
-    bool called_known; /* with leg_known false: called, and only that, is known (a callee rule put it into the room's name) */
+    bool
+        called_known; /* with leg_known false: called, and only that, is known (a callee rule put it into the room's name) */
     bool leg_known; /* called, caller and trunk below are LiveKit's word (or final: SIP_NUMBER_WAIT is over) */
     struct slice called, caller, trunk; /* as LiveKit gave them; empty: hidden */
     /* How many calls the agent has now, against its max. NULL: no limits. */

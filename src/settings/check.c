@@ -170,8 +170,9 @@ bool check_url_path(const char *value, struct diag *diag) {
 }
 
 bool check_command(const char *value, struct diag *diag) {
-    char **argv = argv_split(slice_of(value), diag);
-    bool good = argv != NULL && argv_check(argv, diag);
+    struct diag why = {0};
+    char **argv = argv_split(slice_of(value), &why);
+    bool good = argv != NULL && argv_check(argv, &why);
     argv_free(argv);
-    return good;
+    return good || diag_fail(diag, NULL, "cannot be a command: %s", why.what);
 }

@@ -102,4 +102,4 @@ def test_a_redis_that_is_away(cli):
 def test_a_bad_command_is_a_bad_setting(cli):
     done = cli("agents", "list", SIP_AGENT_COMMAND="bot --to {number}")
     assert done.returncode == 2
-    assert "SIP_AGENT_COMMAND: {number} is not known" in done.stderr
+    assert "cannot be a command: {number} is not known" in done.stderr
