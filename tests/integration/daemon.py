@@ -311,9 +311,6 @@ class Daemon:
     def calls(self):
         return self.status()["calls"]
 
-    def fds(self):
-        return os.listdir(f"/proc/{self.process.pid}/fd")
-
     # --- documents ---
 
     def entry(self, *args, command=None, **more):

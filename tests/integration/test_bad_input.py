@@ -72,7 +72,7 @@ def test_bad_rules_document_keeps_the_good_one(start, name):
     error = wait_for(lambda: daemon.status()["rules"]["error"], "the mistake is shown in status")
     assert error
     assert daemon.status()["rules"]["count"] == 2
-    assert daemon.logged(r"keeping the 2 rules in use")
+    daemon.wait_logged(r"keeping the 2 rules in use")
     call = Call(called="+331")
     daemon.post(*call.ringing())
     assert daemon.wait_agent(call)["env"]["SIP_AGENT_NAME"] == "sales"
