@@ -14,7 +14,6 @@ import argparse
 import math
 import os
 import random
-import resource
 import select
 import signal
 import statistics
@@ -310,19 +309,12 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def raise_file_limit():
-    """A call takes several descriptors, the usual soft limit is 1,024."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def main():
     arguments = parse_arguments()
     if not os.access(arguments.bin, os.X_OK):
         print(f"run.py: no sipbridge at {arguments.bin}: build the release preset, or say --bin", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    raise_file_limit()
     if not pinned(0):
         say("one CPU only, or no taskset: server and generator share what there is")
     table = Table()
