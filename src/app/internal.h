@@ -14,7 +14,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50 };
 
 struct app {
     const struct settings *settings;
@@ -43,7 +43,7 @@ struct app {
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
 
-/* app.c: to be called after anything that may have changed a call. */
+/* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);
 void app_reload(struct app *app);
 void app_on_signal(struct signals *signals, int number);
