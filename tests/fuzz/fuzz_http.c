@@ -39,6 +39,10 @@ static void handle(void *context, const struct http_request *request, struct htt
 
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+static void remove_socket(void) {
+    unlink(address.sun_path);
+}
+
 static struct http_server *start(void) {
     struct diag diag = {0};
     snprintf(address.sun_path, sizeof address.sun_path, "/tmp/sipbridge-fuzz-%d.sock", (int)getpid());
@@ -49,6 +53,7 @@ static struct http_server *start(void) {
         fprintf(stderr, "%s: %s\n", diag.where, diag.what);
     }
     assert(server != NULL);
+    atexit(remove_socket);
     return server;
 }
 

@@ -295,6 +295,12 @@ static int64_t cpu_ms(void) {
            (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
+/* It keeps the limit on fds itself, by closing what was accepted: the connection does not wait, it is lost. */
+static bool under_valgrind(void) {
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
 /* Without an fd for the connection that waits, the server must pause, not spin. */
 static void test_no_fd_left(void **state) {
     struct rlimit before, low;
@@ -302,6 +308,10 @@ static void test_no_fd_left(void **state) {
     cleanup_buf struct buf text = {0};
     unsigned turns = 0;
     (void)state;
+    if (getenv("UNDER_VALGRIND") != NULL) { /* it accepts first, then looks at the limit and closes what it got */
+        http_scene_free(scene);
+        skip();
+    }
     int fd = http_scene_connect(scene);
     (void)http_scene_send(scene, fd, SLICE(GET));
     getrlimit(RLIMIT_NOFILE, &before);
@@ -325,8 +335,11 @@ static void test_no_fd_left(void **state) {
     assert_in_range(turns, 1, 30);
     assert_in_range(cpu, 0, 150);
     assert_int_equal(scene->calls, 0);
-    (void)http_scene_await(scene, fd, &text);
-    assert_int_equal(http_scene_status(&text), 200);
+    if (!under_valgrind()) {
+        (void)http_scene_await(scene, fd, &text);
+        assert_int_equal(http_scene_status(&text), 200);
+    }
+    assert_int_equal(http_scene_ask(scene, SLICE(GET)), 200);
     close(fd);
     http_scene_free(scene);
 }
