@@ -73,6 +73,27 @@ static void test_trickled_header_is_closed(void **state) {
     http_scene_free(scene);
 }
 
+/* A client that always has the next request half sent is not slow. */
+static void test_half_sent_next_request_has_its_own_time(void **state) {
+    struct http_limits limits = http_limits_default;
+    cleanup_buf struct buf text = {0};
+    (void)state;
+    limits.header_ms = 400;
+    struct http_scene *scene = http_scene_new(&limits);
+    int fd = http_scene_connect(scene);
+    mono_ms until = clock_mono_ms() + 1000;
+    assert_true(http_scene_send(scene, fd, SLICE("GET / HTTP/1.1\r\n")));
+    while (clock_mono_ms() < until) {
+        assert_true(http_scene_send(scene, fd, SLICE("Host: a\r\n\r\nGET / HTTP/1.1\r\n")));
+        size_t length = http_scene_await(scene, fd, &text);
+        assert_true(length > 0);
+        buf_consume(&text, length);
+    }
+    assert_int_equal(counters(scene)->too_slow, 0);
+    close(fd);
+    http_scene_free(scene);
+}
+
 static void test_answer_that_nobody_reads(void **state) {
     struct http_limits limits = http_limits_default;
     (void)state;
@@ -258,6 +279,31 @@ static void test_new_ones_wait_while_all_are_busy(void **state) {
     http_scene_free(scene);
 }
 
+/* Many at once: not one more than may be is taken, even if they are accepted in one go. */
+static void test_crowd_at_the_door(void **state) {
+    enum { COUNT = 8 };
+    struct http_limits limits = http_limits_default;
+    int fds[COUNT];
+    (void)state;
+    limits.max_connections = 3;
+    struct http_scene *scene = http_scene_new(&limits);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = http_scene_connect(scene);
+        (void)http_scene_send(scene, fds[i], SLICE("GET / HTTP/1.1\r\n"));
+    }
+    http_server_turn(scene->server, 1000);
+    assert_int_equal(counters(scene)->open, 3);
+    for (int i = 0; i < COUNT; i++) {
+        cleanup_buf struct buf text = {0};
+        (void)http_scene_send(scene, fds[i], SLICE("Host: a\r\n\r\n"));
+        (void)http_scene_await(scene, fds[i], &text);
+        assert_true(counters(scene)->open <= 3);
+        close(fds[i]);
+    }
+    assert_true(scene->calls >= 3);
+    http_scene_free(scene);
+}
+
 static void test_connections_of_one_peer(void **state) {
     struct http_limits limits = http_limits_default;
     cleanup_buf struct buf text = {0};
@@ -362,6 +408,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_ones_are_closed),
         cmocka_unit_test(test_trickled_header_is_closed),
+        cmocka_unit_test(test_half_sent_next_request_has_its_own_time),
+        cmocka_unit_test(test_crowd_at_the_door),
         cmocka_unit_test(test_answer_that_nobody_reads),
         cmocka_unit_test(test_request_behind_a_stalled_answer_is_not_handled),
         cmocka_unit_test(test_header_size),

@@ -258,6 +258,21 @@ static void test_task_cancelled_by_another(void **state) {
     assert_int_equal(a.calls, 2);
 }
 
+static void test_task_cancelled_before_its_turn(void **state) {
+    (void)state;
+    struct working a = {.task.run = run_task}, b = {.task.run = run_task}, c = {.task.run = run_task};
+    memset(order, 0, sizeof order);
+    task_add(&a.task, loop);
+    task_add(&b.task, loop);
+    task_cancel(&b.task); /* the last of the queue; the next one must find its place */
+    task_cancel(&b.task);
+    task_add(&c.task, loop);
+    loop_run_due(loop);
+    assert_int_equal(a.calls, 1);
+    assert_int_equal(b.calls, 0);
+    assert_int_equal(c.calls, 1);
+}
+
 static void test_run_due_leaves_watchers_alone(void **state) {
     (void)state;
     struct signalled *it = signalled_new();
@@ -319,6 +334,7 @@ int main(void) {
         TEST(test_timer_that_restarts_itself_does_not_starve_watchers),
         TEST(test_task_that_adds_itself_runs_once_a_round),
         TEST(test_task_cancelled_by_another),
+        TEST(test_task_cancelled_before_its_turn),
         TEST(test_run_due_leaves_watchers_alone),
         TEST(test_interrupted_wait_is_an_empty_turn),
         TEST(test_fd_is_readable_when_a_watcher_is),
