@@ -1,0 +1,123 @@
+#!/bin/bash
+# What the end-to-end tests need beside a built sipbridge: redis-server, the real livekit-server, and the two npm
+# packages of the stand-in phone and agent. Installs what is missing, into a cache outside the work tree; says nothing
+# when all is there. tests/e2e/conftest.py runs it before the first test.
+#
+#   tests/e2e/setup.sh            exit 0: all there; 77: Go or Node cannot be had (1 instead with CI=true); 1: failed
+#
+# Cache: ${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e; livekit-server and node in it are links to the versions in use.
+set -euo pipefail
+
+readonly livekit_version=v1.13.5 # v1.13.0 and v1.13.1 carry a replace directive, which `go install` refuses
+readonly go_version=1.26.0       # the least that this livekit-server is built with
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e
+
+say() {
+  printf 'e2e setup (%d s): %s\n' "$SECONDS" "$*" >&2
+}
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+# What is missing is a failure where everything must be tested, and a reason to skip elsewhere.
+give_up() {
+  say "$*"
+  if [ "${CI:-}" = true ]; then
+    exit 1
+  fi
+  exit 77
+}
+
+has() {
+  command -v "$1" >/dev/null
+}
+
+# Installs Debian packages; false where that cannot be done.
+install_packages() {
+  local as_root=()
+  has apt-get || return 1
+  if [ "$(id -u)" -ne 0 ]; then
+    has sudo || return 1
+    as_root=(sudo)
+  fi
+  say "installing with apt-get: $*"
+  # No exec of a service's start: the tests run their own servers.
+  "${as_root[@]}" apt-get update -qq >&2 &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+      apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# version_of "go1.26.8" as a number that compares: 1026.
+go_minor() {
+  local version
+  version=$("$1" env GOVERSION 2>/dev/null) || version=
+  [[ $version =~ ^go([0-9]+)\.([0-9]+) ]] || version=$("$1" version)
+  [[ $version =~ go([0-9]+)\.([0-9]+) ]] || return 1
+  echo $((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2]))
+}
+
+# Debian 12's Go (1.19) cannot change its own version yet, but it can download the module that holds a newer Go.
+newer_go() {
+  local os arch module directory
+  os=$("$1" env GOOS) arch=$("$1" env GOARCH)
+  directory=$cache/go$go_version
+  if [ ! -x "$directory/bin/go" ]; then
+    module=golang.org/toolchain@v0.0.1-go$go_version.$os-$arch
+    say "this Go ($("$1" version | cut -d' ' -f3)) is too old for livekit-server: fetching go$go_version"
+    local from part=$cache/part.go.$$
+    # golang.org/toolchain is not in the checksum database of an old Go under this name; its own rule is to ask it as is.
+    from=$(cd / && "$1" mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    [ -n "$from" ] || return 1
+    rm -rf "$part" && cp -r "$from" "$part" && chmod -R u+w "$part"
+    chmod +x "$part"/bin/* && find "$part/pkg/tool" -type f -exec chmod +x {} +
+    mv "$part" "$directory"
+  fi
+  echo "$directory/bin/go"
+}
+
+build_livekit() {
+  local go bin=$cache/livekit-server-$livekit_version part=$cache/part.livekit.$$
+  if [ ! -x "$bin/server" ]; then
+    has go || install_packages golang-go || give_up "Go is needed to build livekit-server, and it is not installed"
+    go=$(command -v go)
+    if [ "$(go_minor "$go")" -lt 1021 ]; then
+      go=$(newer_go "$go") || fail "no Go new enough for livekit-server $livekit_version could be had"
+    fi
+    say "building livekit-server $livekit_version (some minutes, once)"
+    rm -rf "$part" && mkdir -p "$part"
+    # A Go between 1.21 and the one wanted fetches that itself when it is allowed to.
+    local choice=()
+    [ "$(go_minor "$go")" -ge 1026 ] || choice=(GOTOOLCHAIN=auto)
+    env "${choice[@]}" GOBIN="$part" GOFLAGS= "$go" install \
+      "github.com/livekit/livekit-server/cmd/server@$livekit_version" || fail "livekit-server could not be built"
+    mkdir -p "$bin" && mv "$part/server" "$bin/server" && rm -rf "$part"
+    say "livekit-server is built"
+  fi
+  ln -sfn "$(basename "$bin")" "$cache/livekit-server"
+}
+
+install_node_packages() {
+  local wanted directory part=$cache/part.node.$$
+  has node || install_packages nodejs || give_up "Node.js is needed for the stand-in phone, and it is not installed"
+  wanted=$(cat "$here/package.json" "$here/package-lock.json" | sha256sum | cut -c1-12)
+  directory=$cache/node-$wanted
+  if [ ! -d "$directory/node_modules/@livekit/rtc-node" ]; then
+    has npm || install_packages npm || give_up "npm is needed for the stand-in phone, and it is not installed"
+    say "installing the npm packages of the stand-in phone and agent"
+    rm -rf "$part" && mkdir -p "$part" && cp "$here/package.json" "$here/package-lock.json" "$part/"
+    (cd "$part" && npm ci --omit=dev --no-audit --no-fund --loglevel=error) >&2 || fail "npm ci failed"
+    rm -rf "$directory" && mv "$part" "$directory"
+  fi
+  ln -sfn "$(basename "$directory")" "$cache/node"
+}
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+has redis-server || install_packages redis-server || fail "redis-server is needed (Debian package of the same name)"
+install_node_packages
+build_livekit
