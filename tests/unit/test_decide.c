@@ -246,41 +246,19 @@ static void check_explained(const struct setting *setting, const char *wanted) {
 
 static void test_explanation(void **state) {
     (void)state;
-    struct setting setting =
-        {.agents = AGENTS,
-         .sales_full = true,
-         .called = "33 1",
-         .trunk = "ST_2",
-         .rules = "[" RULE("+33*", TO("bad") ",\"priority\":1") "," RULE(
-             "+44*",
-             TO("support") ",\"priority\":2") ","
-                                              "{\"pattern\":[\"+331\",\"+332\",\"+333\",\"+334\"]"
-                                              "," TO("sales") ",\"priority\":3}," RULE(
-                                                  "*", REJECT
-                                                  ",\"caller\":\"+1*\","
-                                                  "\"priority\":4") "," RULE("*",
-                                                                             TO("support") ",\"trunk\":\"ST_1\","
-                                                                                           "\"priority\":"
-                                                                                           "5") "," RULE("*",
-                                                                                                         TO(
-                                                                                                             "w\\u202e"
-                                                                                                             "o") ",\"p"
-                                                                                                                  "rior"
-                                                                                                                  "ity"
-                                                                                                                  "\":"
-                                                                                                                  "6") "," RULE("*",
-                                                                                                                                TO("suppor"
-                                                                                                                                   "t") ","
-                                                                                                                                        "\""
-                                                                                                                                        "pr"
-                                                                                                                                        "io"
-                                                                                                                                        "ri"
-                                                                                                                                        "ty"
-                                                                                                                                        "\""
-                                                                                                                                        ":"
-                                                                                                                                        "7") "," RULE("*",
-                                                                                                                                                      TO("first") ",\"priority\":8") "," RULE("*",
-                                                                                                                                                                                              "\"target_type\":\"room\",\"priority\":9") "]"};
+    /* clang-format off */
+    static const char rules[] = "["
+        RULE("+33*", TO("bad") ",\"priority\":1") ","
+        RULE("+44*", TO("support") ",\"priority\":2") ","
+        "{\"pattern\":[\"+331\",\"+332\",\"+333\",\"+334\"]," TO("sales") ",\"priority\":3},"
+        RULE("*", REJECT ",\"caller\":\"+1*\",\"priority\":4") ","
+        RULE("*", TO("support") ",\"trunk\":\"ST_1\",\"priority\":5") ","
+        RULE("*", TO("w\\u202eo") ",\"priority\":6") ","
+        RULE("*", TO("support") ",\"priority\":7") ","
+        RULE("*", TO("first") ",\"priority\":8") ","
+        RULE("*", "\"target_type\":\"room\",\"priority\":9") "]";
+    /* clang-format on */
+    struct setting setting = {.agents = AGENTS, .sales_full = true, .called = "33 1", .trunk = "ST_2", .rules = rules};
     check_explained(
         &setting,
         "rule [0] (+33*, priority 1): matches, but the agent bad is broken: max: must be from 0 to 1000000, not -1\n"
