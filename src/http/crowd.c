@@ -9,6 +9,7 @@
 
 #define SWEEP_MS 250
 #define SWEEP_BUSY_MS 10
+#define LEAST_IDLE_MS 1000 /* one that came or spoke later is about to speak; to close it would serve nobody */
 #define ANSWER(line) "HTTP/1.1 " line "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 static int limit_ms(const struct http_limits *limits, enum crowd_phase phase) {
@@ -20,24 +21,38 @@ static int limit_ms(const struct http_limits *limits, enum crowd_phase phase) {
     }
 }
 
-static enum crowd_phase phase_of(const struct crowd_view *view) {
+static bool has_whole_head(struct member *member, struct slice input) {
+    if (!member->whole) {
+        member->whole = head_is_whole(input, member->searched);
+        member->searched = input.n;
+    }
+    return member->whole;
+}
+
+static enum crowd_phase phase_of(struct member *member, const struct crowd_view *view) {
     if (!view->reading) {
         return CROWD_ANSWER;
     }
     if (view->input.n == 0) {
         return CROWD_IDLE;
     }
-    return head_length(view->input) > 0 ? CROWD_BODY : CROWD_HEADER;
+    return has_whole_head(member, view->input) ? CROWD_BODY : CROWD_HEADER;
 }
 
-/* Notes the phase; how long it has been that one. */
-static mono_ms look_at(struct member *member, enum crowd_phase phase, mono_ms now) {
-    if (member->phase != phase || member->requests_seen != member->requests) {
-        member->phase = phase;
+/* Notes the phase; when it is new, from when on. */
+static enum crowd_phase look_at(struct member *member, const struct crowd_view *view, mono_ms now) {
+    bool is_new = member->requests_seen != member->requests;
+    if (is_new) {
         member->requests_seen = member->requests;
+        member->searched = 0;
+        member->whole = false;
+    }
+    enum crowd_phase phase = phase_of(member, view);
+    if (is_new || member->phase != phase) {
+        member->phase = phase;
         member->since = now;
     }
-    return now - member->since;
+    return phase;
 }
 
 static void dismiss(struct member *member, const char *answer) {
@@ -47,8 +62,7 @@ static void dismiss(struct member *member, const char *answer) {
 
 /* True when MEMBER had to go. */
 static bool sweep_one(struct crowd *crowd, struct member *member, const struct crowd_view *view) {
-    enum crowd_phase phase = phase_of(view);
-    mono_ms spent = look_at(member, phase, crowd->swept_at);
+    enum crowd_phase phase = look_at(member, view, crowd->swept_at);
     if (member->doomed) {
         return true;
     }
@@ -57,7 +71,7 @@ static bool sweep_one(struct crowd *crowd, struct member *member, const struct c
         dismiss(member, ANSWER("431 Request Header Fields Too Large"));
         return true;
     }
-    if (spent >= limit_ms(&crowd->limits, phase)) {
+    if (crowd->swept_at - member->since >= limit_ms(&crowd->limits, phase)) {
         crowd->counters.too_slow += phase != CROWD_IDLE;
         dismiss(member, NULL); /* LiveKit sends an event again after a broken connection, after a 4xx never */
         return true;
@@ -126,15 +140,15 @@ void crowd_release(struct crowd *crowd) {
     crowd->peers = NULL;
 }
 
-/* Closes the member, of PEER or of any, that has been idle longest. False when all are busy. */
+/* Closes the member, of PEER or of any, that has been idle longest. False when all are busy or new. */
 static bool make_room(struct crowd *crowd, const struct peer *peer, mono_ms now) {
     struct member *idlest = NULL;
     for (struct member *member = crowd->first; member != NULL; member = member->next) {
         struct crowd_view view = crowd->view(member);
-        if (member->doomed || phase_of(&view) != CROWD_IDLE || (peer != NULL && peer != member->peer)) {
+        if (member->doomed || (peer != NULL && peer != member->peer) || look_at(member, &view, now) != CROWD_IDLE ||
+            now - member->since < LEAST_IDLE_MS) {
             continue;
         }
-        (void)look_at(member, CROWD_IDLE, now);
         if (idlest == NULL || member->since <= idlest->since) { /* new ones are in front: of equals the older */
             idlest = member;
         }

@@ -19,6 +19,8 @@ struct member {
     struct peer *peer;
     uint64_t requests;      /* the owner counts complete requests here */
     uint64_t requests_seen; /* at the last look; another number means another request */
+    size_t searched;        /* bytes of its input in which the end of the head was not */
+    bool whole;             /* its head is whole */
     enum crowd_phase phase; /* at the last look */
     mono_ms since;          /* when that phase of that request was first seen */
     bool doomed;            /* was told to go; whatever it still asks is to be refused */
@@ -51,7 +53,7 @@ void crowd_release(struct crowd *crowd);
 
 bool crowd_is_full(const struct crowd *crowd);
 /* True when one more connection may be taken; the one that has been idle longest is closed for it if need be.
- * False when all are busy. */
+ * False when all are busy, or have been within the last second. */
 bool crowd_has_room(struct crowd *crowd, mono_ms now);
 /* MEMBER is zeroed. False, and nothing is kept, when its peer has too many connections and all are busy. */
 bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address, mono_ms now)

@@ -48,18 +48,17 @@ static bool skip_request_line(struct slice *rest) {
     return next_line(rest, &line) && (line.n > 0 || next_line(rest, &line));
 }
 
-size_t head_length(struct slice input) {
-    struct slice rest = input;
-    struct slice line;
-    if (!skip_request_line(&rest)) {
-        return 0;
-    }
-    while (next_line(&rest, &line)) {
-        if (line.n == 0) {
-            return input.n - rest.n;
+bool head_is_whole(struct slice input, size_t seen) {
+    size_t from = seen > 2 ? seen - 2 : 0; /* the empty line may have begun there */
+    const char *end = input.p + input.n;
+    const char *at = input.n > from ? memchr(input.p + from, '\n', input.n - from) : NULL;
+    while (at != NULL && ++at < end) {
+        if (*at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n')) {
+            return true;
         }
+        at = memchr(at, '\n', (size_t)(end - at));
     }
-    return 0;
+    return false;
 }
 
 int head_check(struct slice raw, const struct head_limits *limits) {

@@ -18,7 +18,8 @@ struct head_limits {
  * many bytes. */
 int head_check(struct slice raw, const struct head_limits *limits);
 
-/* How many bytes of INPUT the head takes, with its empty line; 0 while that has not come. */
-size_t head_length(struct slice input);
+/* Has the empty line come? The first SEEN bytes of INPUT are known to hold none, so that a header that trickles in
+ * is not searched again and again. */
+bool head_is_whole(struct slice input, size_t seen);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * A handler runs with a complete request in memory and fills the answer before it returns: nothing can wait in
  * the request path. Limits on header, body, time and connections are applied before the handler is called.
- * At a connection limit the connection that has been idle longest makes room; if all are busy, new ones wait.
+ * At a connection limit the connection that has been idle longest, at least a second, makes room; if there is none,
+ * new ones wait.
  * The server owns the process's outermost loop: http_server_turn runs one batch of h2o events and then one turn
  * of LOOP. One server at a time, one thread only. Ignores SIGPIPE for the process. */
 #ifndef HTTP_SERVER_H

@@ -200,6 +200,8 @@ static void test_idlest_goes_first(void **state) {
         pass(12);
     }
     assert_true(crowd_is_full(&crowd));
+    assert_false(crowd_has_room(&crowd, now)); /* all are new */
+    pass(1000);
     actors[0].member.requests++; /* the oldest, but it has just been used */
     assert_true(crowd_has_room(&crowd, now));
     assert_true(actors[0].in && !actors[1].in && actors[2].in);
@@ -223,6 +225,8 @@ static void test_peer_makes_room_for_itself(void **state) {
     pass(12);
     assert_true(join(&actors[1], 1) && join(&actors[2], 1));
     does(&actors[1], "G");
+    assert_false(join(&actors[3], 1)); /* all are new or busy */
+    pass(1000);
     assert_true(join(&actors[3], 1));
     assert_true(actors[0].in && actors[1].in && !actors[2].in && actors[3].in);
     does(&actors[3], "G");

@@ -239,7 +239,7 @@ static void test_idlest_makes_room(void **state) {
     http_scene_turn_until(scene, &counters(scene)->open, 1);
     int idle = http_scene_connect(scene);
     http_scene_turn_until(scene, &counters(scene)->open, 2);
-    assert_int_equal(http_scene_ask(scene, SLICE(GET)), 200); /* a third one */
+    assert_int_equal(http_scene_ask(scene, SLICE(GET)), 200); /* a third one; it waits until the idle one is that */
     assert_false(http_scene_is_open(idle));
     (void)http_scene_send(scene, busy, SLICE("\r\n"));
     (void)http_scene_await(scene, busy, &text);
