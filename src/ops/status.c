@@ -160,6 +160,8 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     if (ops->source != NULL) {
         add_source(status, ops->source);
     }
+    /* Its webhooks are all that is heard of LiveKit: there is no client of its API. */
+    json_object_set_new(status, "livekit", json_pack("{s:s, s:n}", "state", "not asked", "error"));
     json_object_set_new(status, "webhooks", webhooks_json(receiver_counters(ops->receiver)));
     json_object_set_new(status, "errors", errors_json(ops->errors));
     cleanup_free char *dumped = json_dumps(status, JSON_COMPACT);
