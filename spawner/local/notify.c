@@ -126,15 +126,25 @@ void notify_stop(struct notify *notify) {
     close(take_fd(notify->fd));
 }
 
+/* Whether nobody holds the socket NAME any more. Another sipbridge may use the directory: one that drains while its
+ * successor takes the new calls. */
+static bool is_dead(const char *directory, const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", directory, name);
+    cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return length > 0 && (size_t)length < sizeof address.sun_path && fd >= 0 &&
+           connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
+}
+
 static void remove_socket(void *context, int directory, const char *name) {
     struct stat st;
     bool named = strspn(name, "0123456789abcdef") == NAME_LENGTH && name[NAME_LENGTH] == '\0';
-    (void)context;
-    if (named && fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode)) {
+    if (named && fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
+        is_dead(context, name)) {
         unlinkat(directory, name, 0);
     }
 }
 
 void notify_clean(const char *directory) {
-    entries_each(directory, remove_socket, NULL);
+    entries_each(directory, remove_socket, (void *)directory);
 }
