@@ -34,11 +34,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     bridge_unuse(bridge, call);
     ruleset_release(call->rules);
     directory_release(call->directory);
-    free(call->leg.called);
-    free(call->leg.caller);
-    free(call->leg.trunk_id);
-    free(call->leg.rule_id);
-    free(call->leg.attributes);
+    bridge_leg_forget(&call->leg);
     free(call->room_agent);
     free(call->agent_name);
     free(call->token);
@@ -241,6 +237,7 @@ static void note_phase(struct bridge *bridge, struct bridge_call *call, enum cal
         bridge_trace(bridge, call, "phase: %s -> %s", call_phase_label(call->phase), call_phase_label(phase));
         call->phase = phase;
     }
+    call->asked_ready = call->asked_ready && phase == PHASE_NOT_READY; /* each time-out asks anew */
 }
 
 static void note_answer(struct bridge *bridge, struct bridge_call *call) {
@@ -320,24 +317,29 @@ static void note_of(struct bridge *bridge, const char *sid, enum call_event_kind
     }
 }
 
-void bridge_room_deleted(struct bridge *bridge, const char *sid, mono_ms now) {
-    struct bridge_call *call = live_call(bridge, sid);
+/* Also of a call that is over by now: it may be one again. */
+static void answered_delete(struct bridge *bridge, const char *sid) {
+    struct bridge_call *call = call_of(table_find(&bridge->table, slice_of(sid)));
     if (call != NULL) {
         call->deleting = false;
     }
+}
+
+void bridge_room_deleted(struct bridge *bridge, const char *sid, mono_ms now) {
+    answered_delete(bridge, sid);
     note_of(bridge, sid, CALL_ROOM_DELETED, now);
 }
 
 void bridge_delete_failed(struct bridge *bridge, const char *sid, mono_ms now) {
-    struct bridge_call *call = live_call(bridge, sid);
-    if (call != NULL) {
-        call->deleting = false;
-    }
+    answered_delete(bridge, sid);
     note_of(bridge, sid, CALL_DELETE_FAILED, now);
 }
 
 void bridge_not_ready(struct bridge *bridge, const char *sid, mono_ms now) {
-    note_of(bridge, sid, CALL_NOT_READY, now);
+    const struct bridge_call *call = live_call(bridge, sid);
+    if (call != NULL && call->asked_ready) { /* else the answer comes too late: it is another process, or it speaks */
+        note_of(bridge, sid, CALL_NOT_READY, now);
+    }
 }
 
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now) {
@@ -373,7 +375,9 @@ void bridge_tick(struct bridge *bridge, mono_ms now) {
 mono_ms bridge_next_due(const struct bridge *bridge) {
     mono_ms due = table_next_due(&bridge->table);
     const struct call_entry *oldest = bridge->table.tombstones;
-    mono_ms burial = oldest != NULL ? oldest->over_at + bridge->options.tombstone_ms + 1 : MONO_NEVER;
+    bool too_many = bridge->table.over > bridge->options.max_tombstones;
+    int64_t keep_ms = too_many ? 0 : bridge->options.tombstone_ms + 1;
+    mono_ms burial = oldest != NULL ? oldest->over_at + keep_ms : MONO_NEVER;
     return due < burial ? due : burial;
 }
 

@@ -84,6 +84,29 @@ static void keep_choice(struct bridge *bridge, struct bridge_call *call, const s
     bridge_use(bridge, call);
 }
 
+void bridge_leg_forget(struct call_leg_text *leg) {
+    free(leg->called);
+    free(leg->caller);
+    free(leg->trunk_id);
+    free(leg->rule_id);
+    free(leg->attributes);
+    free(leg->identity);
+    *leg = (struct call_leg_text){0};
+}
+
+/* The caller was not vetoed when they joined, for the rules came later: they are now, and only they (rule 4). */
+static void reject_leg(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    struct call_event event = {.kind = CALL_LEG_REJECTED, .sid = call->leg.sid};
+    struct log_about about;
+    bridge_about(call, &about);
+    log_warning(&about, "caller %s rejected: a reject rule matches", call->leg.caller);
+    bridge_trace(bridge, call, "decision: reject the caller: a reject rule matches");
+    bridge->counters.rejected_legs++;
+    bridge->ports.livekit.reject(bridge->ports.livekit.self, about.room, slice_of(call->leg.identity));
+    bridge_leg_forget(&call->leg);
+    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+}
+
 /* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
     bool waited = now >= call->entry.facts.seen_at + bridge->options.rules_wait_ms;
@@ -96,6 +119,10 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
     struct choice choice = explain ? decide_explain(&input, log_step, call) : decide(&input);
     if (choice.kind == CHOICE_UNCERTAIN) {
         return false;
+    }
+    if (choice.kind == CHOICE_REJECT && call->leg.known) {
+        reject_leg(bridge, call, now);
+        return true;
     }
     struct call_event event = {.kind = choice.kind == CHOICE_AGENT ? CALL_CHOSEN : CALL_NOBODY};
     if (choice.kind == CHOICE_AGENT) {

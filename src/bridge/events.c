@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "bridge/internal.h"
 
-enum who { WHO_NOBODY, WHO_CALLER, WHO_OTHER, WHO_AGENT };
+enum who { WHO_NOBODY, WHO_CALLER, WHO_OUTBOUND, WHO_OTHER, WHO_AGENT };
 
 #define AGENT_PREFIX "sip-agent-"
 
@@ -31,7 +31,7 @@ static enum who who_is(const struct bridge_call *call, const struct webhook_even
         return WHO_AGENT;
     }
     switch (event->participant.kind) {
-    case KIND_SIP: return is_caller(event) ? WHO_CALLER : WHO_OTHER;
+    case KIND_SIP: return is_caller(event) ? WHO_CALLER : WHO_OUTBOUND;
     case KIND_STANDARD: return WHO_OTHER;
     case KIND_AGENT: return call->entry.facts.any_agent ? WHO_AGENT : WHO_NOBODY;
     case KIND_INGRESS:
@@ -57,9 +57,9 @@ static void set_text(char **text, struct slice value) {
     *text = xmemdup(value.p, value.n);
 }
 
-static void keep_leg(struct bridge_call *call, const struct webhook_event *event) {
-    if (call->leg.known) {
-        return; /* the first caller's words decide */
+static void keep_leg(struct bridge_call *call, const struct webhook_event *event, uint64_t sid) {
+    if (call->leg.known && call->entry.facts.choice != CHOSEN_NOBODY) {
+        return; /* the first caller's words decide, unless they gave nobody */
     }
     call->leg.known = true;
     set_text(&call->leg.called, event->participant.called);
@@ -67,6 +67,8 @@ static void keep_leg(struct bridge_call *call, const struct webhook_event *event
     set_text(&call->leg.trunk_id, event->participant.trunk_id);
     set_text(&call->leg.rule_id, event->participant.rule_id);
     set_text(&call->leg.attributes, event->participant.attributes);
+    set_text(&call->leg.identity, event->participant.identity);
+    call->leg.sid = sid;
 }
 
 /* "PREFIX_NUMBER" or "PREFIX_NUMBER_RANDOM", as LiveKit's callee rule names rooms. */
@@ -97,8 +99,10 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
 /* A new sid for a known room name ends the old one's agent: its token would fit the new room (rule 7). */
 static void supersede(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
     struct bridge_call *former = call_of(table_find_room(&bridge->table, event->room.name));
-    if (former != NULL) {
-        struct call_event superseded = {.kind = CALL_SUPERSEDED};
+    struct call_event superseded = {.kind = CALL_SUPERSEDED};
+    if (former != NULL && former->entry.over) {
+        call_note(&former->entry.facts, &superseded, &bridge->options.policy, now); /* nothing is left to end */
+    } else if (former != NULL) {
         bridge_note(bridge, former, &superseded, now);
     }
 }
@@ -158,7 +162,7 @@ static void note_caller(struct bridge *bridge, struct bridge_call *call, const s
         log_warning(&about, "caller %.*s rejected: %s", SLICE_ARG(event->participant.caller), why);
         bridge_trace(bridge, call, "decision: reject the caller: %s", why);
     } else {
-        keep_leg(call, event);
+        keep_leg(call, event, noted.sid);
         log_info(&about, "caller %.*s joined, called %.*s", SLICE_ARG(event->participant.caller),
                  SLICE_ARG(event->participant.called));
     }
@@ -171,6 +175,7 @@ static void note_joined(struct bridge *bridge, struct bridge_call *call, const s
     struct log_about about;
     switch (who_is(call, event)) {
     case WHO_CALLER: note_caller(bridge, call, event, now); return;
+    case WHO_OUTBOUND: noted.role = LEG_OUTBOUND; break;
     case WHO_OTHER: noted.role = LEG_OTHER; break;
     case WHO_AGENT:
         noted.kind = CALL_AGENT_JOINED;
@@ -191,6 +196,7 @@ static void note_left(struct bridge *bridge, struct bridge_call *call, const str
     enum who who = who_is(call, event);
     switch (who) {
     case WHO_CALLER: noted.role = LEG_CALLER; break;
+    case WHO_OUTBOUND: noted.role = LEG_OUTBOUND; break;
     case WHO_OTHER: noted.role = LEG_OTHER; break;
     case WHO_AGENT: noted.kind = CALL_AGENT_LEFT; break;
     case WHO_NOBODY: return;
@@ -205,12 +211,18 @@ static void note_left(struct bridge *bridge, struct bridge_call *call, const str
     bridge_note(bridge, call, &noted, now);
 }
 
+/* Our agent's audio also tells that it joined, should that word be lost or late. */
 static void note_audio(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
                        mono_ms now) {
-    if (event->track.type == TRACK_AUDIO) {
-        struct call_event noted = event_about(bridge, CALL_AUDIO_PUBLISHED, event);
-        bridge_note(bridge, call, &noted, now);
+    if (event->track.type != TRACK_AUDIO) {
+        return;
     }
+    if (is_our_identity(call, event->participant.identity)) {
+        struct call_event joined = event_about(bridge, CALL_AGENT_JOINED, event);
+        call_note(&call->entry.facts, &joined, &bridge->options.policy, now);
+    }
+    struct call_event noted = event_about(bridge, CALL_AUDIO_PUBLISHED, event);
+    bridge_note(bridge, call, &noted, now);
 }
 
 static void note_room(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {

@@ -8,7 +8,8 @@
 
 /* What LiveKit said of the leg that the agent is chosen by: the first caller. Owned text, "" when not known. */
 struct call_leg_text {
-    char *called, *caller, *trunk_id, *rule_id, *attributes;
+    char *called, *caller, *trunk_id, *rule_id, *attributes, *identity;
+    uint64_t sid; /* its hash */
     bool known;
 };
 
@@ -64,6 +65,7 @@ void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, c
     __attribute__((format(printf, 3, 4)));
 
 /* choose.c */
+void bridge_leg_forget(struct call_leg_text *leg);
 /* Chooses the agent if that can be done yet (FINAL: go on without the number) and notes it. True when it did. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now);
 /* Whether the caller of EVENT must not be served, and why (for the log). */

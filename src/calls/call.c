@@ -138,6 +138,8 @@ static void note_room_started(struct call *call, mono_ms now) {
         legs_leave(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
         call->voice = VOICE_NONE;
         call->room_again = true;
+        call->taken = false; /* the other bridge's agent is out as well */
+        call->pushed_out_at = 0;
         call->started_at = now;
         call->confirmed = false;
     }
@@ -198,36 +200,53 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
     call->had_caller = call->had_caller || event->role == LEG_CALLER;
 }
 
-static void note_agent_joined(struct call *call, const struct call_event *event) {
+static void note_speaks(struct call *call, mono_ms now) {
+    call->voice = VOICE_SPEAKS;
+    call->spoke = true;
+    call->failed_starts = call->hangs = 0;
+    call->answered_at = call->answered_at != 0 ? call->answered_at : now;
+}
+
+static void note_agent_joined(struct call *call, const struct call_event *event, mono_ms now) {
     if (event->sid == call->ghost_sid || event->sid == call->voice_sid) {
         return;
+    }
+    if (call->any_agent && call->voice == VOICE_SPEAKS) {
+        return; /* somebody else's: ours is here */
     }
     if (call->process == PROCESS_NONE) {
         call->ghost_sid = event->sid; /* of a process already gone */
         return;
     }
+    if (call->voice != VOICE_NONE) { /* the former one's leaving is not told yet */
+        call->started_at = now;
+    }
     call->voice = VOICE_JOINED;
     call->voice_sid = event->sid;
     call->voice_left_at = 0;
     call->room_again = call->left_client = false; /* but not pushed_out_at: it may be the one who pushed */
+    if (event->sid == call->audio_sid) {
+        note_speaks(call, now);
+    }
+}
+
+/* LEG is no leg after all, but an agent that joined with a token of its own. */
+static bool is_agent_leg(const struct call *call, const struct leg *leg) {
+    return call->any_agent && call->voice != VOICE_SPEAKS && call->process != PROCESS_NONE && leg->role == LEG_OTHER &&
+           leg->state == LEG_HERE;
 }
 
 static void note_audio(struct call *call, const struct call_event *event, mono_ms now) {
     struct leg *leg = find_leg(call, event->sid);
-    bool speaks_for_us = call->any_agent && call->voice == VOICE_NONE && leg != NULL && leg->role == LEG_OTHER &&
-                         leg->state == LEG_HERE && call->process != PROCESS_NONE;
-    if (speaks_for_us) {
-        leg->state = LEG_LEFT_HARD; /* no leg after all: an agent with an ordinary token of its own */
-        leg->left_at = now;
-        call->voice_sid = event->sid;
+    if (leg != NULL && is_agent_leg(call, leg)) {
+        leg_leave(leg, LEG_LEFT_HARD, now);
+        note_agent_joined(call, event, now);
     }
-    if (event->sid != call->voice_sid || (call->voice == VOICE_NONE && !speaks_for_us)) {
-        return;
+    if (event->sid == call->voice_sid && call->voice != VOICE_NONE) {
+        note_speaks(call, now);
+    } else if (leg == NULL) {
+        call->audio_sid = event->sid;
     }
-    call->voice = VOICE_SPEAKS;
-    call->spoke = true;
-    call->failed_starts = call->hangs = 0;
-    call->answered_at = call->answered_at != 0 ? call->answered_at : now;
 }
 
 /* Pushed out for its identity: by its own reconnection, as the ghost of its predecessor, or by another bridge's
@@ -235,7 +254,7 @@ static void note_audio(struct call *call, const struct call_event *event, mono_m
 static void note_voice_left(struct call *call, const struct call_event *event, mono_ms now) {
     call->left_client = event->client;
     call->voice_left_at = now;
-    call->pushed_out_at = event->duplicate ? now : call->pushed_out_at;
+    call->pushed_out_at = event->duplicate ? now : 0;
 }
 
 static void note_agent_left(struct call *call, const struct call_event *event, mono_ms now) {
@@ -314,13 +333,18 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_ROOM_STARTED: note_room_started(call, now); break;
     case CALL_ROOM_FINISHED:
     case CALL_ROOM_DELETED: note_room_finished(call, now); break;
-    case CALL_LEG_JOINED: note_leg_joined(call, event, policy, now); break;
+    case CALL_LEG_JOINED:
+        note_leg_joined(call, event, policy, now);
+        if (event->sid == call->audio_sid) {
+            note_audio(call, event, now);
+        }
+        break;
     case CALL_LEG_REJECTED: note_leg_rejected(call, event, now); break;
     case CALL_LEG_LEFT:
         note_leg_left(call, event, now);
         note_agent_left(call, event, now); /* an agent with a token of its own left as it joined: as a person */
         break;
-    case CALL_AGENT_JOINED: note_agent_joined(call, event); break;
+    case CALL_AGENT_JOINED: note_agent_joined(call, event, now); break;
     case CALL_AUDIO_PUBLISHED: note_audio(call, event, now); break;
     case CALL_AGENT_LEFT: note_agent_left(call, event, now); break;
     case CALL_CHOSEN:

@@ -27,8 +27,9 @@ extern const struct call_policy call_policy_default;
 enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2 };
 
 enum leg_role {
-    LEG_CALLER, /* kind SIP with sip.ruleID: the call is theirs */
-    LEG_OTHER,  /* an outbound leg or another person: somebody the caller may be handed over to */
+    LEG_CALLER,   /* kind SIP with sip.ruleID: the call is theirs */
+    LEG_OUTBOUND, /* kind SIP without: a human the agent dialled, to whom the caller may be handed over */
+    LEG_OTHER,    /* an ordinary participant: the same, or an agent with a token of its own */
 };
 enum leg_state { LEG_NONE, LEG_HERE, LEG_LEFT_SOFT, LEG_LEFT_HARD, LEG_REJECTED };
 
@@ -60,6 +61,7 @@ struct call {
     bool crowded : 1;     /* more callers at once than CALL_LEGS: not all are known, until the room is finished */
     bool stopped : 1, superseded : 1, taken : 1, gave_up : 1, agent_done : 1, handed_over : 1;
     uint64_t voice_sid, ghost_sid; /* the agent's participant; that of a process already gone */
+    uint64_t audio_sid;            /* who published audio and is not known yet: their joined comes later */
     mono_ms seen_at;               /* the first event of this sid */
     mono_ms room_at;               /* the last room_started; 0: none yet, or the room was finished since */
     mono_ms caller_at;             /* since when callers are here without a break */

@@ -14,8 +14,8 @@ static int64_t apart(mono_ms a, mono_ms b) {
 }
 
 /* Its participant was pushed out by another one of its identity, and it ended for that. One that crashed had its own
- * reasons, and one that stayed had reconnected. */
-static bool taken(const struct call *c, const struct call_policy *p) {
+ * reasons; one that stayed, or left the room itself after that, had reconnected. */
+static bool pushed_out(const struct call *c, const struct call_policy *p) {
     return c->pushed_out_at != 0 && c->exit != EXIT_CRASHED && apart(c->pushed_out_at, c->exit_at) <= p->parting_ms;
 }
 
@@ -24,16 +24,21 @@ static bool left_on_purpose(const struct call *c, const struct call_policy *p) {
     return c->voice_left_at != 0 && c->left_client && apart(c->voice_left_at, c->exit_at) <= p->parting_ms;
 }
 
-/* A caller came after the agent had gone. */
-static bool caller_since(const struct call *c, mono_ms now) {
+/* A caller came after the agent had gone, or at most MARGIN_MS before. */
+static bool caller_since(const struct call *c, mono_ms now, int64_t margin_ms) {
     mono_ms gone = c->voice_left_at != 0 && c->voice_left_at < c->exit_at ? c->voice_left_at : c->exit_at;
     for (unsigned i = 0; i < c->leg_count; i++) {
         const struct leg *leg = &c->legs[i];
-        if (leg->state == LEG_HERE && leg->role == LEG_CALLER && leg->joined_at >= gone && leg->joined_at <= now) {
+        if (leg->state == LEG_HERE && leg->role == LEG_CALLER && leg->joined_at >= gone - margin_ms &&
+            leg->joined_at <= now) {
             return true;
         }
     }
     return false;
+}
+
+static bool others_here(const struct call *c) {
+    return call_here(c, LEG_OUTBOUND) + call_here(c, LEG_OTHER) > 0;
 }
 
 static bool callers_away(const struct call *c) {

@@ -38,6 +38,8 @@ struct story {
     { .kind = CALL_LEG_REJECTED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_CALLER }
 #define PERSON(n) \
     { .kind = CALL_LEG_JOINED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_OTHER }
+#define HUMAN(n) \
+    { .kind = CALL_LEG_JOINED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_OUTBOUND }
 #define HANGS_UP(n) \
     { .kind = CALL_LEG_LEFT, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_CALLER, .hard = true, .client = true }
 #define DROPS(n) \

@@ -43,11 +43,12 @@ static const struct setting settings[] = {
     {"125", "NEVER_AGAIN", .exit = EXIT_NEVER_AGAIN},
     {"125 before it was ready", "NEVER_AGAIN", .exit = EXIT_NEVER_AGAIN, .silent = true},
     {"125 when pushed out", "NEVER_AGAIN", .exit = EXIT_NEVER_AGAIN, .pushed = -10},
-    {"pushed out before", "TAKEN", .pushed = -2000, .left = -2000},
+    {"pushed out before", "TAKEN", .pushed = -2000, .left = -2000, .now = 2000},
+    {"pushed out before: it may have been by itself", "PUSHED_OUT", .pushed = -2000, .left = -2000, .now = 1999},
     {"pushed out long before", "THROWN_OUT", .pushed = -2001, .left = -2001},
-    {"pushed out after", "TAKEN", .pushed = 100, .left = 100, .now = 100},
-    {"pushed out, not ready yet", "TAKEN", .pushed = -10, .left = -10, .silent = true},
-    {"pushed out, status unknown", "TAKEN", .pushed = -10, .left = -10, .exit = EXIT_NOT_KNOWN},
+    {"pushed out after", "TAKEN", .pushed = 100, .left = 100, .now = 2000},
+    {"pushed out, not ready yet", "TAKEN", .pushed = -10, .left = -10, .silent = true, .now = 2000},
+    {"pushed out, status unknown", "TAKEN", .pushed = -10, .left = -10, .exit = EXIT_NOT_KNOWN, .now = 2000},
     {"pushed out, but it crashed", "CRASHED", .pushed = -10, .left = -10, .exit = EXIT_CRASHED},
     {"clean before it was ready", "FAILED_START", .silent = true},
     {"crashed before it was ready", "FAILED_START", .silent = true, .exit = EXIT_CRASHED},
@@ -60,7 +61,11 @@ static const struct setting settings[] = {
      .callers_never = true},
     {"a caller came after it ended", "NEW_CALLER", .joined = 50, .now = 100},
     {"a caller came between its leaving and its end", "NEW_CALLER", .joined = -50, .left = -100, .left_client = true},
-    {"a caller came before it left", "ENDED_CALL", .joined = -150, .left = -100, .left_client = true},
+    {"a caller came just before it left: it hardly met them", "CROSSED", .joined = -2100, .left = -100,
+     .left_client = true},
+    {"… long before", "ENDED_CALL", .joined = -2101, .left = -100, .left_client = true},
+    {"… and somebody else is there", "CROSSED", .joined = -150, .left = -100, .left_client = true, .others = 1},
+    {"… and it did not leave of its own will", "THROWN_OUT", .joined = -150, .left = -100},
     {"a caller came before it ended, no word of its leaving", "UNTOLD", .joined = -1},
     {"a caller came after it crashed", "NEW_CALLER", .joined = 50, .now = 100, .exit = EXIT_CRASHED},
     {"the callers are away", "CALLERS_AWAY", .no_caller = true},
@@ -72,6 +77,7 @@ static const struct setting settings[] = {
     {"a crash, though it left properly", "CRASHED", .exit = EXIT_CRASHED, .left = -10, .left_client = true},
     {"a crash, somebody else is there", "CRASHED", .exit = EXIT_CRASHED, .left = -10, .left_client = true, .others = 1},
     {"left to another person", "HANDED_OVER", .left = -2000, .left_client = true, .others = 1},
+    {"left to two", "HANDED_OVER", .left = -2000, .left_client = true, .others = 2},
     {"… who has gone", "ENDED_CALL", .left = -2000, .left_client = true, .other_gone = 1},
     {"… but not of its own will", "THROWN_OUT", .left = -2000, .others = 1},
     {"… and leaving was told later", "HANDED_OVER", .left = 2000, .left_client = true, .others = 1, .now = 2000},
@@ -121,7 +127,7 @@ static struct call call_in(const struct setting *s) {
         call.had_caller = true;
     }
     for (unsigned i = 0; i < s->others + s->other_gone; i++) {
-        add_leg(&call, 10 + i, LEG_OTHER, i < s->others ? LEG_HERE : LEG_LEFT_HARD);
+        add_leg(&call, 10 + i, i % 2 == 0 ? LEG_OUTBOUND : LEG_OTHER, i < s->others ? LEG_HERE : LEG_LEFT_HARD);
     }
     return call;
 }
@@ -157,10 +163,20 @@ struct effect {
     unsigned failed_starts, crashes;
 };
 static const struct effect effects[] = {
-    {"EXPECTED", .open = false},          {"NEVER_AGAIN", .gave_up = true},    {"TAKEN", .taken = true},
-    {"FAILED_START", .failed_starts = 1}, {"SERVER_RESTARTED", .open = false}, {"NEW_CALLER", .open = false},
-    {"CALLERS_AWAY", .open = false},      {"CRASHED", .crashes = 1},           {"HANDED_OVER", .handed_over = true},
-    {"ENDED_CALL", .agent_done = true},   {"THROWN_OUT", .crashes = 1},        {"UNTOLD", .open = true},
+    {"EXPECTED", .open = false},
+    {"NEVER_AGAIN", .gave_up = true},
+    {"PUSHED_OUT", .open = true},
+    {"TAKEN", .taken = true},
+    {"FAILED_START", .failed_starts = 1},
+    {"SERVER_RESTARTED", .open = false},
+    {"NEW_CALLER", .open = false},
+    {"CALLERS_AWAY", .open = false},
+    {"CRASHED", .crashes = 1},
+    {"CROSSED", .crashes = 1},
+    {"HANDED_OVER", .handed_over = true},
+    {"ENDED_CALL", .agent_done = true},
+    {"THROWN_OUT", .crashes = 1},
+    {"UNTOLD", .open = true},
     {"VANISHED", .crashes = 1},
 };
 

@@ -1,0 +1,37 @@
+/* Two agents, one of which joins with a token of its own, and three sets of rules. */
+#include "sim/documents.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#define BLOCKED "{\"pattern\":\"*\",\"caller\":\"+1999*\",\"reject\":true,\"priority\":1}"
+
+static const char *const rule_texts[RULES_COUNT] = {
+    [RULES_NONE] = "[]",
+    [RULES_BY_NUMBER] = "[" BLOCKED ",{\"pattern\":\"+1555*\",\"agent_name\":\"support\"},"
+                        "{\"pattern\":\"+1666*\",\"agent_name\":\"sales\",\"metadata\":{\"team\":2}}]",
+    [RULES_CERTAIN] = "[" BLOCKED ",{\"pattern\":\"*\",\"agent_name\":\"sales\"}]",
+};
+
+#define AGENTS                                                                                                     \
+    "{\"support\":{\"command\":[\"support\"],\"stop_timeout\":\"5s\",\"order\":1},"                                \
+    "\"sales\":{\"command\":[\"sales\",\"{room}\"],\"stop_timeout\":\"2s\",\"after_call\":\"3s\",\"credentials\":" \
+    "\"api\"}}"
+
+void documents_load(struct sim_documents *documents) {
+    struct diag diag;
+    for (unsigned i = 0; i < RULES_COUNT; i++) {
+        documents->rules[i] = ruleset_parse(slice_of(rule_texts[i]), &diag);
+        assert(documents->rules[i] != NULL);
+    }
+    static const struct directory_defaults defaults = {.stop_timeout_ms = 5000};
+    documents->directory = directory_parse(SLICE(AGENTS), &defaults, &diag);
+    assert(documents->directory != NULL);
+}
+
+void documents_release(struct sim_documents *documents) {
+    for (unsigned i = 0; i < RULES_COUNT; i++) {
+        ruleset_release(documents->rules[i]);
+    }
+    directory_release(documents->directory);
+}

@@ -1,0 +1,74 @@
+/* What shall happen in one simulated call, drawn from its seed: who calls and how long, what the network does to
+ * webhooks, how agents behave, and what else befalls. */
+#ifndef SIM_PLAN_H
+#define SIM_PLAN_H
+
+#include "sim/dice.h"
+
+/* X(symbol): what becomes of webhooks. */
+#define PLAN_NETWORKS(X)                                                           \
+    X(GOOD)       /* in order, within 20 ms */                                     \
+    X(SLOW)       /* in order, up to 3 s late */                                   \
+    X(LOSSY)      /* in order, some never arrive */                                \
+    X(REPEATING)  /* some arrive twice, past the receiver's memory of event ids */ \
+    X(REORDERING) /* up to 300 ms late, each by itself: what several LiveKit nodes may do */
+enum plan_network {
+#define X(symbol) NETWORK_##symbol,
+    PLAN_NETWORKS(X)
+#undef X
+        NETWORK_COUNT
+};
+
+/* X(symbol): what one agent process does. */
+#define PLAN_BEHAVIOURS(X)                                    \
+    X(GOOD)                                                   \
+    X(NO_START)       /* it cannot be started */              \
+    X(CRASHES_EARLY)  /* before it joins */                   \
+    X(CRASHES_JOINED) /* joined, and gone before it speaks */ \
+    X(QUITS_EARLY)    /* exit 0 before it joins */            \
+    X(NEVER_JOINS)                                            \
+    X(NEVER_SPEAKS)                                           \
+    X(CRASHES)     /* in the call */                          \
+    X(QUITS)       /* exit 0 in the call: it ends it */       \
+    X(NEVER_AGAIN) /* exit 125 in the call */                 \
+    X(RECONNECTS)  /* in the call, with a new participant */
+enum plan_behaviour {
+#define X(symbol) BEHAVES_##symbol,
+    PLAN_BEHAVIOURS(X)
+#undef X
+        BEHAVIOUR_COUNT
+};
+
+/* X(symbol): what there is to decide with. */
+enum plan_rules { RULES_NONE, RULES_BY_NUMBER, RULES_CERTAIN, RULES_COUNT };
+
+enum { PLAN_CALLERS = 4, PLAN_NEVER = -1 };
+
+struct plan_caller {
+    int64_t at_ms, stays_ms;
+    int64_t back_after_ms; /* after a lost connection; PLAN_NEVER: it hangs up instead */
+    bool spam;             /* it came through no trunk */
+    bool blocked;          /* a reject rule is for its number */
+    bool sales;            /* it calls the number of the other agent */
+};
+
+struct plan {
+    enum plan_network network;
+    enum plan_rules rules;
+    bool healthy;              /* every agent process behaves */
+    bool stubborn;             /* all of them misbehave alike */
+    enum plan_behaviour habit; /* … so */
+    bool can_ask;              /* there is a LiveKit client: rooms are deleted, legs rejected, readiness asked for */
+    unsigned delete_fails_percent;
+    bool shared_room, no_caller;
+    unsigned callers;
+    struct plan_caller caller[PLAN_CALLERS];
+    /* When it happens, in ms; PLAN_NEVER: not. */
+    int64_t restart_at, other_bridge_at, operator_at, outbound_at, egress_at, rules_at, new_rules_at;
+};
+
+void plan_draw(struct plan *plan, struct dice *dice);
+const char *plan_network_name(enum plan_network network);
+const char *plan_behaviour_name(enum plan_behaviour behaviour);
+
+#endif

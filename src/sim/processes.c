@@ -1,0 +1,260 @@
+/* The engine of the simulation, and what agent processes do in it: start late or not at all, crash, hang, quit,
+ * reconnect, ignore SIGTERM. As the engine's contract says, nothing is told from inside ensure or stop. */
+#include <stdio.h>
+
+#include "sim/world.h"
+
+static void tell(struct world *world, int place, enum engine_event_kind kind, enum engine_exit_kind exit_kind,
+                 int value) {
+    const struct process *process = &world->processes[place];
+    struct engine_event event = {.kind = kind, .pid = 1000 + place, .exit_kind = exit_kind, .exit_value = value};
+    memcpy(event.label, process->label, sizeof event.label);
+    memcpy(event.instance, process->instance, sizeof event.instance);
+    bridge_engine(world->bridge, &event, world->now);
+}
+
+enum ending { ENDS_CLEAN, ENDS_CRASHED, ENDS_KILLED, ENDS_NEVER_AGAIN, ENDS_DROPPED };
+
+static void told_exit(struct world *world, const struct happening *happening) {
+    static const struct {
+        enum engine_exit_kind kind;
+        int value;
+    } exits[] = {[ENDS_CLEAN] = {EXIT_CODE, 0},
+                 [ENDS_CRASHED] = {EXIT_CODE, 1},
+                 [ENDS_KILLED] = {EXIT_SIGNAL, 9},
+                 [ENDS_NEVER_AGAIN] = {EXIT_CODE, 125},
+                 [ENDS_DROPPED] = {EXIT_UNKNOWN, 0}};
+    const struct process *process = &world->processes[happening->subject];
+    world->rooms[process->room].never_again = happening->detail == ENDS_NEVER_AGAIN && !process->dismissed;
+    tell(world, happening->subject, ENGINE_EXITED, exits[happening->detail].kind, exits[happening->detail].value);
+}
+
+static void leave_room(struct world *world, const struct happening *happening) {
+    server_leave(world, happening->subject, (enum disconnect_reason)happening->detail);
+}
+
+/* The process is gone; the bridge is told a moment later. Who did not leave properly stays as a ghost for 20 s. */
+static void end(struct world *world, int place, enum ending how) {
+    struct process *process = &world->processes[place];
+    if (!process->live) {
+        return;
+    }
+    process->live = false;
+    world_say(world, "engine: process %d of %s is gone (%d)", place, process->label, how);
+    world_plan(world, dice_between(&world->dice, 0, 3), told_exit, place, how);
+    if (process->guest != WORLD_NOBODY) {
+        bool proper = how == ENDS_CLEAN || how == ENDS_NEVER_AGAIN;
+        world_plan(world, proper ? dice_between(&world->dice, 0, 300) : 20000, leave_room, process->guest,
+                   proper ? DISCONNECT_CLIENT_INITIATED : DISCONNECT_CONNECTION_TIMEOUT);
+    }
+}
+
+static void end_later(struct world *world, const struct happening *happening) {
+    end(world, happening->subject, (enum ending)happening->detail);
+}
+
+/* Leaves the room, and ends soon after or just before that. */
+static void quit(struct world *world, const struct happening *happening) {
+    struct process *process = &world->processes[happening->subject];
+    if (!process->live || process->leaving) {
+        return;
+    }
+    process->leaving = true;
+    if (process->guest != WORLD_NOBODY && dice_chance(&world->dice, 50)) {
+        server_leave(world, process->guest, DISCONNECT_CLIENT_INITIATED);
+    }
+    world_plan(world, dice_between(&world->dice, 0, 300), end_later, happening->subject, happening->detail);
+}
+
+static void plan_for(struct world *world, int place, int64_t least, int64_t most,
+                     void (*deed)(struct world *, const struct happening *), int detail) {
+    world_plan(world, dice_between(&world->dice, least, most), deed, place, detail);
+}
+
+static int join(struct world *world, int place) {
+    struct process *process = &world->processes[place];
+    struct guest guest = {.kind = KIND_AGENT, .caller = WORLD_NOBODY, .process = place};
+    if (process->sales) { /* has a token of its own, of either kind */
+        guest.kind = place % 2 == 0 ? KIND_AGENT : KIND_STANDARD;
+        snprintf(guest.identity, sizeof guest.identity, "sales-%d", place);
+    } else {
+        snprintf(guest.identity, sizeof guest.identity, "sip-agent-%s", process->label);
+    }
+    process->guest = server_join(world, process->room, &guest);
+    return process->guest;
+}
+
+static void speak(struct world *world, const struct happening *happening);
+
+static void reconnect(struct world *world, const struct happening *happening) {
+    struct process *process = &world->processes[happening->subject];
+    if (!process->live || process->leaving || process->guest == WORLD_NOBODY || !world->guests[process->guest].here) {
+        return;
+    }
+    process->reconnecting = true;
+    if (join(world, happening->subject) != WORLD_NOBODY) {
+        process->behaviour = BEHAVES_GOOD;
+        plan_for(world, happening->subject, 1, 100, speak, 0);
+    }
+    process->reconnecting = false;
+}
+
+static void speak(struct world *world, const struct happening *happening) {
+    int place = happening->subject;
+    const struct process *process = &world->processes[place];
+    if (!process->live || process->leaving) {
+        return;
+    }
+    server_speak(world, process->guest);
+    switch (process->behaviour) {
+    case BEHAVES_CRASHES: plan_for(world, place, 10, 40000, end_later, ENDS_CRASHED); break;
+    case BEHAVES_QUITS: plan_for(world, place, 10, 40000, quit, ENDS_CLEAN); break;
+    case BEHAVES_NEVER_AGAIN: plan_for(world, place, 10, 40000, quit, ENDS_NEVER_AGAIN); break;
+    case BEHAVES_RECONNECTS: plan_for(world, place, 10, 20000, reconnect, 0); break;
+    default: break;
+    }
+}
+
+static void enter(struct world *world, const struct happening *happening) {
+    int place = happening->subject;
+    const struct process *process = &world->processes[place];
+    if (!process->live || process->leaving) {
+        return;
+    }
+    if (join(world, place) == WORLD_NOBODY) {
+        plan_for(world, place, 10, 500, end_later, ENDS_CRASHED);
+    } else if (process->behaviour == BEHAVES_CRASHES_JOINED) {
+        plan_for(world, place, 0, 200, end_later, ENDS_CRASHED);
+    } else if (process->behaviour != BEHAVES_NEVER_SPEAKS) {
+        plan_for(world, place, 1, 100, speak, 0);
+    }
+}
+
+static void start(struct world *world, const struct happening *happening) {
+    int place = happening->subject;
+    struct process *process = &world->processes[place];
+    if (!process->live) {
+        return;
+    }
+    process->started = true;
+    if (process->behaviour == BEHAVES_NO_START) {
+        process->live = false;
+        tell(world, place, ENGINE_START_FAILED, EXIT_UNKNOWN, 0);
+        return;
+    }
+    switch (process->behaviour) {
+    case BEHAVES_CRASHES_EARLY: plan_for(world, place, 1, 300, end_later, ENDS_CRASHED); break;
+    case BEHAVES_QUITS_EARLY: plan_for(world, place, 1, 300, end_later, ENDS_CLEAN); break;
+    case BEHAVES_NEVER_JOINS: break;
+    default: plan_for(world, place, 20, 400, enter, 0); break;
+    }
+    tell(world, place, ENGINE_STARTED, EXIT_UNKNOWN, 0);
+}
+
+static int live_of(const struct world *world, const char *label) {
+    for (int i = world->process_count - 1; i >= 0; i--) {
+        if (world->processes[i].live && strcmp(world->processes[i].label, label) == 0) {
+            return i;
+        }
+    }
+    return WORLD_NOBODY;
+}
+
+static enum plan_behaviour behaviour_for(struct world *world) {
+    if (world->plan.healthy) {
+        return dice_chance(&world->dice, 5) ? BEHAVES_RECONNECTS : BEHAVES_GOOD;
+    }
+    if (world->plan.stubborn) {
+        return world->plan.habit;
+    }
+    return dice_chance(&world->dice, 40) ? BEHAVES_GOOD
+                                         : (enum plan_behaviour)dice_below(&world->dice, BEHAVIOUR_COUNT);
+}
+
+static void ensure(void *self, const struct engine_job *job) {
+    struct world *world = self;
+    if (live_of(world, job->label) != WORLD_NOBODY) {
+        world_fail(world, "a second process of %s is started while the first one lives", job->label);
+        return;
+    }
+    if (world->process_count == WORLD_PROCESSES) {
+        world_fail(world, "more than %d processes were started", WORLD_PROCESSES);
+        return;
+    }
+    int place = world->process_count++, room = WORLD_NOBODY;
+    sscanf(job->label, "RM_%d", &room);
+    check_start(world, room);
+    struct process *process = &world->processes[place];
+    *process = (struct process){.live = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
+    process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, 15);
+    process->stays = dice_chance(&world->dice, 20);
+    process->sales = strcmp(job->agent, "sales") == 0;
+    snprintf(process->label, sizeof process->label, "%s", job->label);
+    snprintf(process->instance, sizeof process->instance, "%s", job->instance);
+    world->rooms[room].process = place;
+    world_say(world, "engine: process %d of %s will be %s", place, job->label, plan_behaviour_name(process->behaviour));
+    plan_for(world, place, 1, 50, start, 0);
+}
+
+static void terminate(struct world *world, const struct happening *happening) {
+    const struct process *process = &world->processes[happening->subject];
+    if (process->live && !process->ignores_term && process->behaviour != BEHAVES_NEVER_JOINS) {
+        quit(world, happening);
+    }
+}
+
+static void stop(void *self, const char *label, const struct engine_stop *how) {
+    struct world *world = self;
+    int place = live_of(world, label);
+    if (place == WORLD_NOBODY) {
+        return;
+    }
+    if (!world->processes[place].started) {
+        end(world, place, ENDS_DROPPED);
+        return;
+    }
+    if (how->kill) {
+        check_kill(world, place);
+    }
+    world->processes[place].dismissed = true;
+    if (!how->kill) {
+        world_plan(world, how->after_ms, terminate, place, ENDS_CLEAN);
+    }
+    world_plan(world, how->kill ? 1 : how->after_ms + how->timeout_ms, end_later, place, ENDS_KILLED);
+}
+
+static void list(void *self, void (*each)(void *context, const struct engine_view *view), void *context) {
+    (void)self, (void)each, (void)context;
+}
+
+struct engine processes_engine(struct world *world) {
+    return (struct engine){.self = world, .ensure = ensure, .stop = stop, .list = list};
+}
+
+/* Thrown out, or the server is gone: a well-behaved agent sees "disconnected" and exits 0. */
+void processes_disconnected(struct world *world, int place) {
+    const struct process *process = &world->processes[place];
+    if (!process->live || process->reconnecting) {
+        return;
+    }
+    bool hangs = !world->plan.healthy && dice_chance(&world->dice, 20);
+    if (!hangs) {
+        plan_for(world, place, 30, 300, end_later, ENDS_CLEAN); /* after the webhook, for it has to notice first */
+    }
+}
+
+void processes_alone(struct world *world, int room) {
+    int place = world->rooms[room].process;
+    if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
+        plan_for(world, place, 5, 800, quit, ENDS_CLEAN);
+    }
+}
+
+bool processes_any_live(const struct world *world) {
+    for (int i = 0; i < world->process_count; i++) {
+        if (world->processes[i].live) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,118 @@
+/* One seed, one world: draws the plan, puts the production bridge into it, and lets time run. */
+#include "sim/sim.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "sim/documents.h"
+#include "sim/world.h"
+
+struct sim {
+    struct sim_documents documents;
+    struct world world; /* of the call that runs; large, so it is kept */
+};
+
+struct sim *sim_new(void) {
+    struct sim *sim = xcalloc(1, sizeof *sim);
+    documents_load(&sim->documents);
+    return sim;
+}
+
+void sim_free(struct sim *sim) {
+    if (sim != NULL) {
+        documents_release(&sim->documents);
+        free(sim);
+    }
+}
+
+static char *mint(void *self, struct slice room, struct slice identity) {
+    (void)self, (void)room, (void)identity;
+    return xstrdup("token");
+}
+
+static void new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
+    struct world *world = self;
+    snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%032llx", (unsigned long long)++world->instances);
+}
+
+static int64_t wall_ms(void *self) {
+    const struct world *world = self;
+    return world->now;
+}
+
+static void trace(void *self, const char *sid, const char *line) {
+    world_say(self, "bridge: %s %s", sid, line);
+}
+
+static struct bridge *new_bridge(struct world *world) {
+    struct bridge_options options = bridge_options_default;
+    options.policy = call_policy_default;
+    options.policy.close_room = world->plan.can_ask;
+    options.livekit_url = "ws://livekit";
+    options.api_key = options.api_secret = "secret";
+    struct bridge_ports ports = {
+        .engine = processes_engine(world),
+        .livekit = livekit_fake(world),
+        .self = world,
+        .mint = mint,
+        .new_instance = new_instance,
+        .wall_ms = wall_ms,
+        .trace = world->trace != NULL ? trace : NULL,
+    };
+    return bridge_new(&options, &ports);
+}
+
+/* Only what the last call used is cleared: most of a world is never touched. */
+static void clear(struct world *world) {
+    heap_release(&world->due);
+    world->now = WORLD_START_MS;
+    world->sequence = world->instances = 0;
+    world->room_count = world->guest_count = world->process_count = 0;
+    world->server_up = true;
+    world->epoch = world->joins = 0;
+    world->last_arrival = 0;
+    world->rules_given = WORLD_NOBODY;
+}
+
+void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, struct sim_result *ret_result) {
+    struct world *world = &sim->world;
+    clear(world);
+    *ret_result = (struct sim_result){0};
+    world->documents = &sim->documents;
+    world->trace = wanted;
+    world->result = ret_result;
+    dice_init(&world->dice, seed);
+    plan_draw(&world->plan, &world->dice);
+    world_say(world, "plan: network %s, %s agents, LiveKit's API %s, %u caller%s",
+              plan_network_name(world->plan.network),
+              world->plan.healthy    ? "healthy"
+              : world->plan.stubborn ? plan_behaviour_name(world->plan.habit)
+                                     : "mixed",
+              world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
+    world->bridge = new_bridge(world);
+    world_run(world);
+    ret_result->counters = *bridge_counters(world->bridge);
+    bridge_free(world->bridge);
+    heap_release(&world->due);
+}
+
+void sim_add(struct sim_result *total, const struct sim_result *result) {
+    total->events += result->events;
+    total->webhooks += result->webhooks;
+    total->lost += result->lost;
+    struct bridge_counters *sum = &total->counters;
+    const struct bridge_counters *one = &result->counters;
+    sum->calls += one->calls;
+    sum->ended += one->ended;
+    sum->answered += one->answered;
+    sum->refused += one->refused;
+    sum->rejected_legs += one->rejected_legs;
+    sum->ignored_events += one->ignored_events;
+    sum->starts += one->starts;
+    sum->failed_starts += one->failed_starts;
+    sum->exits += one->exits;
+    sum->restarts += one->restarts;
+    for (unsigned i = 0; i < CALL_END_COUNT; i++) {
+        sum->ends[i] += one->ends[i];
+    }
+}

@@ -1,0 +1,32 @@
+/* Simulated phone calls: one seed is one call, with the production bridge between a virtual LiveKit, a network that
+ * repeats, delays, reorders and loses webhooks, and agent processes that misbehave. Thousands of calls a second, the
+ * same ones for the same seeds on every machine. */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "bridge/bridge.h"
+
+/* What became of one call. */
+struct sim_result {
+    bool failed;
+    char what[256]; /* the invariant that does not hold */
+    uint64_t events, webhooks, lost;
+    struct bridge_counters counters;
+};
+
+/* Told all that happens, one line each. */
+struct sim_trace {
+    void (*line)(void *context, int64_t at_ms, const char *text);
+    void *context;
+};
+
+struct sim;
+
+struct sim *sim_new(void);
+void sim_free(struct sim *sim);
+/* Runs the call of SEED. TRACE may be NULL. */
+void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *trace, struct sim_result *ret_result);
+/* The fact of RESULT added to TOTAL's counters. */
+void sim_add(struct sim_result *total, const struct sim_result *result);
+
+#endif

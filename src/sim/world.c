@@ -1,0 +1,124 @@
+/* Time in the simulation: what is due happens, one thing after the other, and after each of them everything that
+ * must hold is looked at. */
+#include "sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "sim/documents.h"
+
+enum {
+    ORDER_BITS = 20,           /* happenings at one time keep the order in which they were planned */
+    END_MS = 12 * 3600 * 1000, /* after it nothing may be left to do */
+    MOST_EVENTS = 200000,
+};
+
+struct happening *world_plan(struct world *world, int64_t delay_ms,
+                             void (*deed)(struct world *, const struct happening *), int subject, int detail) {
+    struct happening *happening = xcalloc(1, sizeof *happening);
+    happening->deed = deed;
+    happening->subject = subject;
+    happening->detail = detail;
+    uint64_t order = world->sequence++ & ((1u << ORDER_BITS) - 1);
+    heap_set(&world->due, &happening->item, (int64_t)(((uint64_t)(world->now + delay_ms) << ORDER_BITS) | order));
+    return happening;
+}
+
+void world_say(const struct world *world, const char *format, ...) {
+    if (world->trace == NULL) {
+        return;
+    }
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    world->trace->line(world->trace->context, world->now - WORLD_START_MS, line);
+}
+
+void world_fail(struct world *world, const char *format, ...) {
+    struct sim_result *result = world->result;
+    if (result->failed) {
+        return;
+    }
+    result->failed = true;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(result->what, sizeof result->what, format, args);
+    va_end(args);
+    world_say(world, "VIOLATION: %s", result->what);
+}
+
+static mono_ms next_happening(const struct world *world) {
+    const struct heap_item *first = heap_first(&world->due);
+    return first != NULL ? first->due >> ORDER_BITS : MONO_NEVER;
+}
+
+static void happen(struct world *world) {
+    struct heap_item *first = heap_first(&world->due);
+    heap_remove(&world->due, first);
+    struct happening *happening = container_of(first, struct happening, item);
+    happening->deed(world, happening);
+    free(happening);
+}
+
+/* One thing, then the bridge's own deadlines. */
+static void step(struct world *world, mono_ms at) {
+    world->now = at;
+    world->result->events++;
+    check_silence(world);
+    if (next_happening(world) <= at) {
+        happen(world);
+    }
+    if (bridge_next_due(world->bridge) <= at) {
+        bridge_tick(world->bridge, at);
+    }
+    check_step(world);
+}
+
+static void give_rules(struct world *world, enum plan_rules rules) {
+    const struct sim_documents *documents = world->documents;
+    world->rules_given = (int)rules;
+    bridge_set_rules(world->bridge, documents->rules[rules], documents->directory, true, world->now);
+}
+
+static void rules_arrive(struct world *world, const struct happening *happening) {
+    give_rules(world, (enum plan_rules)happening->detail);
+}
+
+static void begin(struct world *world) {
+    const struct plan *plan = &world->plan;
+    if (plan->rules_at == PLAN_NEVER) {
+        give_rules(world, plan->rules);
+    } else {
+        world_plan(world, plan->rules_at, rules_arrive, 0, (int)plan->rules);
+    }
+    if (plan->new_rules_at != PLAN_NEVER) {
+        world_plan(world, plan->new_rules_at, rules_arrive, 0, (int)dice_below(&world->dice, RULES_COUNT));
+    }
+    people_begin(world);
+}
+
+void world_run(struct world *world) {
+    begin(world);
+    while (!world->result->failed) {
+        mono_ms due = bridge_next_due(world->bridge), next = next_happening(world);
+        next = due < next ? due : next;
+        if (next == MONO_NEVER || next > WORLD_START_MS + END_MS) {
+            break;
+        }
+        if (world->result->events >= MOST_EVENTS) {
+            world_fail(world, "the call does not come to rest");
+        }
+        step(world, next > world->now ? next : world->now);
+    }
+    if (!world->result->failed) {
+        check_end(world);
+    }
+    while (heap_first(&world->due) != NULL) {
+        struct heap_item *first = heap_first(&world->due);
+        heap_remove(&world->due, first);
+        free(container_of(first, struct happening, item));
+    }
+}
