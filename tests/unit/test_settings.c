@@ -224,14 +224,21 @@ static void too_many_mistakes_are_counted(void **state) {
 
 static void unknown_names_are_warned_about(void **state) {
     (void)state;
-    char *environment[] = {"SIP_NUMBR_WAIT=3s", "LIVEKIT_APIKEY=x", "SIP_SOMETHING_ELSE=1",
-                           "SIP_CALL_SID=RM_1", "PATH=x",           NULL};
+    char *environment[] = {"SIP_NUMBR_WAIT=3s",
+                           "LIVEKIT_APIKEY=x",
+                           "SIP_SOMETHING_ELSE=1",
+                           "SIP_CALL_SID=RM_1",
+                           "STIMM_API_URL=http://x",
+                           "PATH=x",
+                           NULL};
     assert_true(load("SIP_LISTN=x\n", environment));
     cleanup_free char *wanted =
         xasprintf("warning: SIP_LISTN (%s:1): is no setting and means nothing; did you mean SIP_LISTEN?\n"
                   "warning: SIP_NUMBR_WAIT: is no setting and means nothing; did you mean SIP_NUMBER_WAIT?\n"
                   "warning: LIVEKIT_APIKEY: is no setting and means nothing; did you mean LIVEKIT_API_KEY?\n"
-                  "warning: SIP_SOMETHING_ELSE: is no setting and means nothing; `sipbridge config` lists them all\n",
+                  "warning: SIP_SOMETHING_ELSE: is no setting and means nothing; `sipbridge config` lists them all\n"
+                  "warning: STIMM_API_URL: means nothing in this version: list the agents in SIP_AGENTS_FILE or in "
+                  "Redis\n",
                   path);
     assert_messages(wanted);
 }
