@@ -1,4 +1,5 @@
 """End-to-end tests against the real livekit-server. `python3 -m pytest tests/e2e` installs what they need (setup.sh)."""
+import contextlib
 import os
 import subprocess
 import sys
@@ -60,15 +61,25 @@ def pytest_terminal_summary(terminalreporter):
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NOT TESTED" in str(report.longrepr)]
     if skipped:
         terminalreporter.section(f"{len(skipped)} tests were NOT run", red=True)
+        terminalreporter.write_line(skipped[0].longrepr[2], red=True)
         for report in skipped:
-            terminalreporter.write_line(f"{report.nodeid}: {report.longrepr[2]}")
+            terminalreporter.write_line("  " + report.nodeid.split("::")[-1])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    if call.excinfo is not None:
+        item.has_failed = True
+    yield
 
 
 @pytest.fixture
-def start():
-    """start(rules=…, agents=…, SETTING=…): everything that a call needs; checked for leftovers at the test's end."""
-    import contextlib
-    with contextlib.ExitStack() as stack:
-        def make(rules=RULES, agents=AGENTS, **more):
-            return stack.enter_context(stages.Stage(rules, agents, **more))
-        yield make
+def start(request):
+    """start(rules=…, agents=…, SETTING=…): everything that a call needs; checked for leftovers after a good test."""
+    stack = contextlib.ExitStack()
+
+    def make(rules=RULES, agents=AGENTS, **more):
+        return stack.enter_context(stages.Stage(rules, agents, **more))
+    yield make
+    error = AssertionError("the test has failed") if getattr(request.node, "has_failed", False) else None
+    stack.__exit__(type(error) if error else None, error, None)

@@ -4,11 +4,11 @@
 // livekit-sip it joins the same room again, ringing. SIGTERM: the caller hangs up.
 //
 // usage: phone.mjs CALLED CALLER [talk_ms] [ring_ms]
-// Prints one JSON line an event, `at_ms` after the start: joined, answered {ring_ms}, heard {hz, from}, rejoining, and
+// Prints one JSON line an event, `at_ms` after dialling: joined, answered {ring_ms}, heard {hz, from}, rejoining, and
 // at last ended {room, called, answered, ring_ms, ended_by: "caller|far end|no answer", reason}.
 // Environment: LIVEKIT_URL LIVEKIT_API_KEY LIVEKIT_API_SECRET; SIP_ROOM_PREFIX, or SIP_ROOM_NAME for a fixed room (direct
 // rule); SIP_TRUNK_ID; SIP_RULE_ID (empty: an outbound leg, a human whom the agent dialled); SIP_HIDE_NUMBERS=1;
-// PHONE_HZ.
+// PHONE_HZ; PHONE_HOLD=1: says "ready" and dials when a line comes on stdin.
 import { randomBytes, createHash } from 'node:crypto';
 import { DisconnectReason, Room, RoomEvent, TrackKind, dispose } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
@@ -17,7 +17,7 @@ import { listen, publish, toneTrack } from './tone.mjs';
 const [called, caller, talkMs = '3000', ringMs = '20000'] = process.argv.slice(2);
 const { LIVEKIT_URL = 'ws://127.0.0.1:7880', LIVEKIT_API_KEY = 'devkey', LIVEKIT_API_SECRET = '0123456789abcdef0123456789abcdef',
         SIP_ROOM_PREFIX = 'sip-inbound', SIP_ROOM_NAME, SIP_TRUNK_ID = 'ST_standin', SIP_RULE_ID = 'SDR_standin',
-        SIP_HIDE_NUMBERS, PHONE_HZ = '1000' } = process.env;
+        SIP_HIDE_NUMBERS, PHONE_HZ = '1000', PHONE_HOLD } = process.env;
 const REJOIN_EVERY_MS = 250, REJOIN_FOR_MS = 60000;
 // The far end's word that this leg is over; after anything else livekit-sip joins again.
 const FINAL = new Set(['CLIENT_INITIATED', 'DUPLICATE_IDENTITY', 'PARTICIPANT_REMOVED', 'ROOM_DELETED', 'ROOM_CLOSED']);
@@ -26,7 +26,7 @@ const id = () => randomBytes(9).toString('base64').replace(/[+/]/g, 'x');
 const name = SIP_ROOM_NAME ?? `${SIP_ROOM_PREFIX}_${caller}_${id()}`;
 const hidden = SIP_HIDE_NUMBERS === '1', outbound = SIP_RULE_ID === '';
 const identity = `sip_${hidden ? createHash('sha256').update(caller).digest('hex').slice(0, 12) : caller}`;
-const started = performance.now();
+let started = performance.now();
 const say = (event, more = {}) => console.log(JSON.stringify({ event, at_ms: Math.round(performance.now() - started), ...more }));
 
 const attributes = { 'sip.callID': `SCL_${id()}`, 'sip.callIDFull': `${id()}@127.0.0.1`, 'sip.callTag': id(),
@@ -92,6 +92,12 @@ async function onDisconnected(reason) {
   await finish('far end', reason);
 }
 
+if (PHONE_HOLD === '1') {
+  say('ready');
+  await new Promise(resolve => process.stdin.once('data', resolve));
+  process.stdin.destroy();
+  started = performance.now();
+}
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => finish('caller'));
 setTimeout(() => answered === null && finish('no answer'), +ringMs);
 play();

@@ -141,19 +141,26 @@ class Phone:
 
     def __init__(self, stage, called, caller, talk_s=300, ring_s=60, room=None, trunk=None, **environment):
         given = {"LIVEKIT_URL": stage.livekit.url, "LIVEKIT_API_KEY": livekit.KEY, "LIVEKIT_API_SECRET": livekit.SECRET,
-                 "SIP_ROOM_NAME": room, "SIP_TRUNK_ID": trunk, "PHONE_HZ": str(CALLER_HZ), **environment}
+                 "SIP_ROOM_NAME": room, "SIP_TRUNK_ID": trunk, "PHONE_HZ": str(CALLER_HZ), "PHONE_HOLD": "1", **environment}
         self.called, self.caller, self.events = called, caller, []
         self.errors = open(stage.dir / f"phone-{caller}-{len(stage.phones)}", "w+")
         self.process = subprocess.Popen(
             [shutil.which("node"), "phone.mjs", called, caller, str(int(talk_s * 1000)), str(int(ring_s * 1000))],
             cwd=stage.dir, env={"PATH": os.environ["PATH"], **{k: v for k, v in given.items() if v is not None}},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         threading.Thread(target=self.read, daemon=True).start()
+
+    def dial(self):
+        self.wait("ready")
+        self.process.stdin.write("dial\n")
+        self.process.stdin.close()
 
     def read(self):
         for line in self.process.stdout:
             with contextlib.suppress(ValueError):
-                self.events.append({**json.loads(line), "seen": time.monotonic()})
+                event = json.loads(line)
+                if "event" in event:  # else the library's own log
+                    self.events.append({**event, "seen": time.monotonic()})
 
     def all(self, event, after=0.0, **wanted):
         wanted["event"] = event
@@ -177,6 +184,10 @@ class Phone:
     @property
     def room(self):
         return self.wait("joined")["room"]
+
+    def hears(self, hz):
+        """HZ is what came last."""
+        return bool(self.all("heard")) and self.all("heard")[-1]["hz"] == hz
 
     def is_talking(self):
         return bool(self.all("answered")) and not self.all("ended") and self.process.poll() is None
@@ -251,19 +262,19 @@ class Stage:
         try:
             if kind is None:
                 self.check_nothing_left()
-        except AssertionError:
-            kind = AssertionError
+        except AssertionError as left:
+            kind, error = AssertionError, left
             raise
         finally:
             if kind is not None:
                 print(self.story())
             for phone in self.phones:
                 phone.close()
-            self.stack.close()
+            self.stack.__exit__(kind, error, trace)
 
     def story(self):
         output = [f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in self.outputs()]
-        return "\n".join([self.daemon.story(), *(phone.story() for phone in self.phones), *output, "--- livekit-server",
+        return "\n".join([*(phone.story() for phone in self.phones), *output, "--- livekit-server",
                           self.livekit.output()])
 
     def outputs(self):
@@ -271,9 +282,15 @@ class Stage:
 
     # --- people and agents ---
 
-    def call(self, called, caller=None, **more):
+    def phone(self, called, caller=None, **more):
+        """A phone that has not dialled yet."""
         self.phones.append(Phone(self, called, caller or f"+1555000{len(self.phones):04}", **more))
         return self.phones[-1]
+
+    def call(self, called, caller=None, **more):
+        phone = self.phone(called, caller, **more)
+        phone.dial()
+        return phone
 
     def pid(self, phone):
         """The agent process in the phone's room, once there is one."""

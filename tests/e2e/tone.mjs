@@ -2,7 +2,8 @@
 // pitch that comes out of the other end. So a test knows that sound really went through, and whose.
 import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
 
-const RATE = 48000, FRAME = RATE / 100, WINDOW = RATE / 4, LOUDNESS = 8000, AUDIBLE = 500;
+// Few large frames: ten calls at once must fit on two cores.
+const RATE = 48000, FRAME_MS = 100, FRAME = (RATE * FRAME_MS) / 1000, WINDOW = RATE / 5, LOUDNESS = 8000, AUDIBLE = 500;
 
 // A track to publish that plays `hz` until its process ends.
 export function toneTrack(name, hz) {
@@ -22,10 +23,11 @@ export async function publish(room, track) {
   await room.localParticipant.publishTrack(track, options);
 }
 
-// Calls `onPitch(hz)`, rounded to 20 Hz, whenever another pitch than before is heard on `track`.
+// Calls `onPitch(hz)`, rounded to 20 Hz, whenever another pitch than before is heard on `track`, twice running: the first
+// window may hold half a tone.
 export async function listen(track, onPitch) {
-  let crossings = 0, energy = 0, seen = 0, last = 0, pitch = 0;
-  for await (const frame of new AudioStream(track, RATE, 1)) {
+  let crossings = 0, energy = 0, seen = 0, last = 0, before = 0, pitch = 0;
+  for await (const frame of new AudioStream(track, { sampleRate: RATE, numChannels: 1, frameSizeMs: FRAME_MS })) {
     for (const sample of frame.data) {
       crossings += last < 0 !== sample < 0 ? 1 : 0;
       energy += sample * sample;
@@ -34,7 +36,8 @@ export async function listen(track, onPitch) {
     seen += frame.data.length;
     if (seen < WINDOW) continue;
     const hz = Math.round((crossings * RATE) / (2 * seen) / 20) * 20;
-    if (Math.sqrt(energy / seen) > AUDIBLE && hz !== pitch) onPitch((pitch = hz));
+    if (Math.sqrt(energy / seen) > AUDIBLE && hz !== pitch && hz === before) onPitch((pitch = hz));
+    before = hz;
     crossings = energy = seen = 0;
   }
 }
