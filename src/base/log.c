@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/mem.h"
 #include "base/outflow.h"
 #include "base/text.h"
@@ -128,18 +129,6 @@ static void add_time(struct buf *out, int64_t wall_ms) {
     buf_addf(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
 }
 
-/* JSON string of text that text_clean made: only the quote and the backslash are left to escape. */
-static void add_json(struct buf *out, const char *name, struct slice text) {
-    buf_addf(out, ",\"%s\":\"", name);
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"' || text.p[i] == '\\') {
-            buf_addc(out, '\\');
-        }
-        buf_addc(out, text.p[i]);
-    }
-    buf_addc(out, '"');
-}
-
 /* name=value, in quotes where the value could be taken for more than one. */
 static void add_pair(struct buf *out, const char *name, struct slice text) {
     bool plain = text.n > 0;
@@ -165,7 +154,7 @@ static void add_field(struct buf *out, const char *name, struct slice text, size
     buf_add_slice(&raw, text);
     add_shown(&shown, limit);
     if (options.format == LOG_JSON) {
-        add_json(out, name, buf_slice(&shown));
+        json_add_field(out, name, buf_slice(&shown));
     } else {
         add_pair(out, name, buf_slice(&shown));
     }
@@ -176,7 +165,7 @@ static void add_call(struct buf *out, struct slice sid) {
     cleanup_buf struct buf shown = {0};
     text_escape(&shown, sid, SID_MAX);
     if (sid.n > 0 && options.format == LOG_JSON) {
-        add_json(out, "call", buf_slice(&shown));
+        json_add_field(out, "call", buf_slice(&shown));
     } else if (sid.n > 0) {
         add_pair(out, "call", buf_slice(&shown));
     }
@@ -198,7 +187,7 @@ static void build_json(const struct entry *entry, size_t field_max) {
     buf_adds(&record, "{\"time\":\"");
     add_time(&record, entry->wall_ms);
     buf_addf(&record, "\",\"level\":\"%s\",\"tag\":\"SIP\"", level_names[entry->level]);
-    add_json(&record, "message", entry->message);
+    json_add_field(&record, "message", entry->message);
     add_about(&record, entry->about, field_max);
     buf_adds(&record, "}\n");
 }

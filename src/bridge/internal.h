@@ -59,6 +59,11 @@ static inline struct bridge_call *call_of(struct call_entry *entry) {
 
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);
+
+/* act.c: does what WANT says. True when that brought a new fact: look again. */
+bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now);
+
+/* say.c */
 struct log_about;
 void bridge_about(const struct bridge_call *call, struct log_about *ret_about);
 void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...)

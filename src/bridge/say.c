@@ -1,0 +1,27 @@
+/* What the bridge says of a call: who a log record is about, and lines for those who trace. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "bridge/internal.h"
+
+void bridge_about(const struct bridge_call *call, struct log_about *ret_about) {
+    *ret_about = (struct log_about){
+        .call = slice_of(call->entry.sid),
+        .room = {call->entry.room, call->entry.room_size},
+        .agent = slice_of(call->agent_name),
+        .pid = call->pid,
+    };
+}
+
+void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...) {
+    if (bridge->ports.trace == NULL) {
+        return;
+    }
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    bridge->ports.trace(bridge->ports.self, call->entry.sid, line);
+}
