@@ -254,12 +254,15 @@ static void note_audio(struct call *call, const struct call_event *event, mono_m
 static void note_voice_left(struct call *call, const struct call_event *event, mono_ms now) {
     call->left_client = event->client;
     call->voice_left_at = now;
-    call->pushed_out_at = event->duplicate ? now : 0;
+    call->pushed_out_at = event->duplicate && !call->any_agent ? now : 0; /* only our identity can be taken */
 }
 
 static void note_agent_left(struct call *call, const struct call_event *event, mono_ms now) {
     if (event->sid == call->ghost_sid && call->exit_open) {
         note_voice_left(call, event, now); /* the word that follows the exit (rule 5) */
+    }
+    if (event->sid == call->ghost_sid && !event->duplicate) {
+        call->taken = false; /* whoever took its place has left it */
     }
     if (event->sid == call->voice_sid && call->voice != VOICE_NONE) {
         note_voice_left(call, event, now);

@@ -14,6 +14,7 @@
     X(status)           \
     X(token)            \
     X(config)           \
+    X(simulate)         \
     X(docs)
 
 #define X(name) extern const struct cli_command cli_##name;

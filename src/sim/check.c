@@ -71,7 +71,7 @@ static void forget(const struct world *world, struct room *room) {
         return;
     }
     room->told_at = room->gone_at = 0;
-    room->told_started = room->told_caller = false;
+    room->told_started = room->told_caller = room->never_again = false;
     room->over_by = MONO_NEVER;
 }
 
@@ -193,8 +193,8 @@ void check_silence(struct world *world) {
             continue;
         }
         const struct plan_caller *caller = &world->plan.caller[guest->caller];
-        bool excused =
-            caller->spam || caller->blocked || room->handed_over || world->now - room->told_at >= 4 * (int64_t)HOUR_MS;
+        bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
+                       world->now - room->told_at >= 4 * (int64_t)HOUR_MS;
         if (excused || has_company(world, guest)) {
             guest->silent_since = world->now;
         } else if (world->now - guest->silent_since > limit) {

@@ -9,6 +9,7 @@
 static const char *const rule_texts[RULES_COUNT] = {
     [RULES_NONE] = "[]",
     [RULES_BY_NUMBER] = "[" BLOCKED ",{\"pattern\":\"+1555*\",\"agent_name\":\"support\"},"
+                        "{\"pattern\":\"+1777*\",\"agent_name\":\"nobody\"},"
                         "{\"pattern\":\"+1666*\",\"agent_name\":\"sales\",\"metadata\":{\"team\":2}}]",
     [RULES_CERTAIN] = "[" BLOCKED ",{\"pattern\":\"*\",\"agent_name\":\"sales\"}]",
 };

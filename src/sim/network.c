@@ -28,7 +28,9 @@ static void add_person(const struct world *world, const struct guest *guest, str
     const struct plan_caller *caller = &world->plan.caller[guest->caller];
     event->participant.rule_id = SLICE("SDR_rule");
     event->participant.trunk_id = caller->spam ? SLICE("") : SLICE("ST_trunk");
-    event->participant.called = caller->sales ? SLICE("+16660001") : SLICE("+15550001");
+    event->participant.called = caller->nobodys ? SLICE("+17770001")
+                                : caller->sales ? SLICE("+16660001")
+                                                : SLICE("+15550001");
     event->participant.caller = caller->blocked ? SLICE("+1999000111") : SLICE("+1000000111");
     event->participant.attributes = SLICE("{\"sip.callID\":\"SCL_1\"}");
 }

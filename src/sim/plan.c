@@ -10,6 +10,7 @@ static void draw_caller(struct plan_caller *caller, struct dice *dice) {
     caller->spam = dice_chance(dice, 4);
     caller->blocked = dice_chance(dice, 6);
     caller->sales = dice_chance(dice, 40);
+    caller->nobodys = dice_chance(dice, 4);
 }
 
 static void draw_callers(struct plan *plan, struct dice *dice) {
@@ -38,6 +39,9 @@ static void draw_events(struct plan *plan, struct dice *dice) {
     plan->egress_at = draw_moment(dice, 5, 5000);
     plan->rules_at = draw_moment(dice, 5, 7000);
     plan->new_rules_at = draw_moment(dice, 10, 30000);
+    for (unsigned i = 0; i < plan->callers && plan->rules_at != PLAN_NEVER; i++) {
+        plan->caller[i].nobodys = false; /* while rules are waited for the first caller speaks for all */
+    }
 }
 
 void plan_draw(struct plan *plan, struct dice *dice) {

@@ -50,6 +50,7 @@ struct plan_caller {
     bool spam;             /* it came through no trunk */
     bool blocked;          /* a reject rule is for its number */
     bool sales;            /* it calls the number of the other agent */
+    bool nobodys;          /* it calls a number whose agent does not exist */
 };
 
 struct plan {

@@ -1,0 +1,201 @@
+/* sipbridge simulate: thousands of phone calls that go wrong, and whether the bridge kept its promises in them. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json_text.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "sim/sim.h"
+
+enum { SHOWN_FAILURES = 10, PROGRESS_EVERY_US = 200000 };
+
+struct simulate_options {
+    int64_t calls, seed, trace;
+    bool json;
+};
+
+struct failure {
+    uint64_t seed;
+    char what[sizeof((struct sim_result *)0)->what];
+};
+
+struct run {
+    struct simulate_options options;
+    struct sim *sim;
+    struct sim_result total;
+    struct failure failures[SHOWN_FAILURES];
+    size_t failed;
+    int64_t started_us, progress_us;
+    bool show_progress; /* on the terminal's last line */
+};
+
+static void print_line(void *context, int64_t at_ms, const char *text) {
+    (void)context;
+    printf("%10.3f s  %s\n", (double)at_ms / 1000, text);
+}
+
+static bool trace_call(struct sim *sim, uint64_t seed) {
+    struct sim_trace trace = {.line = print_line};
+    struct sim_result result;
+    sim_run(sim, seed, &trace, &result);
+    printf("seed %" PRIu64 ": %s\n", seed, result.failed ? result.what : "every promise was kept");
+    return !result.failed;
+}
+
+static void progress(struct run *run, int64_t done) {
+    int64_t now_us = clock_mono_us();
+    if (run->show_progress && now_us >= run->progress_us) {
+        run->progress_us = now_us + PROGRESS_EVERY_US;
+        fprintf(stderr, "\r%" PRId64 " of %" PRId64 " calls, %zu went wrong \x1b[K", done, run->options.calls,
+                run->failed);
+    }
+}
+
+static void run_all(struct run *run) {
+    for (int64_t i = 0; i < run->options.calls; i++) {
+        struct sim_result result;
+        uint64_t seed = (uint64_t)run->options.seed + (uint64_t)i;
+        sim_run(run->sim, seed, NULL, &result);
+        sim_add(&run->total, &result);
+        if (result.failed && run->failed++ < SHOWN_FAILURES) {
+            struct failure *failure = &run->failures[run->failed - 1];
+            failure->seed = seed;
+            memcpy(failure->what, result.what, sizeof failure->what);
+        }
+        progress(run, i);
+    }
+    fputs(run->show_progress ? "\r\x1b[K" : "", stderr);
+}
+
+static void print_ends(const struct bridge_counters *counters) {
+    cleanup_table struct cli_table table;
+    static const char *const titles[] = {"calls", "ended because"};
+    cli_table_init(&table, titles, ARRAY_LEN(titles));
+    for (int end = 1; end < CALL_END_COUNT; end++) {
+        cli_table_addf(&table, "%" PRIu64, counters->ends[end]);
+        cli_table_add(&table, call_end_text((enum call_end)end));
+    }
+    cli_table_print(&table);
+}
+
+static void print_failures(const struct run *run) {
+    for (size_t i = 0; i < run->failed && i < SHOWN_FAILURES; i++) {
+        printf("seed %" PRIu64 ": %s\n", run->failures[i].seed, run->failures[i].what);
+    }
+    if (run->failed > 0) {
+        printf("%zu of %" PRId64 " calls went wrong; the first of them:\n", run->failed, run->options.calls);
+        trace_call(run->sim, run->failures[0].seed);
+    }
+}
+
+static void print_text(const struct run *run) {
+    const struct sim_result *total = &run->total;
+    const struct bridge_counters *counters = &total->counters;
+    double seconds = (double)(clock_mono_us() - run->started_us) / 1e6;
+    print_ends(counters);
+    printf("%" PRId64 " seeds in %.1f s: %" PRIu64 " calls, %" PRIu64 " answered, %" PRIu64 " webhooks (and %" PRIu64
+           " lost), %" PRIu64 " agent processes started, %" PRIu64 " events\n",
+           run->options.calls, seconds, counters->calls, counters->answered, total->webhooks, total->lost,
+           counters->starts, total->events);
+    print_failures(run);
+    if (run->failed == 0) {
+        puts("every promise was kept");
+    }
+}
+
+static void add_number(struct buf *out, const char *name, uint64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    json_add_raw(out, name, slice_of(text));
+}
+
+static void add_failures(const struct run *run, struct buf *out) {
+    buf_adds(out, ",\"failures\":[");
+    for (size_t i = 0; i < run->failed && i < SHOWN_FAILURES; i++) {
+        buf_addf(out, "%s{\"seed\":%" PRIu64, i > 0 ? "," : "", run->failures[i].seed);
+        json_add_field(out, "what", slice_of(run->failures[i].what));
+        buf_addc(out, '}');
+    }
+    buf_addc(out, ']');
+}
+
+static void print_json(const struct run *run) {
+    cleanup_buf struct buf out = {0};
+    const struct bridge_counters *counters = &run->total.counters;
+    buf_addf(&out, "{\"seeds\":%" PRId64, run->options.calls);
+    add_number(&out, "seed", (uint64_t)run->options.seed);
+    add_number(&out, "failed", run->failed);
+    add_number(&out, "calls", counters->calls);
+    add_number(&out, "answered", counters->answered);
+    add_number(&out, "webhooks", run->total.webhooks);
+    add_number(&out, "lost", run->total.lost);
+    add_number(&out, "starts", counters->starts);
+    add_number(&out, "events", run->total.events);
+    buf_adds(&out, ",\"ends\":{");
+    for (int end = 1; end < CALL_END_COUNT; end++) {
+        buf_addf(&out, "%s\"%s\":%" PRIu64, end > 1 ? "," : "", call_end_label((enum call_end)end),
+                 counters->ends[end]);
+    }
+    buf_addc(&out, '}');
+    add_failures(run, &out);
+    buf_addc(&out, '}');
+    puts(out.p);
+}
+
+/* The bridge's log is about calls that never were: nobody is to read it. */
+static int silence_log(void) {
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct log_options options = {.fd = fd, .level = LOG_ERROR};
+    log_init(&options);
+    return fd;
+}
+
+static bool simulate(struct run *run) {
+    if (run->options.trace >= 0) {
+        return trace_call(run->sim, (uint64_t)run->options.trace);
+    }
+    run->started_us = clock_mono_us();
+    run->show_progress = isatty(STDERR_FILENO) != 0;
+    run_all(run);
+    (run->options.json ? print_json : print_text)(run);
+    return run->failed == 0;
+}
+
+static int run(struct cli *cli) {
+    struct run run = {.options = {.calls = 100000, .seed = 1, .trace = -1}};
+    if (!cli_parse(cli, &run.options)) {
+        return CLI_USAGE;
+    }
+    cleanup_fd int null = silence_log();
+    run.sim = sim_new();
+    bool good = simulate(&run);
+    sim_free(run.sim);
+    (void)null;
+    return good ? CLI_OK : CLI_FAILED;
+}
+
+static const struct cli_option options[] = {
+    {"calls", 'n', CLI_INT, offsetof(struct simulate_options, calls), "N",
+     "how many seeds, one call each (default 100000)"},
+    {"seed", 0, CLI_INT, offsetof(struct simulate_options, seed), "N", "the first of them (default 1)"},
+    {"trace", 0, CLI_INT, offsetof(struct simulate_options, trace), "SEED",
+     "show all that happens in the call of this seed"},
+    {"json", 0, CLI_FLAG, offsetof(struct simulate_options, json), NULL, "print one JSON object"},
+};
+
+const struct cli_command cli_simulate = {
+    .name = "simulate",
+    .summary = "Put the bridge through simulated calls that go wrong, and check its promises.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .no_settings = true,
+    .details = "Nothing is started and nobody is called: LiveKit, the network and the agents are simulated, time is "
+               "virtual, and the bridge is the one that serve runs. Webhooks come late, twice, in another order or "
+               "never; agents crash, hang, quit or are thrown out; LiveKit restarts. The same seed is the same call on "
+               "every machine. When a promise is broken, seed, promise and the whole call are printed, and the exit "
+               "code is 1.",
+    .run = run,
+};
