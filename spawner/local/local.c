@@ -20,7 +20,7 @@
 #include "spawner/local/reader.h"
 #include "spawner/local/resolve.h"
 
-enum { SPAWNS_A_TURN = 8, REAPS_A_TURN = 256, TRIM_MS = 1000, EXPIRE_MS = 3600 * 1000 };
+enum { SPAWNS_A_TURN = 8, REAPS_A_TURN = 256, REAP_MS = 5, TRIM_MS = 1000, EXPIRE_MS = 3600 * 1000 };
 
 struct told {
     STAILQ_ENTRY(told) next;
@@ -283,7 +283,8 @@ static bool reap_one(struct local *local) {
 }
 
 void local_reap(struct local *local) {
-    for (int i = 0; i < REAPS_A_TURN; i++) {
+    mono_ms until = clock_mono_ms() + REAP_MS;
+    for (int i = 0; i < REAPS_A_TURN && clock_mono_ms() <= until; i++) {
         if (!reap_one(local)) {
             return;
         }
@@ -334,6 +335,10 @@ struct local *local_new(const struct local_options *options) {
 
 size_t local_count(const struct local *local) {
     return local->jobs.count;
+}
+
+bool local_is_idle(const struct local *local) {
+    return local->jobs.count == 0 && !orphans_is_looking(&local->orphans);
 }
 
 const struct local_counters *local_counters(const struct local *local) {

@@ -31,6 +31,8 @@ struct engine local_engine(struct local *local);
 void local_reap(struct local *local);
 /* How many jobs are queued or alive. */
 size_t local_count(const struct local *local);
+/* No job, and nothing of those that were is still looked for. */
+bool local_is_idle(const struct local *local);
 const struct local_counters *local_counters(const struct local *local);
 /* Forgets the jobs without touching their processes (they live on) and frees everything. Not from
  * inside the listener. */

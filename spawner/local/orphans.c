@@ -1,5 +1,7 @@
 /* Orphans. A look walks our direct children only (/proc/self/task/TID/children), not the machine: what a killed
  * orphan had started becomes our child in turn and is found by the next look.
+ * When a job ends, only the numbers of its session are asked for, which is cheap: hundreds may end in one turn, with
+ * hundreds of orphans. The look that reads environments is one for all of them, a moment later.
  * A pid from that list stays the same process until it is reaped, and only this thread reaps: no race with reuse. */
 #include "spawner/local/orphans.h"
 
@@ -13,7 +15,8 @@
 #include "base/mem.h"
 #include "spawner/local/entries.h"
 
-enum { LOOK_AGAIN_MS = 50, ROUNDS_MAX = 40, FILE_MAX = 1 << 20 };
+/* LOOK_SOON_MS: so many exits share one look, and what was killed with a group is gone by then. */
+enum { LOOK_SOON_MS = 10, LOOK_AGAIN_MS = 50, ROUNDS_MAX = 40, FILE_MAX = 1 << 20 };
 
 /* Appends the file at PATH, at most FILE_MAX bytes; false when it cannot be read. */
 static bool read_file(const char *path, struct buf *out) {
@@ -71,8 +74,8 @@ static char state_of(pid_t pid) {
 }
 
 static const struct orphans_over *find_over(const struct orphans *orphans, const char *instance) {
-    for (size_t i = 0; i < ORPHANS_REMEMBERED; i++) {
-        if (orphans->over[i].instance[0] != '\0' && strcmp(orphans->over[i].instance, instance) == 0) {
+    for (size_t i = 0; i < ORPHANS_REMEMBERED && i < orphans->over_next; i++) {
+        if (strcmp(orphans->over[i].instance, instance) == 0) {
             return &orphans->over[i];
         }
     }
@@ -105,36 +108,45 @@ static void report(struct orphans *orphans, pid_t pid) {
                 SLICE_ARG(buf_slice(&name)));
 }
 
-/* Judges one child. LEADER: the zombie whose session is being cleared, 0 for none. True when it was killed:
- * what it started becomes ours. */
-static bool judge(struct orphans *orphans, pid_t pid, pid_t leader) {
-    char instance[ENGINE_INSTANCE_SIZE] = "";
-    char state = orphans->is_leader(orphans, pid) ? 'X' : state_of(pid);
-    if (state == 'Z' || state == 'X') {
+static bool is_gone(char state) {
+    return state == 'Z' || state == 'X';
+}
+
+/* Judges one child by the session of LEADER, a zombie. What is in its group was killed with it. */
+static bool judge_session(struct orphans *orphans, pid_t pid, pid_t leader) {
+    if (orphans->is_leader(orphans, pid) || getsid(pid) != leader || getpgid(pid) == leader || is_gone(state_of(pid))) {
         return false;
     }
-    if (leader != 0 && getpgid(pid) == leader) {
-        return true; /* it was killed with its group and is about to go */
+    kill_left_over(pid, orphans->over[(orphans->over_next - 1) % ORPHANS_REMEMBERED].label);
+    return true;
+}
+
+/* Judges one child by what it was started with. True when it was killed: what it started becomes ours. */
+static bool judge(struct orphans *orphans, pid_t pid, pid_t unused) {
+    char instance[ENGINE_INSTANCE_SIZE] = "";
+    (void)unused;
+    if (orphans->is_leader(orphans, pid) || is_gone(state_of(pid))) {
+        return false;
     }
-    pid_t session = getsid(pid);
     bool named = read_instance(pid, instance);
     const struct orphans_over *over = named ? find_over(orphans, instance) : NULL;
-    if (over == NULL && leader != 0 && session == leader) {
-        over = &orphans->over[(orphans->over_next - 1) % ORPHANS_REMEMBERED];
+    if (over != NULL && getpgid(pid) == over->leader) {
+        return true; /* it was killed with its group and is about to go */
     }
     if (over != NULL) {
         kill_left_over(pid, over->label);
         return true;
     }
-    bool of_living_job = named ? orphans->is_alive(orphans, instance) : orphans->is_leader(orphans, session);
-    if (!of_living_job) {
+    if (named ? !orphans->is_alive(orphans, instance) : !orphans->is_leader(orphans, getsid(pid))) {
         report(orphans, pid);
     }
     return false;
 }
 
+typedef bool judge_child(struct orphans *orphans, pid_t pid, pid_t leader);
+
 /* One look at all children; how many were killed. */
-static unsigned look(struct orphans *orphans, pid_t leader) {
+static unsigned look(struct orphans *orphans, judge_child *judge_one, pid_t leader) {
     unsigned killed = 0;
     cleanup_buf struct buf children = {0};
     list_children(&children);
@@ -144,10 +156,16 @@ static unsigned look(struct orphans *orphans, pid_t leader) {
         if (end == at) {
             break;
         }
-        killed += judge(orphans, (pid_t)pid, leader) ? 1 : 0;
+        killed += judge_one(orphans, (pid_t)pid, leader) ? 1 : 0;
         at = end;
     }
     return killed;
+}
+
+static void look_soon(struct orphans *orphans) {
+    if (orphans->again.loop == NULL) {
+        timer_start(&orphans->again, orphans->loop, LOOK_SOON_MS);
+    }
 }
 
 static void look_again(struct orphans *orphans) {
@@ -164,7 +182,7 @@ static void look_again(struct orphans *orphans) {
 
 static void on_again(struct timer *timer) {
     struct orphans *orphans = container_of(timer, struct orphans, again);
-    if (look(orphans, 0) > 0) {
+    if (look(orphans, judge, 0) > 0) {
         look_again(orphans);
     } else {
         orphans->rounds = 0;
@@ -181,15 +199,19 @@ void orphans_job_over(struct orphans *orphans, const char *label, const char *in
     snprintf(over->label, sizeof over->label, "%s", label);
     snprintf(over->instance, sizeof over->instance, "%s", instance);
     orphans->rounds = 0;
-    if (look(orphans, pid) > 0) {
-        look_again(orphans);
-    }
+    over->leader = pid;
+    look(orphans, judge_session, pid);
+    look_soon(orphans);
 }
 
 void orphans_look_soon(struct orphans *orphans) {
-    if (orphans->over_next > 0 && orphans->again.loop == NULL) {
-        timer_start(&orphans->again, orphans->loop, 0);
+    if (orphans->over_next > 0) {
+        look_soon(orphans);
     }
+}
+
+bool orphans_is_looking(const struct orphans *orphans) {
+    return orphans->again.loop != NULL;
 }
 
 void orphans_release(struct orphans *orphans) {

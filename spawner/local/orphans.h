@@ -10,10 +10,12 @@
 #include "loop/loop.h"
 #include "spawner/engine.h"
 
-enum { ORPHANS_REMEMBERED = 256, ORPHANS_REPORTED = 64 };
+/* ORPHANS_REMEMBERED: more than may end within the time that the descendants of their orphans take to appear. */
+enum { ORPHANS_REMEMBERED = 4096, ORPHANS_REPORTED = 1024 };
 
 struct orphans_over {
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
+    pid_t leader;
 };
 
 struct orphans {
@@ -31,11 +33,13 @@ struct orphans {
 };
 
 void orphans_init(struct orphans *orphans, struct loop *loop);
-/* The job of LABEL is over; its leader PID is a zombie that was not reaped. Kills what is left of it, now and, while
- * something is found, a little later again. */
+/* The job of LABEL is over; its leader PID is a zombie that was not reaped. Kills what is left of its
+ * session at once; what moved out of that soon, again and again while something is found. */
 void orphans_job_over(struct orphans *orphans, const char *label, const char *instance, pid_t pid);
 /* An orphan was reaped: its children are ours now. Looks soon. */
 void orphans_look_soon(struct orphans *orphans);
+/* A look is still to come. */
+bool orphans_is_looking(const struct orphans *orphans);
 void orphans_release(struct orphans *orphans);
 
 #endif

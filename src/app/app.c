@@ -11,7 +11,7 @@
 enum { LONGEST_TURN_MS = 60000 };
 
 static bool is_done(const struct app *app) {
-    return app->stops > 0 && bridge_live(app->bridge) == 0 && local_count(app->local) == 0;
+    return app->stops > 0 && bridge_live(app->bridge) == 0 && local_is_idle(app->local);
 }
 
 static void run(struct app *app) {
