@@ -15,6 +15,7 @@ presets=(release asan)
 integration=asan
 pytest_args=()
 lint=true
+lint_tests=tests/lint
 
 usage() {
   sed -n '2,9s/^# \{0,1\}//p' "$0"
@@ -22,7 +23,7 @@ usage() {
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --quick) presets=(debug) integration='' ;;
+    --quick) presets=(debug) integration='' lint_tests=tests/lint/test_lint.py ;;
     --no-lint) lint=false ;;
     --preset)
       [ $# -ge 2 ] || { usage >&2 && exit 2; }
@@ -50,7 +51,7 @@ deploy/packages.sh test
 if $lint; then
   step "lint"
   "$python" tests/lint/lint.py
-  "$python" -m pytest -q -p no:cacheprovider tests/lint
+  "$python" -m pytest -q -p no:cacheprovider "$lint_tests"
 fi
 
 for preset in "${presets[@]}"; do

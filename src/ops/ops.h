@@ -50,7 +50,7 @@ struct ops_entrance {
     enum ops_door door;
 };
 /* An http_handler; CONTEXT is a struct ops_entrance. */
-void ops_handle(void *entrance, const struct http_request *request, struct http_answer *answer);
+void ops_handle(void *context, const struct http_request *request, struct http_answer *answer);
 
 /* Whether ADDRESS of SIP_ADMIN_LISTEN is a loopback or a unix socket. */
 bool ops_is_local(const char *address);
