@@ -4,23 +4,23 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "sim/documents.h"
+#include "sim/stock.h"
 #include "sim/world.h"
 
 struct sim {
-    struct sim_documents documents;
+    struct sim_stock stock;
     struct world world; /* of the call that runs; large, so it is kept */
 };
 
 struct sim *sim_new(void) {
     struct sim *sim = xcalloc(1, sizeof *sim);
-    documents_load(&sim->documents);
+    stock_load(&sim->stock);
     return sim;
 }
 
 void sim_free(struct sim *sim) {
     if (sim != NULL) {
-        documents_release(&sim->documents);
+        stock_release(&sim->stock);
         free(sim);
     }
 }
@@ -78,7 +78,7 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
     struct world *world = &sim->world;
     clear(world);
     *ret_result = (struct sim_result){0};
-    world->documents = &sim->documents;
+    world->stock = &sim->stock;
     world->trace = wanted;
     world->result = ret_result;
     dice_init(&world->dice, seed);

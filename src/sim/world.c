@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "sim/documents.h"
+#include "sim/stock.h"
 
 enum {
     ORDER_BITS = 20,           /* happenings at one time keep the order in which they were planned */
@@ -78,9 +78,9 @@ static void step(struct world *world, mono_ms at) {
 }
 
 static void give_rules(struct world *world, enum plan_rules rules) {
-    const struct sim_documents *documents = world->documents;
+    const struct sim_stock *stock = world->stock;
     world->rules_given = (int)rules;
-    bridge_set_rules(world->bridge, documents->rules[rules], documents->directory, true, world->now);
+    bridge_set_rules(world->bridge, stock->rules[rules], stock->directory, true, world->now);
 }
 
 static void rules_arrive(struct world *world, const struct happening *happening) {

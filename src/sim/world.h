@@ -64,7 +64,7 @@ struct world {
     uint64_t sequence; /* of happenings: equal times keep their order */
     struct heap due;
     struct bridge *bridge;
-    const struct sim_documents *documents;
+    const struct sim_stock *stock;
     const struct sim_trace *trace;
     struct sim_result *result;
     struct room rooms[WORLD_ROOMS];

@@ -1,17 +1,17 @@
 /* The rules and agents of simulated calls, parsed once. */
-#ifndef SIM_DOCUMENTS_H
-#define SIM_DOCUMENTS_H
+#ifndef SIM_STOCK_H
+#define SIM_STOCK_H
 
 #include "rules/directory.h"
 #include "rules/ruleset.h"
 #include "sim/plan.h"
 
-struct sim_documents {
+struct sim_stock {
     struct ruleset *rules[RULES_COUNT];
     struct directory *directory;
 };
 
-void documents_load(struct sim_documents *documents);
-void documents_release(struct sim_documents *documents);
+void stock_load(struct sim_stock *stock);
+void stock_release(struct sim_stock *stock);
 
 #endif

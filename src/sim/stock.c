@@ -1,5 +1,5 @@
 /* Two agents, one of which joins with a token of its own, and three sets of rules. */
-#include "sim/documents.h"
+#include "sim/stock.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -19,20 +19,20 @@ static const char *const rule_texts[RULES_COUNT] = {
     "\"sales\":{\"command\":[\"sales\",\"{room}\"],\"stop_timeout\":\"2s\",\"after_call\":\"3s\",\"credentials\":" \
     "\"api\"}}"
 
-void documents_load(struct sim_documents *documents) {
+void stock_load(struct sim_stock *stock) {
     struct diag diag;
     for (unsigned i = 0; i < RULES_COUNT; i++) {
-        documents->rules[i] = ruleset_parse(slice_of(rule_texts[i]), &diag);
-        assert(documents->rules[i] != NULL);
+        stock->rules[i] = ruleset_parse(slice_of(rule_texts[i]), &diag);
+        assert(stock->rules[i] != NULL);
     }
     static const struct directory_defaults defaults = {.stop_timeout_ms = 5000};
-    documents->directory = directory_parse(SLICE(AGENTS), &defaults, &diag);
-    assert(documents->directory != NULL);
+    stock->directory = directory_parse(SLICE(AGENTS), &defaults, &diag);
+    assert(stock->directory != NULL);
 }
 
-void documents_release(struct sim_documents *documents) {
+void stock_release(struct sim_stock *stock) {
     for (unsigned i = 0; i < RULES_COUNT; i++) {
-        ruleset_release(documents->rules[i]);
+        ruleset_release(stock->rules[i]);
     }
-    directory_release(documents->directory);
+    directory_release(stock->directory);
 }
