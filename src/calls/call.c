@@ -202,6 +202,7 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
 
 static void note_speaks(struct call *call, mono_ms now) {
     call->voice = VOICE_SPEAKS;
+    call->spoke_at = call->spoke ? call->spoke_at : now;
     call->spoke = true;
     call->failed_starts = call->hangs = 0;
     call->answered_at = call->answered_at != 0 ? call->answered_at : now;

@@ -66,6 +66,7 @@ struct call {
     mono_ms room_at;               /* the last room_started; 0: none yet, or the room was finished since */
     mono_ms caller_at;             /* since when callers are here without a break */
     mono_ms started_at;            /* ready time-out counts from here: process start, or re-armed */
+    mono_ms spoke_at;              /* the first audio of this agent process; only while `spoke` */
     mono_ms answered_at;           /* the first audio of an agent; 0: not yet */
     mono_ms voice_left_at;         /* 0: it is not known to have left */
     mono_ms pushed_out_at;         /* LiveKit threw it out for another participant of its identity; 0: it did not */

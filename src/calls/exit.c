@@ -24,13 +24,14 @@ static bool left_on_purpose(const struct call *c, const struct call_policy *p) {
     return c->voice_left_at != 0 && c->left_client && apart(c->voice_left_at, c->exit_at) <= p->parting_ms;
 }
 
-/* A caller came after the agent had gone, or at most MARGIN_MS before. */
+/* A caller came after the agent had gone, or at most MARGIN_MS before, but then while it spoke: whoever it answered is
+ * no new caller, however short its announcement. */
 static bool caller_since(const struct call *c, mono_ms now, int64_t margin_ms) {
     mono_ms gone = c->voice_left_at != 0 && c->voice_left_at < c->exit_at ? c->voice_left_at : c->exit_at;
     for (unsigned i = 0; i < c->leg_count; i++) {
         const struct leg *leg = &c->legs[i];
         if (leg->state == LEG_HERE && leg->role == LEG_CALLER && leg->joined_at >= gone - margin_ms &&
-            leg->joined_at <= now) {
+            leg->joined_at <= now && (leg->joined_at >= gone || leg->joined_at > c->spoke_at)) {
             return true;
         }
     }
