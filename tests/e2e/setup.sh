@@ -45,13 +45,13 @@ install_packages() {
     as_root=(sudo)
   fi
   say "installing with apt-get: $*"
-  # No exec of a service's start: the tests run their own servers.
+  # RUNLEVEL=1: no service is started; the tests run their own servers.
   "${as_root[@]}" apt-get update -qq >&2 &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
       apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# version_of "go1.26.8" as a number that compares: 1026.
+# The version of this Go as a number that compares: 1026 for go1.26.8.
 go_minor() {
   local version
   version=$("$1" env GOVERSION 2>/dev/null) || version=
@@ -69,7 +69,7 @@ newer_go() {
     module=golang.org/toolchain@v0.0.1-go$go_version.$os-$arch
     say "this Go ($("$1" version | cut -d' ' -f3)) is too old for livekit-server: fetching go$go_version"
     local from part=$cache/part.go.$$
-    # golang.org/toolchain is not in the checksum database of an old Go under this name; its own rule is to ask it as is.
+    # The module comes as any other, checked as any other, but without the permission to be executed.
     from=$(cd / && "$1" mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
     [ -n "$from" ] || return 1
     rm -rf "$part" && cp -r "$from" "$part" && chmod -R u+w "$part"
@@ -93,7 +93,8 @@ build_livekit() {
     local choice=()
     [ "$(go_minor "$go")" -ge 1026 ] || choice=(GOTOOLCHAIN=auto)
     env "${choice[@]}" GOBIN="$part" GOFLAGS= "$go" install \
-      "github.com/livekit/livekit-server/cmd/server@$livekit_version" || fail "livekit-server could not be built"
+      "github.com/livekit/livekit-server/cmd/server@$livekit_version" \
+      2> >(grep -v '^go: downloading' >&2) || fail "livekit-server could not be built"
     mkdir -p "$bin" && mv "$part/server" "$bin/server" && rm -rf "$part"
     say "livekit-server is built"
   fi
@@ -116,6 +117,7 @@ install_node_packages() {
 }
 
 mkdir -p "$cache"
+trap 'rm -rf "$cache"/part.*."$$"' EXIT
 exec 9>"$cache/lock"
 flock 9
 has redis-server || install_packages redis-server || fail "redis-server is needed (Debian package of the same name)"

@@ -23,8 +23,7 @@ def ended_by_us(phone, since, timeout=10):
     ({}, "nobody is there"),
     ({"support": {"command": ["/nowhere/agent"]}}, "cannot be started"),
     ({"support": {"command": ["false"]}}, "ends at once"),
-    ({"support": {"max": 0}}, "at its maximum"),
-], ids=["nobody-is-there", "cannot-be-started", "ends-at-once", "at-its-maximum"])
+], ids=["nobody-is-there", "cannot-be-started", "ends-at-once"])
 def test_no_agent_can_be_had_and_the_call_ends_within_a_second(start, agents, why):
     stage = start(agents=agents)
     phone = stage.call("+1234567")
@@ -33,6 +32,19 @@ def test_no_agent_can_be_had_and_the_call_ends_within_a_second(start, agents, wh
     note(f"hung up after, ms ({why})", took_ms)
     assert not phone.all("answered")
     assert took_ms < 1000
+
+
+def test_one_call_more_than_the_agent_takes_ends_within_a_second(start):
+    stage = start(agents={"support": {"max": 1}})
+    phone = stage.call("+1234567")
+    note("ring_ms", phone.answered())
+    pid = stage.pid(phone)
+    second = stage.call("+1234567")
+    took_ms = ended_by_us(second, second.wait("joined")["seen"])
+    note("hung up after, ms", took_ms)
+    assert took_ms < 1000 and not second.all("answered")
+    assert phone.is_talking() and stage.pid(phone) == pid
+    stage.end(phone)
 
 
 def test_the_agent_ends_the_call(start):
