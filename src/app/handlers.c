@@ -52,6 +52,7 @@ static void told_to_stop(struct app *app) {
     log_info(NULL, "told to stop with %zu calls in progress: %s", bridge_live(app->bridge),
              at_once ? "ending them" : "waiting for them (a second signal ends them)");
     if (at_once) {
+        app->ending = true;
         bridge_stop_all(app->bridge, loop_now(app->loop));
         app_touched(app);
     }

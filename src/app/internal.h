@@ -37,6 +37,7 @@ struct app {
     size_t listen_count;
     struct http_server *server;
     unsigned stops; /* how often it was told to stop */
+    bool ending;    /* calls were told to end, not only to come to their end */
 };
 
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */

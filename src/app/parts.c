@@ -62,10 +62,16 @@ static void on_queued(void *context, const struct webhook_event *event) {
     app_touched(app);
 }
 
-/* A bridge that drains leaves new calls to its successor: LiveKit tries again. */
+/* A bridge that drains leaves new calls to its successor, and one that ends its calls whoever joins them, for a caller
+ * would make a call of what is over: LiveKit tries again. */
+static bool is_left_to_successor(const struct app *app, const struct webhook_event *event) {
+    return app->ops.draining &&
+           (bridge_is_new_call(app->bridge, event) || (app->ending && event->kind == EVENT_participant_joined));
+}
+
 static bool on_verified(void *context, struct webhook_event *event) {
     struct app *app = context;
-    bool taken = !(app->ops.draining && bridge_is_new_call(app->bridge, event)) && queue_add(&app->queue, event);
+    bool taken = !is_left_to_successor(app, event) && queue_add(&app->queue, event);
     if (!taken) {
         event_free(event);
     }

@@ -1,0 +1,24 @@
+"""What was found by trying to break the daemon's wiring: a stop that never ends, keys, credentials that are not there."""
+import signal
+
+import livekit
+from daemon import wait_for
+from livekit import Call
+
+STUBBORN = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]
+ANY = [{"pattern": "*", "agent_name": "it"}]
+
+
+def test_a_caller_who_comes_while_calls_are_ended_keeps_nothing_alive(start):
+    """A new leg makes a call of what is over: it is left to the successor (503), or the daemon would never end."""
+    daemon = start(rules=ANY, agents=lambda d: {"it": d.entry(command=STUBBORN, stop_timeout="1s")})
+    call = Call()
+    daemon.post(*call.ringing())
+    wait_for(lambda: daemon.status()["process_count"] == 1, "the agent runs")
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.wait_logged("told to stop with 1 calls in progress: ending them")
+    again = call.caller_joined()
+    again["participant"].update(sid=livekit.sid("PA"), identity="sip_again")
+    body = livekit.encode(again)
+    assert daemon.post_raw(body, livekit.webhook_token(body)) == 503
+    assert daemon.process.wait(timeout=8) == 0
