@@ -1,12 +1,22 @@
 """What was found by trying to break the daemon's wiring: a stop that never ends, keys, credentials that are not there."""
+import os
 import signal
 
 import livekit
+import pytest
 from daemon import wait_for
 from livekit import Call
 
 STUBBORN = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]
+OTHER_SECRET = "0123456789abcdef0123456789abcdee"
 ANY = [{"pattern": "*", "agent_name": "it"}]
+
+
+@pytest.fixture
+def keys(tmp_path):
+    path = tmp_path / "keys"
+    path.write_text(f"other: {OTHER_SECRET}\n")
+    return path
 
 
 def test_a_caller_who_comes_while_calls_are_ended_keeps_nothing_alive(start):
@@ -22,3 +32,17 @@ def test_a_caller_who_comes_while_calls_are_ended_keeps_nothing_alive(start):
     body = livekit.encode(again)
     assert daemon.post_raw(body, livekit.webhook_token(body)) == 503
     assert daemon.process.wait(timeout=8) == 0
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "gone"])
+def test_keys_file_that_becomes_something_else_neither_blocks_nor_loses_keys(start, keys, kind):
+    """Opening a FIFO waits for its writer: the loop stood still."""
+    daemon = start(LIVEKIT_KEYS=keys)
+    keys.unlink()
+    if kind == "fifo":
+        os.mkfifo(keys)
+    elif kind == "directory":
+        keys.mkdir()
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_logged("the keys could not be read again, keeping the 2 in use")
+    daemon.post(Call().room_finished(), key="other", secret=OTHER_SECRET)
