@@ -27,6 +27,15 @@ static bool check_agent(const struct agent *agent, struct diag *diag) {
     return path != NULL;
 }
 
+/* The keys of LIVEKIT_KEYS are never handed out. */
+static bool check_agent_without_key(const struct agent *agent, struct diag *diag) {
+    if (agent->api_credentials) {
+        return diag_fail(diag, "credentials",
+                         "\"api\" needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET, which are not set");
+    }
+    return check_agent(agent, diag);
+}
+
 static bool split_command(const char *text, char ***ret_command, struct diag *diag) {
     if (text == NULL) {
         return true;
@@ -47,6 +56,7 @@ bool source_options_from(const struct settings *settings, struct source_options 
     if (!split_command(settings->agent_command, ret_command, diag)) {
         return false;
     }
+    bool has_only_other_keys = settings->livekit_api_key == NULL && settings->livekit_keys != NULL;
     *ret_options = (struct source_options){
         .rules_file = settings->rules_file,
         .agents_file = settings->agents_file,
@@ -57,7 +67,7 @@ bool source_options_from(const struct settings *settings, struct source_options 
                      .api_credentials = settings->agent_credentials == CREDENTIALS_API,
                      .stop_timeout_ms = settings->stop_timeout_ms,
                      .after_call_ms = settings->after_call_ms},
-        .check = check_agent,
+        .check = has_only_other_keys ? check_agent_without_key : check_agent,
     };
     return true;
 }

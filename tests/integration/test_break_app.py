@@ -46,3 +46,10 @@ def test_keys_file_that_becomes_something_else_neither_blocks_nor_loses_keys(sta
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_logged("the keys could not be read again, keeping the 2 in use")
     daemon.post(Call().room_finished(), key="other", secret=OTHER_SECRET)
+
+
+def test_api_credentials_without_a_key_of_ours_break_the_agent(start, keys):
+    """It would start without credentials and fail call after call."""
+    daemon = start(rules=ANY, agents=lambda d: {"it": d.entry(credentials="api"), "other": d.entry()},
+                   LIVEKIT_KEYS=keys, LIVEKIT_API_KEY=None, LIVEKIT_API_SECRET=None)
+    assert "LIVEKIT_API_KEY" in daemon.status()["agents"]["broken"]["it"]
