@@ -98,7 +98,7 @@ static const struct route *find_route(struct slice path, struct slice *ret_rest)
 /* "localhost", "127.x.y.z", "[::1]", each with or without a port: a page in a browser that resolves its own name to
  * 127.0.0.1 sends another. */
 static bool names_loopback(struct slice host) {
-    if (slice_starts(host, SLICE("[::1]"))) {
+    if (slice_is(host, "[::1]") || slice_starts(host, SLICE("[::1]:"))) {
         return true;
     }
     const char *colon = memchr(host.p, ':', host.n);

@@ -58,7 +58,7 @@ def test_doors_of_the_public_address(start, name):
 
 @pytest.mark.parametrize("host,status", [
     ("127.0.0.1", 200), ("localhost:8791", 200), ("[::1]:1", 200), ("127.8.8.8", 200),
-    ("evil.example", 403), ("127.evil.example", 403), ("localhost.evil.example", 403), ("", 403),
+    ("evil.example", 403), ("127.evil.example", 403), ("localhost.evil.example", 403), ("[::1].evil.example", 403), ("", 403),
 ])
 def test_admin_over_a_loopback_wants_a_host_that_names_one(start, tmp_path, host, status):
     """A page in the operator's browser can make its own name resolve to 127.0.0.1, but not send another Host."""
