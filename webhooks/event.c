@@ -1,4 +1,4 @@
-/* JSON to event. The body is looked over once for depth and size, parsed by jansson, read field by field with a
+/* JSON to event. The body is parsed within limits, read field by field with a
  * path for every mistake, and what is wanted is copied into one block: the JSON tree is gone before the event is
  * queued. Nothing here repeats text of the body in a message: bodies carry turnPassword and phone numbers. */
 #include "webhooks/event.h"
@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "webhooks/fields.h"
+#include "webhooks/tree.h"
 
 static const struct {
     const char *name;
@@ -173,63 +174,9 @@ static bool read_event(const json_t *root, struct diag *diag, struct webhook_eve
            (track == NULL || read_track(track, diag, event));
 }
 
-/* Depth and number of values before jansson builds a tree of them. Only brackets and commas outside strings are
- * looked at; whether it is JSON at all is jansson's to say. */
-static bool check_shape(struct slice body, struct diag *diag) {
-    int depth = 0;
-    unsigned values = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < body.n; i++) {
-        char c = body.p[i];
-        if (in_string) {
-            i += c == '\\';
-            in_string = c != '"';
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            values++;
-            depth++;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        } else if (c == ',') {
-            values++;
-        }
-        if (depth > EVENT_MAX_DEPTH) {
-            return diag_fail(diag, "", "is nested more than %d deep", EVENT_MAX_DEPTH);
-        }
-        if (values > EVENT_MAX_VALUES) {
-            return diag_fail(diag, "", "has more than %d values", EVENT_MAX_VALUES);
-        }
-    }
-    return true;
-}
-
-/* jansson's own text quotes the body. */
-static const char *json_mistake(const json_error_t *error) {
-    switch (json_error_code(error)) {
-    case json_error_duplicate_key: return "names a member twice";
-    case json_error_numeric_overflow: return "holds a number that is too large";
-    case json_error_null_byte_in_key: return "names a member with U+0000 in it";
-    case json_error_invalid_utf8: return "is not UTF-8";
-    default: return "is not JSON";
-    }
-}
-
-static json_t *parse_json(struct slice body, struct diag *diag) {
-    json_error_t error;
-    if (!check_shape(body, diag)) {
-        return NULL;
-    }
-    json_t *root =
-        json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-    if (root == NULL) {
-        diag_fail(diag, "", "%s (line %d, byte %d)", json_mistake(&error), error.line, error.position);
-    }
-    return root;
-}
-
 struct webhook_event *event_parse(struct slice body, struct diag *diag) {
-    json_t *root = parse_json(body, diag);
+    const struct tree_limits limits = {.depth = EVENT_MAX_DEPTH, .values = EVENT_MAX_VALUES};
+    json_t *root = tree_parse(body, &limits, diag);
     if (root == NULL) {
         return NULL;
     }

@@ -2,14 +2,16 @@
 #include "livekit/token.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <jansson.h>
 
 #include "auth/base64.h"
 #include "auth/jwt.h"
 #include "auth/operator.h"
+#include "base/json_text.h"
 #include "base/mem.h"
 
-enum { AGENT_BEFORE_S = 300, AGENT_TTL_S = 6 * 3600, WEBHOOK_TTL_S = 300 };
+enum { AGENT_BEFORE_S = 300, AGENT_TTL_S = 6 * 3600, WEBHOOK_TTL_S = 300, API_BEFORE_S = 300, API_TTL_S = 60 };
 
 /* Takes over CLAIMS. */
 static char *sign(const struct keyring *keys, json_t *claims) {
@@ -36,6 +38,24 @@ char *token_for_agent(const struct keyring *keys, struct slice room, struct slic
     /* The kind makes LiveKit close the room when only this participant is left; a standard one keeps it open. */
     return sign(keys, json_pack("{s:o, s:s, s:I, s:I, s:o}", "sub", text_of(identity), "kind", "agent", "nbf", starts,
                                 "exp", expires, "video", video));
+}
+
+char *token_for_api(const struct keyring *keys, enum token_grant grant, struct slice room, int64_t now_s) {
+    static const char *const grants[] = {
+        [TOKEN_ROOM_LIST] = "\"video\":{\"roomList\":true",
+        [TOKEN_ROOM_CREATE] = "\"video\":{\"roomCreate\":true",
+        [TOKEN_ROOM_ADMIN] = "\"video\":{\"roomAdmin\":true",
+        [TOKEN_SIP_ADMIN] = "\"sip\":{\"admin\":true",
+    };
+    struct buf claims cleanup_buf = {0};
+    buf_addf(&claims, "{\"nbf\":%" PRId64 ",\"exp\":%" PRId64, now_s - API_BEFORE_S, now_s + API_TTL_S);
+    json_add_field(&claims, "iss", slice_of(keyring_name(keys, 0)));
+    buf_addf(&claims, ",%s", grants[grant]);
+    if (grant == TOKEN_ROOM_ADMIN) {
+        json_add_field(&claims, "room", room);
+    }
+    buf_adds(&claims, "}}");
+    return jwt_sign(keys, buf_slice(&claims));
 }
 
 char *token_for_operator(const struct keyring *keys, bool reader, int64_t now_s, int64_t ttl_s) {
