@@ -171,6 +171,15 @@ static void add_call(struct buf *out, struct slice sid) {
     }
 }
 
+static void add_fact(struct buf *out, const struct log_field *field) {
+    const char *quote = field->is_text ? "\"" : "";
+    if (options.format == LOG_JSON) {
+        buf_addf(out, ",\"%s\":%s%s%s", field->name, quote, field->value, quote);
+    } else {
+        buf_addf(out, " %s=%s", field->name, field->value);
+    }
+}
+
 static void add_about(struct buf *out, const struct log_about *about, size_t limit) {
     if (about == NULL) {
         return;
@@ -180,6 +189,9 @@ static void add_about(struct buf *out, const struct log_about *about, size_t lim
     add_field(out, "agent", about->agent, limit);
     if (about->pid > 0) {
         buf_addf(out, options.format == LOG_JSON ? ",\"pid\":%d" : " pid=%d", (int)about->pid);
+    }
+    for (size_t i = 0; i < about->field_count; i++) {
+        add_fact(out, &about->fields[i]);
     }
 }
 

@@ -24,10 +24,19 @@ struct log_options {
     bool mask_numbers; /* SIP_LOG_NUMBERS=mask: every run of digits that may be a number is masked */
 };
 
+/* One more fact of a record: " name=value" in text, a member in JSON. */
+struct log_field {
+    const char *name;
+    const char *value; /* made by us: a number, a word; not escaped */
+    bool is_text;      /* in quotes in JSON */
+};
+
 /* What the record is about; zero what does not apply. Borrowed for the call only. */
 struct log_about {
     struct slice call, room, agent;
     pid_t pid;
+    const struct log_field *fields;
+    size_t field_count;
 };
 
 void log_init(const struct log_options *wanted);

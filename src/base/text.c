@@ -275,12 +275,43 @@ static size_t number_length(struct slice text, size_t *ret_digits) {
     return end;
 }
 
+/* The length of the IPv4 address TEXT begins with, with its ":port" if there is one; 0 for none. */
+static size_t address_length(struct slice text) {
+    size_t at = 0;
+    for (unsigned part = 0; part < 4; part++) {
+        size_t start = at;
+        unsigned value = 0;
+        while (at < text.n && is_digit(text.p[at]) && at - start < 3) {
+            value = value * 10 + (unsigned)(text.p[at++] - '0');
+        }
+        bool dot = part == 3 || (at < text.n && text.p[at] == '.');
+        if (at == start || value > 255 || !dot) {
+            return 0;
+        }
+        at += part < 3;
+    }
+    size_t port = at + 1;
+    while (at < text.n && text.p[at] == ':' && port < text.n && is_digit(text.p[port]) && port < at + 6) {
+        port++;
+    }
+    at = port > at + 1 ? port : at;
+    return at < text.n && is_digit(text.p[at]) ? 0 : at;
+}
+
+/* Our own figures are no phone numbers: addresses, and milliseconds. */
+static bool is_no_number(struct slice text, size_t length) {
+    struct slice rest = {text.p + length, text.n - length};
+    return slice_starts(rest, SLICE(" ms"));
+}
+
 void text_mask_numbers(struct buf *out, struct slice text) {
     buf_add(out, "", 0);
     while (text.n > 0) {
         size_t digits = 0;
-        size_t length = is_digit(text.p[0]) ? number_length(text, &digits) : 1;
-        size_t masked = digits >= NUMBER_MIN_DIGITS ? digits - NUMBER_SHOWN_DIGITS : 0;
+        size_t address = address_length(text);
+        size_t length = address > 0 ? address : is_digit(text.p[0]) ? number_length(text, &digits) : 1;
+        bool number = digits >= NUMBER_MIN_DIGITS && !is_no_number(text, length);
+        size_t masked = number ? digits - NUMBER_SHOWN_DIGITS : 0;
         for (size_t i = 0; i < length; i++) {
             bool hide = masked > 0 && is_digit(text.p[i]);
             buf_addc(out, hide ? '*' : text.p[i]);

@@ -28,7 +28,8 @@ bool text_size(struct slice text, int64_t *ret_bytes);
 /* Levenshtein distance, at most LIMIT + 1; for "did you mean". Inputs over 64 bytes give LIMIT + 1. */
 unsigned text_distance(struct slice a, struct slice b, unsigned limit);
 /* A phone number fit for a log: all digits but the last three become '*' wherever five or more digits (up to
- * two spaces, dots, dashes or parentheses between them) stand in a row: "+15550001111" -> "+********111". */
+ * two spaces, dots, dashes or parentheses between them) stand in a row: "+15550001111" -> "+********111".
+ * IPv4 addresses with their port, and numbers of milliseconds ("10000 ms"), stay. */
 void text_mask_numbers(struct buf *out, struct slice text);
 /* ^[A-Za-z0-9_]{1,64}$: a LiveKit sid that may become a file name (design: "Adoption"). */
 bool text_is_sid(struct slice text);

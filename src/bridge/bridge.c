@@ -1,6 +1,8 @@
 /* The life of a call in the bridge: note a fact, ask the tables what is wanted, act, look again. */
 #include "bridge/bridge.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
@@ -54,24 +56,37 @@ void bridge_free(struct bridge *bridge) {
     free(bridge);
 }
 
-static void log_ended(struct bridge *bridge, struct bridge_call *call, const struct want *want) {
+/* The one record a call leaves in the log: its facts are fields, for those who count. */
+static void log_ended(struct bridge *bridge, const struct bridge_call *call) {
     const struct call *facts = &call->entry.facts;
+    int64_t ended_ms = bridge->ports.wall_ms(bridge->ports.self);
+    int64_t ring_ms = facts->answered_at != 0 ? facts->answered_at - facts->seen_at : -1;
+    char started[24], ended[24], ring[24], restarts[16];
+    snprintf(started, sizeof started, "%lld", (long long)call->started_wall_ms);
+    snprintf(ended, sizeof ended, "%lld", (long long)ended_ms);
+    snprintf(ring, sizeof ring, "%lld", (long long)ring_ms);
+    snprintf(restarts, sizeof restarts, "%u", call->starts > 1 ? call->starts - 1 : 0);
+    const struct log_field fields[] = {
+        {"why", call_end_label(call->end), true},
+        {"answered", facts->answered_at != 0 ? "true" : "false", false},
+        {"ring_ms", ring, false},
+        {"started_ms", started, false},
+        {"ended_ms", ended, false},
+        {"restarts", restarts, false},
+    };
     struct log_about about;
     bridge_about(call, &about);
-    int64_t ring_ms = facts->answered_at != 0 ? facts->answered_at - facts->seen_at : -1;
-    int64_t lasted_ms = bridge->ports.wall_ms(bridge->ports.self) - call->started_wall_ms;
-    unsigned restarts = call->starts > 1 ? call->starts - 1 : 0;
-    log_info(&about, "call ended: %s; answered=%s ring_ms=%lld lasted_ms=%lld restarts=%u why=%s",
-             call_end_text(want->end), facts->answered_at != 0 ? "yes" : "no", (long long)ring_ms, (long long)lasted_ms,
-             restarts, call_end_label(want->end));
+    about.fields = fields;
+    about.field_count = ARRAY_LEN(fields);
+    log_info(&about, "call ended: %s", call_end_text(call->end));
     bridge->counters.ended++;
-    bridge->counters.ends[want->end]++;
+    bridge->counters.ends[call->end]++;
 }
 
 /* A room that was no call is forgotten at once: a caller may still make it one. All others leave a tombstone. */
 static void finish(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now) {
     if (!call->entry.over) {
-        log_ended(bridge, call, want);
+        log_ended(bridge, call);
     }
     if (want->end == END_NOT_A_CALL) {
         free_call(bridge, call);
@@ -81,18 +96,16 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
 }
 
 static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {
-    if (end == call->end) {
-        return;
-    }
-    call->end = end;
     if (end == END_NONE) {
+        call->end = END_NONE;
         bridge_use(bridge, call);
         return;
     }
-    bridge_unuse(bridge, call);
-    if (call->entry.over) {
-        return; /* a tombstone: room_finished after the caller left says nothing new */
+    if (call->end != END_NONE) {
+        return; /* the first reason is the reason: room_finished after the caller left says nothing new */
     }
+    call->end = end;
+    bridge_unuse(bridge, call);
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "ending the call: %s", call_end_text(end));

@@ -43,12 +43,21 @@ void bridge_uses_release(struct bridge *bridge) {
     }
 }
 
+/* Who decides for whom: what decide() hands back to us. */
+struct chooser {
+    const struct bridge *bridge;
+    const struct bridge_call *call;
+};
+
 static long in_use(void *context, const struct agent *agent) {
-    const struct agent_use *use = find_use(context, agent->name);
+    const struct chooser *chooser = context;
+    const struct agent_use *use = find_use(chooser->bridge, agent->name);
     return use != NULL ? use->calls : 0;
 }
 
-static struct decide_input input_of(struct bridge *bridge, const struct bridge_call *call) {
+static struct decide_input input_of(const struct chooser *chooser) {
+    const struct bridge *bridge = chooser->bridge;
+    const struct bridge_call *call = chooser->call;
     return (struct decide_input){
         .rules = bridge->rules,
         .directory = bridge->directory,
@@ -60,7 +69,7 @@ static struct decide_input input_of(struct bridge *bridge, const struct bridge_c
         .caller = slice_of(call->leg.caller),
         .trunk = slice_of(call->leg.trunk_id),
         .in_use = in_use,
-        .context = bridge,
+        .context = (void *)chooser,
     };
 }
 
@@ -69,6 +78,23 @@ static void log_step(void *context, const struct rule *rule, const char *what) {
     struct log_about about;
     bridge_about(context, &about);
     log_debug(&about, "choosing: %s", what);
+}
+
+static void log_missing(void *context, const char *what) {
+    const struct chooser *chooser = context;
+    struct log_about about;
+    bridge_about(chooser->call, &about);
+    log_warning(&about, "choosing: %s, going on without it", what);
+}
+
+/* Each step down is told (design: "Deciding the agent"), in detail only where somebody asked for it. */
+static struct choice choose(struct bridge_call *call, struct decide_input *input) {
+    struct choice choice = log_enabled(LOG_DEBUG) ? decide_explain(input, log_step, call) : decide(input);
+    if (choice.stepped_down && choice.kind != CHOICE_UNCERTAIN) {
+        input->on_missing = log_missing;
+        choice = decide(input);
+    }
+    return choice;
 }
 
 static void keep_choice(struct bridge *bridge, struct bridge_call *call, const struct choice *choice) {
@@ -107,16 +133,29 @@ static void reject_leg(struct bridge *bridge, struct bridge_call *call, mono_ms 
     call_note(&call->entry.facts, &event, &bridge->options.policy, now);
 }
 
+static void say_choice(const struct bridge *bridge, const struct bridge_call *call, const struct choice *choice) {
+    cleanup_buf struct buf why = {0};
+    decide_describe(choice, &why);
+    struct log_about about;
+    bridge_about(call, &about);
+    if (choice->kind == CHOICE_AGENT) {
+        log_info(&about, "chosen: %s", why.p);
+    } else {
+        log_warning(&about, "no agent for this call: %s", why.p);
+    }
+    bridge_trace(bridge, call, "decision: %s", why.p);
+}
+
 /* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
     bool waited = now >= call->entry.facts.seen_at + bridge->options.rules_wait_ms;
     if (!bridge->ready && !waited) {
         return false;
     }
-    struct decide_input input = input_of(bridge, call);
+    struct chooser chooser = {bridge, call};
+    struct decide_input input = input_of(&chooser);
     input.leg_known = input.leg_known || final;
-    bool explain = log_enabled(LOG_DEBUG);
-    struct choice choice = explain ? decide_explain(&input, log_step, call) : decide(&input);
+    struct choice choice = choose(call, &input);
     if (choice.kind == CHOICE_UNCERTAIN) {
         return false;
     }
@@ -129,16 +168,7 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
         keep_choice(bridge, call, &choice);
         event.any_agent = choice.agent->api_credentials;
     }
-    cleanup_buf struct buf why = {0};
-    decide_describe(&choice, &why);
-    struct log_about about;
-    bridge_about(call, &about);
-    if (choice.kind == CHOICE_AGENT) {
-        log_info(&about, "chosen: %s", why.p);
-    } else {
-        log_warning(&about, "no agent for this call: %s", why.p);
-    }
-    bridge_trace(bridge, call, "decision: %s", why.p);
+    say_choice(bridge, call, &choice);
     call_note(&call->entry.facts, &event, &bridge->options.policy, now);
     return true;
 }
@@ -152,7 +182,8 @@ bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const 
     if (bridge->rules == NULL) {
         return false;
     }
-    struct decide_input input = input_of(bridge, call);
+    struct chooser chooser = {bridge, call};
+    struct decide_input input = input_of(&chooser);
     input.leg_known = true;
     input.called = event->participant.called;
     input.caller = event->participant.caller;

@@ -121,6 +121,16 @@ bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event 
            (event->kind == EVENT_participant_joined && is_caller(event));
 }
 
+static void refuse_call(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
+    uint64_t skipped;
+    bridge->counters.refused++;
+    if (log_limit_pass(&bridge->refused_limit, now, &skipped)) {
+        const struct log_about about = {.call = event->room.sid, .room = event->room.name};
+        log_error(&about, "%zu calls are in progress, no more are taken: this one gets no agent (and %llu before it)",
+                  bridge_live(bridge), (unsigned long long)skipped);
+    }
+}
+
 /* The call EVENT is about, made if it begins one; NULL when it is none of ours. */
 static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
     struct bridge_call *call = find_call(bridge, event);
@@ -128,7 +138,7 @@ static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_
         return call;
     }
     if (bridge_live(bridge) >= bridge->options.max_calls) {
-        bridge->counters.refused++;
+        refuse_call(bridge, event, now);
         return NULL;
     }
     supersede(bridge, event, now);

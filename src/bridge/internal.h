@@ -2,6 +2,7 @@
 #ifndef BRIDGE_INTERNAL_H
 #define BRIDGE_INTERNAL_H
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
 #include "calls/table.h"
@@ -51,6 +52,7 @@ struct bridge {
     struct call_table table;
     struct agent_use *uses;
     struct bridge_counters counters;
+    struct log_limit refused_limit;
 };
 
 static inline struct bridge_call *call_of(struct call_entry *entry) {
@@ -64,7 +66,6 @@ void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct c
 bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now);
 
 /* say.c */
-struct log_about;
 void bridge_about(const struct bridge_call *call, struct log_about *ret_about);
 void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -16,6 +16,7 @@ struct deciding {
     void *context;
     struct buf line;           /* the step being written */
     struct buf called, caller; /* normalised */
+    bool stepped_down;         /* an agent that was named cannot be had */
     bool named;                /* the room or a rule named an agent: the first agent is out */
     size_t order;
     struct ruleset_cursor cursor;
@@ -100,21 +101,31 @@ static const struct agent *have(struct deciding *d, struct slice name) {
 
 /* Tells why the agent just asked for cannot be had. WHO: "matches", "the room's metadata name it". */
 static void tell_missing(struct deciding *d, const struct rule *rule, const char *who) {
-    if (d->step == NULL) {
+    const struct decide_input *input = d->input;
+    d->stepped_down = true;
+    if (d->step == NULL && input->on_missing == NULL) {
         return;
     }
-    struct buf name = {0}, why = {0};
-    text_escape(&name, d->asked, STEP_MAX_TEXT);
-    if (d->had.broken != NULL) {
-        buf_addf(&why, "is broken: %s", d->had.broken->broken);
-    } else if (d->had.full != NULL) {
-        buf_addf(&why, "has all its %ld calls (max)", d->had.full->max);
-    } else {
-        buf_adds(&why, "is not in the directory");
+    cleanup_buf struct buf line = {0};
+    if (rule != NULL) {
+        add_label(&line, rule);
+        buf_adds(&line, ": ");
     }
-    tell(d, rule, "%s, but the agent %s %s", who, name.p, why.p);
-    buf_release(&name);
-    buf_release(&why);
+    buf_addf(&line, "%s, but the agent ", who);
+    text_escape(&line, d->asked, STEP_MAX_TEXT);
+    if (d->had.broken != NULL) {
+        buf_addf(&line, " is broken: %s", d->had.broken->broken);
+    } else if (d->had.full != NULL) {
+        buf_addf(&line, " has all its %ld calls (max)", d->had.full->max);
+    } else {
+        buf_adds(&line, " is not in the directory");
+    }
+    if (d->step != NULL) {
+        d->step(d->context, rule, line.p);
+    }
+    if (input->on_missing != NULL) {
+        input->on_missing(input->context, line.p);
+    }
 }
 
 static struct choice choose(const struct agent *agent, struct slice name, enum choice_reason reason) {
@@ -356,6 +367,7 @@ static struct choice decide_all(struct deciding *d) {
 struct choice decide_explain(const struct decide_input *input, decide_step *step, void *context) {
     struct deciding deciding = {.input = input, .step = step, .context = context};
     struct choice choice = decide_all(&deciding);
+    choice.stepped_down = deciding.stepped_down;
     struct buf last = {0};
     if (step != NULL) {
         decide_describe(&choice, &last);

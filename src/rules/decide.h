@@ -16,6 +16,8 @@ struct decide_input {
         called_known; /* with leg_known false: called, and only that, is known (a callee rule put it into the room's name) */
     bool leg_known; /* called, caller and trunk below are LiveKit's word (or final: SIP_NUMBER_WAIT is over) */
     struct slice called, caller, trunk; /* as LiveKit gave them; empty: hidden */
+    /* Told, as one line, of every agent that was named but cannot be had. NULL: nobody wants to know. */
+    void (*on_missing)(void *context, const char *what);
     /* How many calls the agent has now, against its max. NULL: no limits. */
     long (*in_use)(void *context, const struct agent *agent);
     void *context;
@@ -43,6 +45,7 @@ enum choice_kind {
 
 struct choice {
     enum choice_kind kind;
+    bool stepped_down;         /* an agent that was named cannot be had: decide again with on_missing to hear of each */
     enum choice_reason reason; /* of CHOICE_AGENT and CHOICE_REJECT only */
     const struct agent *agent; /* borrowed from the directory; CHOICE_AGENT only */
     const struct rule *rule;   /* borrowed from the rules; CHOICE_BY_RULE and CHOICE_REJECT */

@@ -327,6 +327,41 @@ static void test_a_hundred_thousand_rules(void **state) {
     scene_release(&scene);
 }
 
+static char missing_text[512];
+
+static void note_missing(void *context, const char *what) {
+    (void)context;
+    size_t used = strlen(missing_text);
+    snprintf(missing_text + used, sizeof missing_text - used, "%s\n", what);
+}
+
+/* Every agent that was named and cannot be had is told of, also without an explanation. */
+static void test_steps_down_are_told(void **state) {
+    (void)state;
+    struct setting setting = {.agents = AGENTS, .called = "+331", .sales_full = true};
+    setting.rules = "[{\"pattern\":\"+33*\",\"agent_name\":\"sales\"},{\"pattern\":\"*\",\"agent_name\":\"bad\"},"
+                    "{\"pattern\":\"*\",\"agent_name\":\"support\",\"priority\":200}]";
+    struct scene scene = scene_of(&setting);
+    struct choice choice = decide(&scene.input);
+    assert_true(choice.stepped_down);
+    assert_true(slice_is(choice.name, "support"));
+    missing_text[0] = '\0';
+    scene.input.on_missing = note_missing;
+    decide(&scene.input);
+    assert_string_equal(missing_text,
+                        "rule [0] (+33*, priority 100): matches, but the agent sales has all its 2 calls (max)\n"
+                        "rule [1] (*, priority 100): matches, but the agent bad is broken: max: must be "
+                        "from 0 to 1000000, not -1\n");
+    scene.input.called = SLICE("+441");
+    missing_text[0] = '\0';
+    assert_true(decide(&scene.input).stepped_down);
+    scene_release(&scene);
+    setting.rules = "[{\"pattern\":\"*\",\"agent_name\":\"support\"}]";
+    scene = scene_of(&setting);
+    assert_false(decide(&scene.input).stepped_down);
+    scene_release(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_with_the_leg),
@@ -334,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_explanation),
         cmocka_unit_test(test_explanation_of_the_rest),
         cmocka_unit_test(test_a_number_too_long_is_hidden),
+        cmocka_unit_test(test_steps_down_are_told),
         cmocka_unit_test(test_a_hundred_thousand_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,6 +291,11 @@ static void masks_numbers(void **state) {
         {"a1b2c3d4e5", "a1b2c3d4e5"},
         {"12345 ", "**345 "},
         {"", ""},
+        {"listening on 127.0.0.1:18790 (public)", "listening on 127.0.0.1:18790 (public)"},
+        {"10.20.30.40 called 33123456", "10.20.30.40 called *****456"},
+        {"256.100.100.100", "***.***.***.100"},
+        {"no audio within 10000 ms", "no audio within 10000 ms"},
+        {"10000 msgs", "**000 msgs"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         cleanup_buf struct buf out = {0};
