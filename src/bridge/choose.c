@@ -37,7 +37,7 @@ void bridge_unuse(struct bridge *bridge, struct bridge_call *call) {
 void bridge_uses_release(struct bridge *bridge) {
     struct agent_use *use, *next;
     HASH_ITER(hh, bridge->uses, use, next) {
-        HASH_DEL(bridge->uses, use); /* NOLINT(clang-analyzer-unix.Malloc): the last one takes the table along */
+        HASH_DEL(bridge->uses, use);
         free(use->name);
         free(use);
     }
