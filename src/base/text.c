@@ -301,7 +301,7 @@ static size_t address_length(struct slice text) {
 /* Our own figures are no phone numbers: addresses, and milliseconds. */
 static bool is_no_number(struct slice text, size_t length) {
     struct slice rest = {text.p + length, text.n - length};
-    return slice_starts(rest, SLICE(" ms"));
+    return slice_starts(rest, SLICE(" ms")) && (rest.n == 3 || strchr(" ,.;)", rest.p[3]) != NULL);
 }
 
 void text_mask_numbers(struct buf *out, struct slice text) {

@@ -148,7 +148,8 @@ static void records_are_at_most_4096_bytes(void **state) {
         struct slice text = {much, 10000};
         for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
             log_init(&(struct log_options){.fd = out, .level = LOG_INFO, .format = (enum log_format)format});
-            log_info((&(struct log_about){text, text, text, 1234567}), "%.*s", SLICE_ARG(text));
+            log_info((&(struct log_about){.call = text, .room = text, .agent = text, .pid = 1234567}), "%.*s",
+                     SLICE_ARG(text));
             cleanup_free char *line = written();
             assert_true(strlen(line) <= 4096 && strlen(line) > 1000);
             assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
@@ -256,6 +257,27 @@ static void at_most_one_a_second(void **state) {
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
+#define TEST(writes_fields) cmocka_unit_test_setup_teardown(function, start, stop)
+
+static void writes_fields(void **state) {
+    (void)state;
+    const struct log_field fields[] = {{"why", "CALLER_LEFT", true},
+                                       {"ring_ms", "230", false},
+                                       {"answered", "true", false}};
+    const struct log_about about = {.call = SLICE("RM_1"), .fields = fields, .field_count = 3};
+    static const char *const ends[] = {
+        [LOG_TEXT] = "call ended call=RM_1 why=CALLER_LEFT ring_ms=230 answered=true\n",
+        [LOG_JSON] = ",\"message\":\"call "
+                     "ended\",\"call\":\"RM_1\",\"why\":\"CALLER_LEFT\",\"ring_ms\":230,\"answered\":true}\n",
+    };
+    for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
+        log_init(&(struct log_options){.fd = out, .level = LOG_INFO, .format = (enum log_format)format});
+        log_info(&about, "call ended");
+        cleanup_free char *line = written();
+        assert_true(strlen(line) > strlen(ends[format]));
+        assert_string_equal(line + strlen(line) - strlen(ends[format]), ends[format]);
+    }
+}
 
 int main(void) {
     const struct CMUnitTest tests[] = {
