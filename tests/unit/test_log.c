@@ -256,15 +256,12 @@ static void at_most_one_a_second(void **state) {
     assert_int_equal(skipped, 2);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
-#define TEST(writes_fields) cmocka_unit_test_setup_teardown(function, start, stop)
-
 static void writes_fields(void **state) {
     (void)state;
     const struct log_field fields[] = {{"why", "CALLER_LEFT", true},
                                        {"ring_ms", "230", false},
                                        {"answered", "true", false}};
-    const struct log_about about = {.call = SLICE("RM_1"), .fields = fields, .field_count = 3};
+    const struct log_about ended = {.call = SLICE("RM_1"), .fields = fields, .field_count = 3};
     static const char *const ends[] = {
         [LOG_TEXT] = "call ended call=RM_1 why=CALLER_LEFT ring_ms=230 answered=true\n",
         [LOG_JSON] = ",\"message\":\"call "
@@ -272,15 +269,18 @@ static void writes_fields(void **state) {
     };
     for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
         log_init(&(struct log_options){.fd = out, .level = LOG_INFO, .format = (enum log_format)format});
-        log_info(&about, "call ended");
+        log_info(&ended, "call ended");
         cleanup_free char *line = written();
         assert_true(strlen(line) > strlen(ends[format]));
         assert_string_equal(line + strlen(line) - strlen(ends[format]), ends[format]);
     }
 }
 
+#define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(writes_fields),
         TEST(text_form),
         TEST(json_form),
         TEST(fields_cannot_be_forged),
