@@ -140,24 +140,34 @@ void crowd_release(struct crowd *crowd) {
     crowd->peers = NULL;
 }
 
-/* Closes the member, of PEER or of any, that has been idle longest. False when all are busy or new. */
+/* How gladly MEMBER is let go for a new one: the slow, and those who never finished a request, before kept-alive
+ * connections (LiveKit's is one: strangers who only open connections must not push it out). 0: not at all. */
+static unsigned dispensable(struct crowd *crowd, struct member *member, mono_ms now) {
+    struct crowd_view view = crowd->view(member);
+    enum crowd_phase phase = look_at(member, &view, now);
+    if (member->doomed || phase == CROWD_ANSWER || now - member->since < LEAST_IDLE_MS) {
+        return 0;
+    }
+    return phase == CROWD_IDLE && member->requests > 0 ? 1 : 2;
+}
+
+/* Closes the most dispensable connection (of PEER, if that is not NULL), of equals the one that was so longest. */
 static bool make_room(struct crowd *crowd, const struct peer *peer, mono_ms now) {
-    struct member *idlest = NULL;
+    struct member *first = NULL;
+    unsigned most = 1;
     for (struct member *member = crowd->first; member != NULL; member = member->next) {
-        struct crowd_view view = crowd->view(member);
-        if (member->doomed || (peer != NULL && peer != member->peer) || look_at(member, &view, now) != CROWD_IDLE ||
-            now - member->since < LEAST_IDLE_MS) {
-            continue;
-        }
-        if (idlest == NULL || member->since <= idlest->since) { /* new ones are in front: of equals the older */
-            idlest = member;
+        unsigned rank = peer != NULL && peer != member->peer ? 0 : dispensable(crowd, member, now);
+        bool longer = first == NULL || member->since <= first->since; /* new ones are in front: of equals the older */
+        if (rank > most || (rank == most && longer)) {
+            first = member;
+            most = rank;
         }
     }
     crowd->counters.over_limit++;
-    if (idlest == NULL) {
+    if (first == NULL) {
         return false;
     }
-    dismiss(idlest, NULL);
+    dismiss(first, NULL);
     return true;
 }
 

@@ -214,6 +214,30 @@ static void test_idlest_goes_first(void **state) {
     finish();
 }
 
+/* LiveKit's connection idles between calls; strangers who fill the house with half requests push each other out. */
+static void test_served_ones_outlive_strangers(void **state) {
+    struct http_limits limits = http_limits_default;
+    struct actor actors[5];
+    (void)state;
+    limits.max_connections = 3;
+    start(&limits);
+    memset(actors, 0, sizeof actors);
+    assert_true(join(&actors[0], 0) && join(&actors[1], 1) && join(&actors[2], 2));
+    actors[0].member.requests++;
+    does(&actors[1], "POST /");
+    pass(12);
+    pass(1000);
+    assert_true(crowd_has_room(&crowd, now));
+    assert_true(actors[0].in && actors[1].in && !actors[2].in); /* who never began was here longest */
+    assert_true(join(&actors[3], 3));
+    assert_true(crowd_has_room(&crowd, now));
+    assert_true(actors[0].in && !actors[1].in && actors[3].in);
+    assert_true(join(&actors[4], 4));
+    assert_true(crowd_has_room(&crowd, now)); /* the others are new: now it is its turn */
+    assert_true(!actors[0].in && actors[3].in && actors[4].in);
+    finish();
+}
+
 static void test_peer_makes_room_for_itself(void **state) {
     struct http_limits limits = http_limits_default;
     struct actor actors[5];
@@ -261,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_largest_is_shed),
         cmocka_unit_test(test_told_once),
         cmocka_unit_test(test_idlest_goes_first),
+        cmocka_unit_test(test_served_ones_outlive_strangers),
         cmocka_unit_test(test_peer_makes_room_for_itself),
         cmocka_unit_test(test_timer_runs_while_there_is_anybody),
     };
