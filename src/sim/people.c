@@ -31,7 +31,8 @@ static int open_room(struct world *world) {
 
 /* The line was lost and is there again: LiveKit sees a new participant of the same identity. */
 static void come_again(struct world *world, const struct happening *happening) {
-    join(world, happening->subject, open_room(world), world->now + dice_between(&world->dice, 100, SECOND_STAY_MS));
+    int room = open_room(world);
+    join(world, happening->subject, room, world->now + dice_between(&world->dice, 100, SECOND_STAY_MS));
 }
 
 static void hang_up(struct world *world, const struct happening *happening) {

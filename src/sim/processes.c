@@ -41,7 +41,7 @@ static void end(struct world *world, int place, enum ending how) {
     }
     process->live = false;
     world_say(world, "engine: process %d of %s is gone (%d)", place, process->label, how);
-    world_plan(world, dice_between(&world->dice, 0, 3), told_exit, place, how);
+    world_plan(world, dice_between(&world->dice, 0, 3), told_exit, place, (int)how);
     if (process->guest != WORLD_NOBODY) {
         bool proper = how == ENDS_CLEAN || how == ENDS_NEVER_AGAIN;
         world_plan(world, proper ? dice_between(&world->dice, 0, 300) : 20000, leave_room, process->guest,

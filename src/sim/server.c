@@ -172,6 +172,7 @@ void server_restart(struct world *world) {
     world->server_up = false;
     world->epoch++;
     int64_t back = dice_between(&world->dice, 300, 4000);
+    bool forgets = dice_chance(&world->dice, 30); /* its Redis died as well: the names come back with new sids */
     world_plan(world, back, come_back, WORLD_NOBODY, 0);
     for (int i = 0; i < world->guest_count; i++) {
         struct guest *guest = &world->guests[i];
@@ -186,7 +187,7 @@ void server_restart(struct world *world) {
         }
     }
     for (int i = 0; i < world->room_count; i++) {
-        world->rooms[i].stored = world->rooms[i].open;
+        world->rooms[i].stored = world->rooms[i].open && !forgets;
         world->rooms[i].open = false;
     }
 }
