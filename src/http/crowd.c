@@ -140,7 +140,7 @@ void crowd_release(struct crowd *crowd) {
     crowd->peers = NULL;
 }
 
-/* How gladly MEMBER is let go for a new one: the slow, and those who never finished a request, before kept-alive
+/* How gladly MEMBER is let go for a new one: who never asked anything, then the slow, and only then kept-alive
  * connections (LiveKit's is one: strangers who only open connections must not push it out). 0: not at all. */
 static unsigned dispensable(struct crowd *crowd, struct member *member, mono_ms now) {
     struct crowd_view view = crowd->view(member);
@@ -148,7 +148,7 @@ static unsigned dispensable(struct crowd *crowd, struct member *member, mono_ms 
     if (member->doomed || phase == CROWD_ANSWER || now - member->since < LEAST_IDLE_MS) {
         return 0;
     }
-    return phase == CROWD_IDLE && member->requests > 0 ? 1 : 2;
+    return phase != CROWD_IDLE ? 2 : member->requests > 0 ? 1 : 3;
 }
 
 /* Closes the most dispensable connection (of PEER, if that is not NULL), of equals the one that was so longest. */

@@ -52,8 +52,8 @@ void crowd_init(struct crowd *crowd, struct loop *loop, const struct http_limits
 void crowd_release(struct crowd *crowd);
 
 bool crowd_is_full(const struct crowd *crowd);
-/* True when one more connection may be taken. If need be another is closed for it: one that has sent a request slowly,
- * or none at all, for a second; else the one that has been idle longest. False when there is none such. */
+/* True when one more connection may be taken. If need be another is closed for it: one that has sent nothing, or a
+ * request slowly, for a second; else the one that has been idle longest. False when there is none such. */
 bool crowd_has_room(struct crowd *crowd, mono_ms now);
 /* MEMBER is zeroed. False, and nothing is kept, when its peer has too many connections and all are busy. */
 bool crowd_join(struct crowd *crowd, struct member *member, const struct sockaddr *address, mono_ms now)
