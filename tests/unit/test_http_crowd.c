@@ -254,9 +254,10 @@ static void test_peer_makes_room_for_itself(void **state) {
     assert_true(join(&actors[3], 1));
     assert_true(actors[0].in && actors[1].in && !actors[2].in && actors[3].in);
     does(&actors[3], "G");
-    assert_false(join(&actors[4], 1));
+    assert_true(join(&actors[4], 1)); /* at the cost of who has been slow for a second */
+    assert_true(actors[0].in && !actors[1].in && actors[3].in && actors[4].in);
     assert_int_equal(crowd.counters.open, 3);
-    assert_int_equal(crowd.counters.connections, 4);
+    assert_int_equal(crowd.counters.connections, 5);
     finish();
 }
 
