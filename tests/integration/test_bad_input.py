@@ -5,7 +5,7 @@ import subprocess
 
 import livekit
 import pytest
-from daemon import Daemon, binary, holds_for, wait_for
+from daemon import ROOT, Daemon, binary, holds_for, wait_for
 from livekit import Call
 from servers import free_port
 
@@ -221,3 +221,10 @@ def test_routes_of_the_public_address(start, method, path, status):
     assert got == status or (status == 401 and got in (403, 404)), got
     if status == 405:
         assert headers["Allow"] == "POST"
+
+
+def test_example_of_an_env_file_is_without_a_mistake():
+    run = subprocess.run([binary(), "config", "--env-file", str(ROOT / "deploy/sipbridge.env.example")], env={},
+                         capture_output=True, text=True)
+    assert run.returncode == 0 and run.stderr == "", run.stderr
+    assert "sipbridge.env.example:" in run.stdout and "0123456789abcdef" not in run.stdout
