@@ -45,17 +45,34 @@ void app_reload(struct app *app) {
     log_info(NULL, "reloaded: %zu API keys; rules and agents are being read again", keyring_count(app->keys));
 }
 
+static void hurry(void *context, const struct engine_view *view) {
+    const struct app *app = context;
+    const struct engine_stop stop = {.timeout_ms = app->settings->stop_timeout_ms};
+    struct engine engine = local_engine(app->local);
+    engine.stop(engine.self, view->label, &stop);
+}
+
+/* Agents that were left alone after their call are told to stop too. */
+static void hurry_all(struct app *app) {
+    struct engine engine = local_engine(app->local);
+    engine.list(engine.self, hurry, app);
+}
+
 static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
     bool at_once = app->settings->on_exit == ON_EXIT_STOP || app->stops > 1;
     log_info(NULL, "told to stop with %zu calls in progress: %s", bridge_live(app->bridge),
              at_once ? "ending them" : "waiting for them (a second signal ends them)");
-    if (at_once) {
-        app->ending = true;
-        bridge_stop_all(app->bridge, loop_now(app->loop));
-        app_touched(app);
+    if (!at_once) {
+        return;
     }
+    app->ending = true;
+    bridge_stop_all(app->bridge, loop_now(app->loop));
+    if (app->stops > 1) {
+        hurry_all(app);
+    }
+    app_touched(app);
 }
 
 void app_on_signal(struct signals *signals, int number) {

@@ -34,7 +34,7 @@ static int64_t wall_ms(void *self) {
 
 static void show_line(void *context, const char *line) {
     const struct log_about about = {.call = slice_of(context)};
-    log_warning(&about, "  agent says: %s", line);
+    log_info(&about, "  agent says: %s", line);
 }
 
 static void show_output(void *self, const char *sid) {

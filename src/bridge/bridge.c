@@ -93,6 +93,7 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
         return;
     }
     table_retire(&bridge->table, &call->entry, now);
+    bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
 }
 
 static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {

@@ -146,6 +146,16 @@ static void say_choice(const struct bridge *bridge, const struct bridge_call *ca
     bridge_trace(bridge, call, "decision: %s", why.p);
 }
 
+/* Whether its command line says who called or was called: then it is not started before that is known. */
+static bool wants_leg(const struct agent *agent) {
+    for (char **argument = agent->command; *argument != NULL; argument++) {
+        if (strstr(*argument, "{called}") != NULL || strstr(*argument, "{caller}") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
     bool waited = now >= call->entry.facts.seen_at + bridge->options.rules_wait_ms;
@@ -156,7 +166,8 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
     struct decide_input input = input_of(&chooser);
     input.leg_known = input.leg_known || final;
     struct choice choice = choose(call, &input);
-    if (choice.kind == CHOICE_UNCERTAIN) {
+    bool too_early = choice.kind == CHOICE_AGENT && !input.leg_known && wants_leg(choice.agent);
+    if (choice.kind == CHOICE_UNCERTAIN || too_early) {
         return false;
     }
     if (choice.kind == CHOICE_REJECT && call->leg.known) {

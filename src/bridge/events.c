@@ -57,6 +57,19 @@ static void set_text(char **text, struct slice value) {
     *text = xmemdup(value.p, value.n);
 }
 
+/* Attributes may be as long as a body; an agent's line is not, and a call must not cost more than it can use. */
+static struct slice fitting_attributes(const struct bridge_call *call, const struct webhook_event *event) {
+    struct slice attributes = event->participant.attributes;
+    if (attributes.n <= ENGINE_LINE_MAX) {
+        return attributes;
+    }
+    struct log_about about;
+    bridge_about(call, &about);
+    log_warning(&about, "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
+                attributes.n, ENGINE_LINE_MAX);
+    return SLICE("");
+}
+
 static void keep_leg(struct bridge_call *call, const struct webhook_event *event, uint64_t sid) {
     if (call->leg.known && call->entry.facts.choice != CHOSEN_NOBODY) {
         return; /* the first caller's words decide, unless they gave nobody */
@@ -66,7 +79,7 @@ static void keep_leg(struct bridge_call *call, const struct webhook_event *event
     set_text(&call->leg.caller, event->participant.caller);
     set_text(&call->leg.trunk_id, event->participant.trunk_id);
     set_text(&call->leg.rule_id, event->participant.rule_id);
-    set_text(&call->leg.attributes, event->participant.attributes);
+    set_text(&call->leg.attributes, fitting_attributes(call, event));
     set_text(&call->leg.identity, event->participant.identity);
     call->leg.sid = sid;
 }
@@ -94,6 +107,12 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
     call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
     bridge->counters.calls++;
     return call;
+}
+
+/* An event of an older room of that name, late: it says nothing of who is in the room now. */
+static bool is_outdated(const struct bridge *bridge, const struct webhook_event *event) {
+    const struct bridge_call *newest = call_of(table_find_room(&bridge->table, event->room.name));
+    return newest != NULL && event->created_at_s != 0 && event->created_at_s < newest->newest_s;
 }
 
 /* A new sid for a known room name ends the old one's agent: its token would fit the new room (rule 7). */
@@ -137,6 +156,9 @@ static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_
     if (call != NULL || !bridge_is_new_call(bridge, event)) {
         return call;
     }
+    if (is_outdated(bridge, event)) {
+        return NULL;
+    }
     if (bridge_live(bridge) >= bridge->options.max_calls) {
         refuse_call(bridge, event, now);
         return NULL;
@@ -156,11 +178,38 @@ static struct call_event event_about(const struct bridge *bridge, enum call_even
     };
 }
 
+/* The word of a caller who joined before the room was finished, told after it: they are gone. */
+static bool joined_before_end(const struct bridge_call *call, const struct webhook_event *event) {
+    return call->entry.facts.room == ROOM_FINISHED && event->created_at_s != 0 &&
+           event->created_at_s <= call->finished_s;
+}
+
+/* A caller makes a call of what was over: with their own number, and an agent chosen for it. */
+static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    struct call_event again = {.kind = CALL_AGAIN};
+    call_note(&call->entry.facts, &again, &bridge->options.policy, now);
+    if (call->entry.facts.choice == CHOSEN_NOT) {
+        bridge_leg_forget(&call->leg);
+        call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
+        call->starts = 0;
+        call->answered = call->asked_number = false;
+    }
+}
+
 static void note_caller(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
                         mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     if (call_knows_leg(&call->entry.facts, noted.sid)) {
         return;
+    }
+    if (joined_before_end(call, event)) {
+        noted.kind = CALL_LEG_LEFT;
+        noted.hard = true;
+        bridge_note(bridge, call, &noted, now);
+        return;
+    }
+    if (call->entry.over) {
+        begin_again(bridge, call, now);
     }
     struct log_about about;
     bridge_about(call, &about);
@@ -237,6 +286,10 @@ static void note_audio(struct bridge *bridge, struct bridge_call *call, const st
 
 static void note_room(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
     bool started = event->kind == EVENT_room_started;
+    if (started && event->created_at_s != 0 && event->created_at_s < call->newest_s) {
+        return; /* late: those who came since are there */
+    }
+    call->finished_s = started ? call->finished_s : event->created_at_s;
     struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
     struct log_about about;
     bridge_about(call, &about);
@@ -264,9 +317,11 @@ void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mo
         bridge->counters.ignored_events++;
         return;
     }
-    if (call->room_agent == NULL && event->room.metadata.n > 0) {
+    if (!call->looked_at_metadata && event->room.metadata.n > 0) {
+        call->looked_at_metadata = true;
         call->room_agent = agent_of_metadata(event->room.metadata);
     }
     bridge_trace(bridge, call, "event: %.*s %.*s", SLICE_ARG(event->name), SLICE_ARG(event->participant.identity));
+    call->newest_s = event->created_at_s > call->newest_s ? event->created_at_s : call->newest_s;
     note_event(bridge, call, event, now);
 }

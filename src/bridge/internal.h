@@ -30,10 +30,11 @@ struct bridge_call {
     char instance[ENGINE_INSTANCE_SIZE];
     pid_t pid;
     int64_t started_wall_ms;
+    int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
     unsigned starts;
     enum call_phase phase;
     enum call_end end;
-    bool killed, deleting, asked_number, asked_ready, answered;
+    bool looked_at_metadata, killed, deleting, asked_number, asked_ready, answered;
 };
 
 /* How many calls an agent has. */

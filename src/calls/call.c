@@ -332,6 +332,17 @@ static void note_process(struct call *call, const struct call_event *event, mono
     }
 }
 
+/* All is new but who was there: another caller's number, agent and ring time are not this one's. Not where another
+ * sid or another bridge has the call. */
+static void note_again(struct call *call, mono_ms now) {
+    if (call->superseded || call->taken || call->process != PROCESS_NONE) {
+        return;
+    }
+    struct call fresh = {.room = ROOM_OPEN, .seen_at = now, .leg_count = call->leg_count};
+    memcpy(fresh.legs, call->legs, sizeof fresh.legs);
+    *call = fresh;
+}
+
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
     switch (event->kind) {
     case CALL_ROOM_STARTED: note_room_started(call, now); break;
@@ -360,6 +371,7 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_DISMISSED: call->dismissed = call->process != PROCESS_NONE; break;
     case CALL_NOT_READY: note_not_ready(call); break;
     case CALL_DELETE_FAILED: note_delete_failed(call, now); break;
+    case CALL_AGAIN: note_again(call, now); break;
     case CALL_STOP: call->stopped = true; break;
     case CALL_SUPERSEDED: call->superseded = true; break;
     case CALL_TICK:

@@ -495,6 +495,80 @@ static void test_a_name_that_comes_back(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->ended, 1);
 }
 
+/* Seconds of createdAt tell late words from new ones (LiveKit's order is strict, a network's is not). */
+static void at_second(struct webhook_event event, int64_t created_at_s) {
+    event.created_at_s = created_at_s;
+    bridge_webhook(stage.bridge, &event, stage.now);
+}
+
+static void test_a_late_word_of_an_older_room(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    at_second(stage_event(EVENT_room_started, "RM_1", STAGE_ROOM), 1000);
+    stage_did(&stage, START);
+    at_second(stage_event(EVENT_room_started, "RM_0", STAGE_ROOM), 900);
+    stage_did(&stage, "");
+    stage_is(&stage, "RM_0", "");
+    stage_is(&stage, "RM_1", "starting");
+    at_second(stage_caller_event("RM_1", "PA_1", "+15550001"), 1005);
+    at_second(stage_event(EVENT_room_started, "RM_1", STAGE_ROOM), 1001); /* repeated, late: PA_1 came after it */
+    stage_wait(&stage, 6000);
+    stage_is(&stage, "RM_1", "starting");
+}
+
+static void test_a_caller_told_after_the_end(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    at_second(stage_event(EVENT_room_started, "RM_1", STAGE_ROOM), 1000);
+    stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
+    at_second(stage_event(EVENT_room_finished, "RM_1", STAGE_ROOM), 1010);
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(&stage, "RM_1", "");
+    buf_clear(&stage.log);
+    at_second(stage_caller_event("RM_1", "PA_1", "+15550001"), 1009); /* they joined before it was finished */
+    stage_did(&stage, "");
+    stage_is(&stage, "RM_1", "");
+    at_second(stage_caller_event("RM_1", "PA_2", "+15550001"), 1012); /* a live caller makes it a call again */
+    stage_did(&stage, START);
+}
+
+/* The second caller's agent learns nothing of the first caller (promise 6), and is chosen for the second one. */
+static void test_a_call_that_begins_again(void **state) {
+    (void)state;
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+15550001");
+    stage_did(&stage, START);
+    stage_answer(&stage, "RM_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(&stage, "RM_1", "");
+    buf_clear(&stage.log);
+    struct webhook_event second = stage_caller_event("RM_1", "PA_2", "+16660001");
+    second.participant.caller = SLICE("+49222");
+    bridge_webhook(stage.bridge, &second, stage.now);
+    stage_did(&stage, MINT "start RM_1 sales;");
+    assert_non_null(strstr(stage.job_env.p, "SIP_CALLER_NUMBER=+49222\n"));
+    assert_non_null(strstr(stage.job_line.p, "\"called\":\"+16660001\""));
+    assert_null(strstr(stage.job_line.p, "+49111"));
+    struct stage_look look = stage_state(&stage, "RM_1");
+    assert_int_equal(look.view.restarts, 0);
+}
+
+/* An agent whose command line wants the numbers is not started without them while they may still come. */
+static void test_a_command_that_wants_the_number(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, "{\"support\":{\"command\":[\"run\",\"--to={called}\"]}}");
+    stage_room(&stage, EVENT_room_started, "RM_1");
+    stage_did(&stage, "");
+    stage_caller(&stage, "RM_1", "PA_1", "+15550001");
+    stage_did(&stage, START);
+    stage_room(&stage, EVENT_room_started, "RM_2");
+    stage_wait(&stage, 5000);
+    buf_clear(&stage.log);
+    stage_wait(&stage, 2000); /* SIP_NUMBER_WAIT */
+    stage_did(&stage, "mint sip-inbound_x sip-agent-RM_2;start RM_2 support;");
+}
+
 static void test_what_begins_a_call(void **state) {
     (void)state;
     static const struct {
@@ -662,6 +736,10 @@ int main(void) {
         WITH_CLIENT(test_hanging_up),
         WITH_CLIENT(test_an_answer_after_the_end),
         ON_STAGE(test_a_name_that_comes_back),
+        ON_STAGE(test_a_late_word_of_an_older_room),
+        ON_STAGE(test_a_caller_told_after_the_end),
+        ON_STAGE(test_a_call_that_begins_again),
+        ON_STAGE(test_a_command_that_wants_the_number),
         ON_STAGE(test_what_begins_a_call),
         ON_STAGE(test_other_events_mean_nothing),
         ON_STAGE(test_a_room_without_a_caller),
