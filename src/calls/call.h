@@ -96,6 +96,7 @@ struct call {
     X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */ \
     X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                              \
     X(DELETE_FAILED)  /* … no answer or an error: again later */                                 \
+    X(AGAIN)          /* it was over, and a caller is about to make a call of it again */          \
     X(STOP)           /* the operator's word */                                                    \
     X(SUPERSEDED)     /* the room's name has a new sid */                                          \
     X(TICK)           /* time passed */

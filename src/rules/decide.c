@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "rules/number.h"
 
-enum { STEP_MAX_TEXT = 200, LABEL_PATTERNS = 3 };
+enum { STEP_MAX_TEXT = 200 };
 
 struct deciding {
     const struct decide_input *input;
@@ -31,38 +31,13 @@ struct deciding {
 static void tell(struct deciding *d, const struct rule *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void add_text(struct buf *out, const char *text) {
-    text_escape(out, slice_of(text), STEP_MAX_TEXT);
-}
-
-static void add_label(struct buf *out, const struct rule *rule) {
-    buf_addf(out, "rule [%u] (", rule->index);
-    for (size_t i = 0; rule->called[i] != NULL; i++) {
-        if (i == LABEL_PATTERNS) {
-            buf_adds(out, ", …");
-            break;
-        }
-        buf_adds(out, i > 0 ? ", " : "");
-        add_text(out, rule->called[i]);
-    }
-    if (rule->caller != NULL) {
-        buf_adds(out, ", caller ");
-        add_text(out, rule->caller);
-    }
-    if (rule->trunk != NULL) {
-        buf_adds(out, ", trunk ");
-        add_text(out, rule->trunk);
-    }
-    buf_addf(out, ", priority %ld)", rule->priority);
-}
-
 static void tell(struct deciding *d, const struct rule *rule, const char *format, ...) {
     if (d->step == NULL) {
         return;
     }
     buf_clear(&d->line);
     if (rule != NULL) {
-        add_label(&d->line, rule);
+        rule_label(rule, &d->line);
         buf_adds(&d->line, ": ");
     }
     char text[1024];
@@ -108,7 +83,7 @@ static void tell_missing(struct deciding *d, const struct rule *rule, const char
     }
     cleanup_buf struct buf line = {0};
     if (rule != NULL) {
-        add_label(&line, rule);
+        rule_label(rule, &line);
         buf_adds(&line, ": ");
     }
     buf_addf(&line, "%s, but the agent ", who);
@@ -401,6 +376,6 @@ void decide_describe(const struct choice *choice, struct buf *out) {
     buf_addf(out, ": %s", reasons[choice->reason]);
     if (choice->rule != NULL) {
         buf_adds(out, ", ");
-        add_label(out, choice->rule);
+        rule_label(choice->rule, out);
     }
 }

@@ -10,6 +10,8 @@
 #include "rules/document.h"
 #include "rules/pattern.h"
 
+enum { LABEL_MAX_TEXT = 200, LABEL_PATTERNS = 3 };
+
 /* A rule being read; texts that need no change stay in the document. */
 struct reading {
     struct rule_draft draft;
@@ -289,4 +291,29 @@ bool rule_takes_all(const struct rule *rule) {
         }
     }
     return false;
+}
+
+static void add_text(struct buf *out, const char *text) {
+    text_escape(out, slice_of(text), LABEL_MAX_TEXT);
+}
+
+void rule_label(const struct rule *rule, struct buf *out) {
+    buf_addf(out, "rule [%u] (", rule->index);
+    for (size_t i = 0; rule->called[i] != NULL; i++) {
+        if (i == LABEL_PATTERNS) {
+            buf_adds(out, ", …");
+            break;
+        }
+        buf_adds(out, i > 0 ? ", " : "");
+        add_text(out, rule->called[i]);
+    }
+    if (rule->caller != NULL) {
+        buf_adds(out, ", caller ");
+        add_text(out, rule->caller);
+    }
+    if (rule->trunk != NULL) {
+        buf_adds(out, ", trunk ");
+        add_text(out, rule->trunk);
+    }
+    buf_addf(out, ", priority %ld)", rule->priority);
 }

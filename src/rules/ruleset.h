@@ -53,6 +53,9 @@ bool rule_takes_caller(const struct rule *rule, struct slice caller);
 bool rule_takes_trunk(const struct rule *rule, struct slice trunk);
 /* Whether it matches every call. A skipped rule matches none. */
 bool rule_takes_all(const struct rule *rule);
+/* Appends what people call it: "rule [3] (+33*, caller +1*, priority 10)". */
+struct buf;
+void rule_label(const struct rule *rule, struct buf *out);
 
 /* What is odd without being a mistake, at most 20 sentences ("[3]: the key …"): skipped rules, unknown keys. */
 size_t ruleset_warnings(const struct ruleset *rules);
