@@ -4,13 +4,14 @@
 //
 // Environment, for the tests' other kinds of agents: AGENT_HZ its pitch; AGENT_TALK_MS: says goodbye after so long;
 // AGENT_STANDARD=1: joins with an ordinary token of its own (needs LIVEKIT_API_KEY and _SECRET), as many a framework
-// does; AGENT_HAND_OVER=1: leaves when a human whom it dialled has joined; AGENT_STUBBORN=1: ignores SIGTERM.
+// does; AGENT_HAND_OVER=1: leaves when a human whom it dialled has joined; AGENT_STUBBORN=1: ignores SIGTERM. AGENT_ON_LOSS: what it
+// does when LiveKit is gone: nothing (its library joins again by itself), exit (with 0), or hang (for ever, outside).
 import { createInterface } from 'node:readline';
 import { spawnSync } from 'node:child_process';
 import { Room, RoomEvent, TrackKind } from '@livekit/rtc-node';
 import { listen, publish, toneTrack } from './tone.mjs';
 
-const { AGENT_HZ = '440', AGENT_TALK_MS, AGENT_STANDARD, AGENT_HAND_OVER, AGENT_STUBBORN, SIP_STANDBY } = process.env;
+const { AGENT_HZ = '440', AGENT_TALK_MS, AGENT_STANDARD, AGENT_HAND_OVER, AGENT_STUBBORN, AGENT_ON_LOSS, SIP_STANDBY } = process.env;
 const { track, play } = toneTrack('tone', +AGENT_HZ), room = new Room();
 const say = (event, more = {}) => console.log(JSON.stringify({ event, ...more }));
 
@@ -26,7 +27,11 @@ async function ordinaryToken(call) {
   return token.toJwt();
 }
 
-room.on(RoomEvent.Disconnected, () => process.exit(0));
+room.on(RoomEvent.Disconnected, () => AGENT_ON_LOSS === 'hang' || process.exit(0));
+room.on(RoomEvent.Reconnecting, () => {
+  if (AGENT_ON_LOSS === 'exit') process.exit(0);
+  if (AGENT_ON_LOSS === 'hang') room.disconnect();
+});
 room.on(RoomEvent.TrackSubscribed, (remote, _publication, participant) => {
   if (remote.kind !== TrackKind.KIND_AUDIO) return;
   listen(remote, hz => say('heard', { hz, from: participant.identity }));

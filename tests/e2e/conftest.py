@@ -57,7 +57,7 @@ def pytest_terminal_summary(terminalreporter):
     if stages.FIGURES:
         terminalreporter.section("figures")
     for test, what, value in stages.FIGURES:
-        terminalreporter.write_line(f"{test:60} {what:38} {value}")
+        terminalreporter.write_line(f"{test:66} {what:34} {value}")
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NOT TESTED" in str(report.longrepr)]
     if skipped:
         terminalreporter.section(f"{len(skipped)} tests were NOT run", red=True)

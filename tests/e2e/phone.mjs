@@ -1,11 +1,11 @@
 // A phone call as livekit-sip makes it, without SIP: joins a real LiveKit room with the same kind (SIP), identity,
 // attributes and order of steps as livekit-sip v1.11.0, so that webhooks and ListParticipants answers are the same. It
 // "rings" until somebody's audio is subscribed, plays a tone, and keeps the line when LiveKit goes away: like
-// livekit-sip it joins the same room again, ringing. SIGTERM: the caller hangs up.
+// livekit-sip it joins the same room again. SIGTERM: the caller hangs up.
 //
 // usage: phone.mjs CALLED CALLER [talk_ms] [ring_ms]
-// Prints one JSON line an event, `at_ms` after dialling: joined, answered {ring_ms}, heard {hz, from}, rejoining, and
-// at last ended {room, called, answered, ring_ms, ended_by: "caller|far end|no answer", reason}.
+// Prints one JSON line an event, `at_ms` after dialling: joined, answered {ring_ms}, heard {hz, from},
+// reconnecting, reconnected, rejoining, and at last ended {room, called, answered, ring_ms, ended_by: "caller|far end|no answer", reason}.
 // Environment: LIVEKIT_URL LIVEKIT_API_KEY LIVEKIT_API_SECRET; SIP_ROOM_PREFIX, or SIP_ROOM_NAME for a fixed room (direct
 // rule); SIP_TRUNK_ID; SIP_RULE_ID (empty: an outbound leg, a human whom the agent dialled); SIP_HIDE_NUMBERS=1;
 // PHONE_HZ; PHONE_HOLD=1: says "ready" and dials when a line comes on stdin.
@@ -18,8 +18,10 @@ const [called, caller, talkMs = '3000', ringMs = '20000'] = process.argv.slice(2
 const { LIVEKIT_URL = 'ws://127.0.0.1:7880', LIVEKIT_API_KEY = 'devkey', LIVEKIT_API_SECRET = '0123456789abcdef0123456789abcdef',
         SIP_ROOM_PREFIX = 'sip-inbound', SIP_ROOM_NAME, SIP_TRUNK_ID = 'ST_standin', SIP_RULE_ID = 'SDR_standin',
         SIP_HIDE_NUMBERS, PHONE_HZ = '1000', PHONE_HOLD } = process.env;
+
 const REJOIN_EVERY_MS = 250, REJOIN_FOR_MS = 60000;
-// The far end's word that this leg is over; after anything else livekit-sip joins again.
+// The far end's word that this leg is over. After anything else the line is kept: the library joins again by itself
+// for some 20 s, then we do.
 const FINAL = new Set(['CLIENT_INITIATED', 'DUPLICATE_IDENTITY', 'PARTICIPANT_REMOVED', 'ROOM_DELETED', 'ROOM_CLOSED']);
 
 const id = () => randomBytes(9).toString('base64').replace(/[+/]/g, 'x');
