@@ -23,8 +23,7 @@ enum {
     MIN_TRY_MS = 1000,
 };
 
-/* CALL_REFUSED: too many are waiting; it is told so at the next turn. */
-enum call_state { CALL_QUEUED, CALL_REFUSED, CALL_IN_FLIGHT, CALL_PAUSED, CALL_DONE };
+enum call_state { CALL_QUEUED, CALL_IN_FLIGHT, CALL_PAUSED, CALL_DONE };
 
 struct livekit_call {
     struct livekit_api *api;
@@ -250,12 +249,12 @@ static void on_timer(struct timer *timer) {
 struct livekit_call *livekit_send(struct livekit_api *api, const struct api_request *request) {
     const struct livekit_ask *ask = request->ask;
     int timeout_ms = ask != NULL && ask->timeout_ms > 0 ? ask->timeout_ms : api->options.timeout_ms;
-    bool is_full = api->waiting >= MAX_WAITING;
+    bool is_full = api->waiting >= MAX_WAITING; /* then it flies now or never */
     struct livekit_call *call = xcalloc(1, sizeof *call);
     *call = (struct livekit_call){.api = api,
                                   .method = request->method,
                                   .urgency = ask != NULL ? ask->urgency : LIVEKIT_URGENT,
-                                  .state = is_full ? CALL_REFUSED : CALL_QUEUED,
+                                  .state = CALL_QUEUED,
                                   .body = *request->body,
                                   .room = xmemdup(request->room.n > 0 ? request->room.p : "", request->room.n),
                                   .room_size = request->room.n,

@@ -5,7 +5,7 @@
  * included. Reads, DeleteRoom and RemoveParticipant are tried again when LiveKit is away, after 0.1, 0.2, 0.4 … s
  * (give or take half), or later where it says Retry-After (at most 3 s of that); calls that make something are sent
  * once. At most max_in_flight requests are under way; a quarter of those is kept for urgent calls, which also leave
- * the queue first. One thread only.
+ * the queue first. With 1,000 calls waiting, one that cannot be sent at once is LIVEKIT_AWAY. One thread only.
  *
  *     struct livekit_api *api = livekit_new(&(struct livekit_options){.loop = loop, .url = url, .keys = keys});
  *

@@ -22,7 +22,7 @@ struct livekit_call *livekit_list_participants(struct livekit_api *api, const st
 struct livekit_call *livekit_remove_participant(struct livekit_api *api, const struct livekit_ask *ask,
                                                 struct slice room, struct slice identity);
 /* Whether somebody is really there (UpdateSubscriptions without tracks): LIVEKIT_OK if so. Anything else is not a
- * confirmation; LIVEKIT_NOT_FOUND says that no server answers for them, which takes LiveKit seconds to find out. One
+ * confirmation; LIVEKIT_NOT_FOUND says that no server answers for them, which takes LiveKit 3 s to find out. One
  * try, and no word on LiveKit's health. */
 struct livekit_call *livekit_confirm_participant(struct livekit_api *api, const struct livekit_ask *ask,
                                                  struct slice room, struct slice identity);

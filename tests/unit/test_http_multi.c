@@ -366,6 +366,41 @@ static void test_cancel_and_free_inside_callbacks(void **state) {
     assert_int_equal(told.times, 0);
 }
 
+static struct http_flight *pair[2];
+static int pair_told;
+
+static void on_done_cancel_pair(void *context, const struct http_multi_answer *answer) {
+    int mine = *(int *)context;
+    assert_int_equal(answer->status, 200);
+    pair_told++;
+    http_multi_cancel(pair[1 - mine]);
+}
+
+/* Both answers are there, the first that is told of cancels the other: that one is never told. */
+static void test_cancel_between_answer_and_callback(void **state) {
+    static int which[2] = {0, 1};
+    (void)state;
+    cleanup_free char *url = xasprintf("http://127.0.0.1:%d/silent", server.port);
+    pair_told = 0;
+    for (int i = 0; i < 2; i++) {
+        pair[i] = http_multi_start(multi, &(struct http_multi_call){.method = "GET",
+                                                                    .url = url,
+                                                                    .timeout_ms = 8000,
+                                                                    .max_answer = 100,
+                                                                    .on_done = on_done_cancel_pair,
+                                                                    .context = &which[i]});
+    }
+    TURN_UNTIL(loop, server.requests == 2);
+    odd_answer(server.first, 200, "", "ok");
+    odd_answer(server.first->next, 200, "", "ok");
+    TURN_UNTIL(loop, pair_told > 0);
+    for (int i = 0; i < 5; i++) {
+        loop_turn(loop, 0);
+    }
+    assert_int_equal(pair_told, 1);
+    assert_int_equal(http_multi_count(multi), 0);
+}
+
 /* getaddrinfo of the name mute.test: silent until the test lets it go. */
 static sem_t released;
 static atomic_int resolving, resolved;
@@ -476,6 +511,7 @@ int main(void) {
         TEST(test_proxy_of_the_environment_is_ignored),
         TEST(test_cancel_in_every_phase),
         TEST(test_cancel_and_free_inside_callbacks),
+        TEST(test_cancel_between_answer_and_callback),
         TEST(test_mute_name_server),
         TEST(test_tls),
         TEST(test_tls_mistakes),
