@@ -24,8 +24,8 @@ struct sim;
 
 struct sim *sim_new(void);
 void sim_free(struct sim *sim);
-/* Runs the call of SEED. TRACE may be NULL. */
-void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *trace, struct sim_result *ret_result);
+/* Runs the call of SEED, and traces it where that is WANTED (not NULL). */
+void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, struct sim_result *ret_result);
 /* The fact of RESULT added to TOTAL's counters. */
 void sim_add(struct sim_result *total, const struct sim_result *result);
 

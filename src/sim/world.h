@@ -97,7 +97,7 @@ int server_find(const struct world *world, const char *name);
 /* GUEST is copied; its place, or WORLD_NOBODY when the room is not open. Pushes out whoever has its identity. */
 int server_join(struct world *world, int room, const struct guest *guest);
 void server_speak(struct world *world, int guest);
-void server_leave(struct world *world, int guest, enum disconnect_reason reason);
+void server_leave(struct world *world, int place, enum disconnect_reason reason);
 void server_delete(struct world *world, int room);
 void server_restart(struct world *world);
 unsigned server_callers(const struct world *world, int room);
@@ -109,7 +109,7 @@ void people_rejoin(struct world *world, int guest, int room);
 
 /* processes.c: the engine, and what agents do. */
 struct engine processes_engine(struct world *world);
-void processes_disconnected(struct world *world, int process);
+void processes_disconnected(struct world *world, int place);
 /* The last caller of ROOM left. */
 void processes_alone(struct world *world, int room);
 bool processes_any_live(const struct world *world);
@@ -120,11 +120,11 @@ struct livekit_port livekit_fake(struct world *world);
 /* check.c: what must always hold. */
 /* Another room of ROOM's name is known: ROOM is over for good; the operator ended ROOM. */
 void check_ended(struct world *world, int room);
-/* The bridge starts, or kills, an agent process of ROOM; it deletes ROOM. */
-void check_start(struct world *world, int room);
-void check_kill(struct world *world, int process);
-void check_delete(struct world *world, int room);
-void check_told(struct world *world, enum event_kind kind, int room, int guest);
+/* The bridge starts an agent for the room at PLACE, kills the process at PLACE, deletes the room at PLACE. */
+void check_start(struct world *world, int place);
+void check_kill(struct world *world, int place);
+void check_delete(struct world *world, int place);
+void check_told(struct world *world, enum event_kind kind, int place, int guest);
 /* Time has passed, nothing else yet. */
 void check_silence(struct world *world);
 void check_step(struct world *world);
