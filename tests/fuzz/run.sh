@@ -39,4 +39,4 @@ run_one() {
 }
 export -f run_one
 # shellcheck disable=SC2016 # the inner shell expands them
-printf '%s\n' "${targets[@]}" | xargs -n 1 -P "$jobs" -I '{}' bash -c 'run_one "$1" "$2"' _ '{}' "$seconds"
+printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I '{}' bash -c 'run_one "$1" "$2"' _ '{}' "$seconds"
