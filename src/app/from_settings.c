@@ -11,7 +11,7 @@ struct bridge_options bridge_options_from(const struct settings *settings) {
     options.policy.ready_ms = settings->ready_timeout_ms;
     options.policy.rejoin_ms = settings->rejoin_grace_ms;
     options.policy.max_call_ms = settings->max_call_ms;
-    options.policy.close_room = false; /* no LiveKit client: rooms end when LiveKit ends them */
+    options.policy.close_room = settings->close_room && settings->livekit_api_url != NULL;
     options.room_prefix = settings->room_prefix;
     options.room_names_called = settings->room_number == ROOM_NUMBER_CALLED;
     options.default_agent = settings->default_agent != NULL ? settings->default_agent : "";

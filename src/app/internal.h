@@ -6,6 +6,7 @@
 #include "app/queue.h"
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
+#include "bridge/livekit_link.h"
 #include "http/server.h"
 #include "loop/file_watch.h"
 #include "loop/signals.h"
@@ -29,6 +30,8 @@ struct app {
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
     struct local *local;
+    struct livekit_api *livekit; /* NULL without LIVEKIT_API_URL */
+    struct livekit_link *livekit_link;
     struct bridge *bridge;
     struct ops ops;
     struct ops_errors errors;

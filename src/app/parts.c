@@ -89,6 +89,34 @@ static void reload(void *context) {
     app_reload(context);
 }
 
+static void on_livekit(void *context) {
+    app_touched(context);
+}
+
+static bool build_livekit(struct app *app, struct diag *diag) {
+    if (app->settings->livekit_api_url == NULL) {
+        return true;
+    }
+    cleanup_free char *url = livekit_http_url(app->settings->livekit_api_url, diag);
+    if (url == NULL) {
+        return false;
+    }
+    struct livekit_options options = {.loop = app->loop,
+                                      .url = url,
+                                      .ca_file = app->settings->livekit_ca,
+                                      .keys = app->keys};
+    app->livekit = livekit_new(&options);
+    if (app->livekit == NULL) {
+        return diag_fail(diag, "LIVEKIT_API_URL", "libcurl cannot be started");
+    }
+    struct livekit_link_options link = {.api = app->livekit,
+                                        .loop = app->loop,
+                                        .on_touched = on_livekit,
+                                        .context = app};
+    app->livekit_link = livekit_link_new(&link);
+    return true;
+}
+
 static void build_bridge(struct app *app) {
     struct bridge_options options = bridge_options_from(app->settings);
     if (getrandom(&options.seed, sizeof options.seed, 0) < 0) {
@@ -96,7 +124,7 @@ static void build_bridge(struct app *app) {
     }
     struct bridge_ports ports = {
         .engine = local_engine(app->local),
-        .livekit = livekit_unavailable,
+        .livekit = app->livekit_link != NULL ? livekit_link_port(app->livekit_link) : livekit_unavailable,
         .self = app,
         .mint = mint,
         .new_instance = new_instance,
@@ -104,6 +132,9 @@ static void build_bridge(struct app *app) {
         .wall_ms = wall_ms,
     };
     app->bridge = bridge_new(&options, &ports);
+    if (app->livekit_link != NULL) {
+        livekit_link_attach(app->livekit_link, app->bridge);
+    }
 }
 
 static void build_engine(struct app *app) {
@@ -153,6 +184,7 @@ static void build_ops(struct app *app) {
         .receiver = app->receiver,
         .bridge = app->bridge,
         .source = app->source,
+        .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
         .errors = &app->errors,
         .started_wall_ms = clock_wall_ms(),
         .started = clock_mono_ms(),
@@ -229,6 +261,9 @@ bool app_build(struct app *app, struct diag *diag) {
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
     build_engine(app);
+    if (!build_livekit(app, diag)) {
+        return false;
+    }
     build_bridge(app);
     if (app->settings->enabled && !build_source(app, diag)) {
         return false;
@@ -246,6 +281,8 @@ void app_release(struct app *app) {
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
     source_free(app->source);
+    livekit_link_free(app->livekit_link);
+    livekit_free(app->livekit);
     bridge_free(app->bridge);
     local_free(app->local);
     receiver_free(app->receiver);

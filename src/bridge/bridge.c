@@ -262,6 +262,16 @@ mono_ms bridge_next_due(const struct bridge *bridge) {
     return due < burial ? due : burial;
 }
 
+bool bridge_is_live(const struct bridge *bridge, const char *sid) {
+    const struct call_entry *entry = table_find(&bridge->table, slice_of(sid));
+    return entry != NULL && !entry->over;
+}
+
+bool bridge_is_ending(const struct bridge *bridge, const char *sid) {
+    struct call_entry *entry = table_find(&bridge->table, slice_of(sid));
+    return entry != NULL && !entry->over && call_of(entry)->end != END_NONE;
+}
+
 size_t bridge_live(const struct bridge *bridge) {
     return bridge->table.live;
 }

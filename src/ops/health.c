@@ -13,6 +13,12 @@
     X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')      \
     X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0') \
     X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                               \
+    X(DEGRADED, "LiveKit's API cannot be reached: calls go on, but none can be hung up",                              \
+      livekit_is(ops, CONTACT_AWAY))                                                                                  \
+    X(DEGRADED, "LiveKit's API refuses our key", livekit_is(ops, CONTACT_REFUSED))                                    \
+    X(DEGRADED, "what answers at LIVEKIT_API_URL is not LiveKit", livekit_is(ops, CONTACT_ODD))                       \
+    X(DEGRADED, "LiveKit's clock and ours are more than 30 s apart",                                                  \
+      ops->livekit != NULL && contact_clock_is_off(ops->livekit))                                                     \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {
@@ -23,6 +29,10 @@ static bool redis_away(const struct source *source) {
 static bool has_agent(const struct source *source) {
     const struct directory *directory = source_directory(source);
     return directory != NULL && directory_first(directory) != NULL;
+}
+
+static bool livekit_is(const struct ops *ops, enum contact_state state) {
+    return ops->livekit != NULL && ops->livekit->state == state;
 }
 
 enum ops_health ops_health(const struct ops *ops, const char **ret_message) {

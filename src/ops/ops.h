@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "bridge/bridge.h"
 #include "http/server.h"
+#include "livekit/contact.h"
 #include "source/source.h"
 #include "webhooks/receive.h"
 
@@ -29,7 +30,8 @@ struct ops {
     const struct keyring *keys;
     struct receiver *receiver;
     const struct bridge *bridge;
-    const struct source *source; /* NULL while the bridge is disabled */
+    const struct contact *livekit; /* NULL: it is not asked */
+    const struct source *source;   /* NULL while the bridge is disabled */
     const struct ops_errors *errors;
     int64_t started_wall_ms;
     mono_ms started;

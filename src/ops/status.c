@@ -110,6 +110,22 @@ static void add_source(json_t *status, const struct source *source) {
     json_object_set_new(status, "redis", object);
 }
 
+/* Without LIVEKIT_API_URL its webhooks are all that is heard of it. */
+static json_t *livekit_json(const struct contact *contact) {
+    char trouble[CONTACT_ERROR_SIZE] = "";
+    if (contact != NULL) {
+        contact_trouble(contact, trouble, sizeof trouble);
+    }
+    json_t *livekit = json_object();
+    json_object_set_new(livekit, "state",
+                        json_string(contact != NULL ? contact_state_name(contact->state) : "not asked"));
+    json_object_set_new(livekit, "error", trouble[0] != '\0' ? text_of(slice_of(trouble)) : json_null());
+    if (contact != NULL) {
+        json_object_set_new(livekit, "requests", json_integer((json_int_t)contact->requests));
+    }
+    return livekit;
+}
+
 static json_t *webhooks_json(const struct receiver_counters *counters) {
     json_t *rejected = json_object();
     for (size_t i = 0; i < VERIFY_REASON_COUNT; i++) {
@@ -160,8 +176,7 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     if (ops->source != NULL) {
         add_source(status, ops->source);
     }
-    /* Its webhooks are all that is heard of LiveKit: there is no client of its API. */
-    json_object_set_new(status, "livekit", json_pack("{s:s, s:n}", "state", "not asked", "error"));
+    json_object_set_new(status, "livekit", livekit_json(ops->livekit));
     json_object_set_new(status, "webhooks", webhooks_json(receiver_counters(ops->receiver)));
     json_object_set_new(status, "errors", errors_json(ops->errors));
     cleanup_free char *dumped = json_dumps(status, JSON_COMPACT);

@@ -47,6 +47,19 @@ bool check_livekit_url(const char *value, struct diag *diag) {
     return diag_fail(diag, NULL, "must begin with ws:// or wss://");
 }
 
+bool check_api_url(const char *value, struct diag *diag) {
+    if (!is_plain(value) || strlen(value) > URL_MAX) {
+        return diag_fail(diag, NULL, "is not a URL: write for example http://127.0.0.1:7880");
+    }
+    if (starts(value, "http://")) {
+        return check_host_there(value, "http://", diag);
+    }
+    if (starts(value, "https://")) {
+        return check_host_there(value, "https://", diag);
+    }
+    return diag_fail(diag, NULL, "must begin with http:// or https://");
+}
+
 bool check_key_name(const char *value, struct diag *diag) {
     if (!is_plain(value) || strchr(value, ':') != NULL || strlen(value) > KEY_NAME_MAX) {
         return diag_fail(diag, NULL, "is not an API key: 1 to %d printable characters without blanks and ':'",

@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 
+bool check_api_url(const char *value, struct diag *diag);
 bool check_livekit_url(const char *value, struct diag *diag);
 bool check_key_name(const char *value, struct diag *diag);
 bool check_secret(const char *value, struct diag *diag);

@@ -15,7 +15,7 @@ from daemon import binary  # noqa: E402
 
 # The switch: true once sipbridge calls LiveKit's API itself (asks for numbers, hangs up, reconciles).
 HAS_LIVEKIT_CLIENT = os.environ.get("SIPBRIDGE_E2E_CLIENT", "no") == "yes"
-NO_CLIENT = "NOT TESTED: this sipbridge does not call LiveKit's API yet (SIPBRIDGE_E2E_CLIENT=yes runs it all the same)"
+NO_CLIENT = "NOT TESTED: what needs LiveKit's API (LIVEKIT_API_URL) is not finished; SIPBRIDGE_E2E_CLIENT=yes runs it all the same"
 
 RULES = [{"pattern": "+1234567", "agent_name": "support"}, {"pattern": "+33*", "agent_name": "sales"}]
 AGENTS = {"support": {"env": {"AGENT_HZ": "440"}}, "sales": {"env": {"AGENT_HZ": "620"}}}
