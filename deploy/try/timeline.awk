@@ -61,6 +61,9 @@ function step(message) {
   if (pid != "" && name == "process started") {
     message = message " (pid " pid ")"
   }
+  if (name == "call ended") {
+    message = message "; answered " field($0, "answered") ", ring " field($0, "ring_ms") " ms, restarts " field($0, "restarts")
+  }
   if (pretty) {
     printf "  %7.3f s  %-17s %s\n", at / 1000, name, message
   } else {

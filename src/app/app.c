@@ -2,6 +2,7 @@
 #include "app/app.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "app/internal.h"
@@ -24,11 +25,12 @@ static void run(struct app *app) {
 }
 
 static void log_start(const struct app *app) {
-    log_info(NULL, "sipbridge %s started: %s, %zu API keys, state in %s", SIPBRIDGE_VERSION,
+    log_info(NULL, "sipbridge %s started: %s; API keys: %zu; state in %s", SIPBRIDGE_VERSION,
              app->settings->enabled ? "taking calls" : "disabled (ENABLE_SIP_BRIDGE=false)", keyring_count(app->keys),
              app->settings->state_dir);
-    if (keyring_shortest(app->keys) < 32) {
-        log_warning(NULL, "an API secret is shorter than 32 bytes: it may be guessed; LiveKit asks for 32");
+    const char *secret = app->settings->livekit_api_secret; /* of this one the settings have told */
+    if (keyring_shortest(app->keys) < 32 && (secret == NULL || strlen(secret) >= 32)) {
+        log_warning(NULL, "a secret in LIVEKIT_KEYS is shorter than 32 bytes: it may be guessed; LiveKit asks for 32");
     }
 }
 

@@ -42,7 +42,7 @@ void app_reload(struct app *app) {
     if (app->source != NULL) {
         source_reload(app->source);
     }
-    log_info(NULL, "reloaded: %zu API keys; rules and agents are being read again", keyring_count(app->keys));
+    log_info(NULL, "reloaded; API keys: %zu; rules and agents are being read again", keyring_count(app->keys));
 }
 
 static void hurry(void *context, const struct engine_view *view) {
@@ -62,7 +62,7 @@ static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
     bool at_once = app->settings->on_exit == ON_EXIT_STOP || app->stops > 1;
-    log_info(NULL, "told to stop with %zu calls in progress: %s", bridge_live(app->bridge),
+    log_info(NULL, "told to stop; calls in progress: %zu; %s", bridge_live(app->bridge),
              at_once ? "ending them" : "waiting for them (a second signal ends them)");
     if (!at_once) {
         return;

@@ -124,6 +124,12 @@ static int run_logs(struct cli *cli) {
     cleanup_free char *directory = xasprintf("%s/calls", settings.state_dir);
     struct reader reader;
     if (!reader_open(&reader, directory, cli->argv[0], &diag)) {
+        if (errno == ENOENT) {
+            diag_fail(&diag, cli->argv[0],
+                      "no output is kept of that call in %s (SIP_LOG_KEEP, SIP_STATE_DIR); "
+                      "`sipbridge calls list` shows those in progress",
+                      directory);
+        }
         return cli_fail(cli, &diag);
     }
     int code = print_logs(cli, &reader, &options);

@@ -119,7 +119,7 @@ static void play_out(struct dry *dry) {
     for (mono_ms due; bridge_live(dry->bridge) > 0 && (due = bridge_next_due(dry->bridge)) < dry->first + LONGEST_MS;) {
         pass(dry, due);
     }
-    printf("%9.3f s  %zu calls in progress at the end\n", (double)(dry->now - dry->first) / 1000,
+    printf("%9.3f s  calls in progress at the end: %zu\n", (double)(dry->now - dry->first) / 1000,
            bridge_live(dry->bridge));
 }
 

@@ -93,7 +93,8 @@ static json_t *rules_json(const struct ruleset *rules) {
 
 /* No rules configured anywhere: not a mistake, but worth a word. */
 static void say_none(void) {
-    puts("There are no rules: SIP_RULES_FILE is not set, and Redis has none. DEFAULT_SIP_AGENT or the first agent "
+    puts("There are no rules: SIP_RULES_FILE is not set, and there is no REDIS_URL or Redis has none. "
+         "DEFAULT_SIP_AGENT or the first agent "
          "answers every call.");
 }
 
@@ -219,6 +220,16 @@ static int explain(const struct decide_input *input, bool json) {
     return choice.kind == CHOICE_NOBODY ? CLI_FAILED : CLI_OK;
 }
 
+/* Nothing to decide with is most often a forgotten --env-file. */
+static void warn_without_sources(const struct cli *cli, const struct settings *settings) {
+    if (settings->rules_file == NULL && settings->agents_file == NULL && settings->redis_url == NULL &&
+        settings->agent_command == NULL) {
+        cli_error(cli,
+                  "warning: none of SIP_RULES_FILE, SIP_AGENTS_FILE, REDIS_URL and SIP_AGENT_COMMAND is set; are the "
+                  "daemon's settings in a file (--env-file)?");
+    }
+}
+
 static int run_explain(struct cli *cli) {
     struct explain_options options = {0};
     cleanup_settings struct settings settings = {0};
@@ -227,6 +238,7 @@ static int run_explain(struct cli *cli) {
         !documents_load(cli, &settings, &(struct documents_from){0}, &documents)) {
         return CLI_USAGE;
     }
+    warn_without_sources(cli, &settings);
     const struct fetch *fetch = &documents.fetch;
     bool good = documents_good(cli, &fetch->rules, "the rules");
     if (!documents_good(cli, &fetch->agents, "the agents") || !good) {

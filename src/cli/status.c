@@ -89,7 +89,8 @@ static void add_peer(struct cli_table *table, const char *name, const json_t *pe
 
 /* "received 4, verified 3, …, rejected expired 1". */
 static void add_webhooks(struct cli_table *table, const json_t *webhooks) {
-    static const char *const counters[] = {"received", "verified", "ignored", "duplicate", "invalid", "refused"};
+    static const char *const counters[] = {"received", "verified", "ignored",   "duplicate",
+                                           "invalid",  "refused",  "bad_method"};
     cleanup_buf struct buf text = {0};
     for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
         buf_addf(&text, "%s%s %" PRId64, i > 0 ? ", " : "", counters[i], number_of(webhooks, counters[i]));

@@ -40,11 +40,13 @@ static bool read_recorded(struct slice text, struct capture *capture, struct dia
         buf_add(&capture->authorization, json_string_value(authorization), json_string_length(authorization));
         buf_add(&capture->body, json_string_value(body), json_string_length(body));
     } else {
-        diag_fail(diag, "", "%s",
-                  line == NULL
-                      ? "is not one line of a recording: {\"authorization\":\"<JWT>\",\"body\":\"<bytes>\"}; "
-                        "for a bare body give --authorization TOKEN"
-                      : "has no texts \"authorization\" and \"body\"; for a bare body give --authorization TOKEN");
+        diag_fail(
+            diag, "", "%s",
+            line == NULL
+                ? "is not one line of a recording: {\"authorization\":\"<JWT>\",\"body\":\"<bytes>\"} (of a longer "
+                  "recording give one line: `sed -n 3p FILE | sipbridge verify -`); for a bare body give "
+                  "--authorization TOKEN"
+                : "has no texts \"authorization\" and \"body\"; for a bare body give --authorization TOKEN");
     }
     json_decref(line);
     return good;

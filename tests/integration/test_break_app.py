@@ -26,7 +26,7 @@ def test_a_caller_who_comes_while_calls_are_ended_keeps_nothing_alive(start):
     daemon.post(*call.ringing())
     wait_for(lambda: daemon.status()["process_count"] == 1, "the agent runs")
     daemon.process.send_signal(signal.SIGTERM)
-    daemon.wait_logged("told to stop with 1 calls in progress: ending them")
+    daemon.wait_logged("told to stop; calls in progress: 1; ending them")
     again = call.caller_joined()
     again["participant"].update(sid=livekit.sid("PA"), identity="sip_again")
     body = livekit.encode(again)

@@ -276,7 +276,7 @@ def test_drain_waits_for_the_call_and_takes_no_new_one(start):
     connection = daemon.new_connection()
     connection.connect()
     daemon.process.terminate()
-    daemon.wait_logged("told to stop with 1 calls in progress: waiting")
+    daemon.wait_logged("told to stop; calls in progress: 1; waiting")
     body = livekit.encode(late.room_started())
     assert daemon.post_raw(body, livekit.webhook_token(body), connection) == 503
     holds_for(lambda: is_alive(agent["pid"]) and daemon.process.poll() is None, 0.5, "call and bridge live on")

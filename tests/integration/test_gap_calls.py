@@ -148,7 +148,7 @@ def test_drain_leaves_new_calls_to_livekits_retry_and_a_second_signal_ends_the_r
     daemon.post(*call.ringing(), *call.answered())
     agent = daemon.wait_agent(call)
     daemon.process.terminate()
-    daemon.wait_logged("told to stop with 1 calls in progress: waiting")
+    daemon.wait_logged("told to stop; calls in progress: 1; waiting")
     assert daemon.get("/readyz")[0] == 503 and daemon.health()["status"] == "degraded"
     body = livekit.encode(late.room_started())
     headers = {"Authorization": livekit.webhook_token(body)}

@@ -102,7 +102,7 @@ def test_keys_file_is_watched_and_a_bad_one_costs_nothing(start, tmp_path):
     assert (status("old"), status("new")) == (200, 401)
     part.write_text(f"new: {'n' * 32}\nold: {'o' * 32}\n")
     part.rename(keys)
-    daemon.wait_logged("reloaded: 2 API keys")
+    daemon.wait_logged("reloaded; API keys: 2")
     assert (status("old"), status("new")) == (200, 200)
     part.write_text("no keys in here\n")
     part.rename(keys)
@@ -110,7 +110,7 @@ def test_keys_file_is_watched_and_a_bad_one_costs_nothing(start, tmp_path):
     assert (status("old"), status("new")) == (200, 200)
     part.write_text(f"new: {'n' * 32}\n")
     part.rename(keys)
-    daemon.wait_logged("reloaded: 1 API keys")
+    daemon.wait_logged("reloaded; API keys: 1")
     assert (status("old"), status("new")) == (401, 200)
 
 

@@ -58,7 +58,7 @@ static void shows_tables(void **state) {
         "agents    2 from file: agents.json: wrong\n"
         "          sales is broken: no such file\n"
         "redis     connected\n"
-        "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, rejected expired 2\n"
+        "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, bad_method 0, rejected expired 2\n"
         "\n1 call in progress\n"
         "CALL  STATE    AGENT    CALLED  CALLER  PID  RING ms  RESTARTS  STARTED               ROOM\n"
         "RM_1  TALKING  support  +331    +332    42   320      0         2026-11-22T20:00:00Z  r\\x1b[31m\n"
