@@ -50,20 +50,20 @@ static void shows_tables(void **state) {
     assert_string_equal(ran.err.p, "");
     assert_int_equal(ran.code, CLI_OK);
     assert_string_equal(
-        ran.out.p,
-        "bridge    running, version 0.1.0, up 90s, 1 agent process\n"
-        "          all is well\n"
-        "rules     3 from redis, loaded x\n"
-        "          rules[1]: x\n"
-        "agents    2 from file: agents.json: wrong\n"
-        "          sales is broken: no such file\n"
-        "redis     connected\n"
-        "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, bad_method 0, rejected expired 2\n"
-        "\n1 call in progress\n"
-        "CALL  STATE    AGENT    CALLED  CALLER  PID  RING ms  RESTARTS  STARTED               ROOM\n"
-        "RM_1  TALKING  support  +331    +332    42   320      0         2026-11-22T20:00:00Z  r\\x1b[31m\n"
-        "\nlast errors and warnings\n"
-        "2026-11-22T20:00:01Z  agent crashed\n");
+        ran.out.p, "bridge    running, version 0.1.0, up 90s, 1 agent process\n"
+                   "          all is well\n"
+                   "rules     3 from redis, loaded x\n"
+                   "          rules[1]: x\n"
+                   "agents    2 from file: agents.json: wrong\n"
+                   "          sales is broken: no such file\n"
+                   "redis     connected\n"
+                   "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, bad_method 0, "
+                   "rejected expired 2\n"
+                   "\n1 call in progress\n"
+                   "CALL  STATE    AGENT    CALLED  CALLER  PID  RING ms  RESTARTS  STARTED               ROOM\n"
+                   "RM_1  TALKING  support  +331    +332    42   320      0         2026-11-22T20:00:00Z  r\\x1b[31m\n"
+                   "\nlast errors and warnings\n"
+                   "2026-11-22T20:00:01Z  agent crashed\n");
     server_stop(&server);
 }
 
