@@ -25,7 +25,8 @@ struct receiver_request {
 };
 
 /* received = bad_method + all of rejected + verified, and
- * verified = handed to the sink + ignored + duplicate + invalid + refused. */
+ * verified = handed to the sink + ignored + duplicate + invalid + refused (but for a disabled bridge without any key:
+ * it ignores all, unverified). */
 struct receiver_counters {
     uint64_t received;
     uint64_t bad_method;                    /* 405: not POST */

@@ -36,6 +36,8 @@ struct local {
     STAILQ_HEAD(, job) queue;
     STAILQ_HEAD(, told) events;
     struct task spawn_task, tell_task;
+    uint64_t spawn_turn; /* the turn in which there were */
+    int spawns;          /* so many starts */
     struct timer spawn_timer, trim_timer, expire_timer, reap_timer;
     bool trim_failed;
     char *last_label, *last_secret; /* of the job that exited last: its listener asks for the tail */
@@ -143,14 +145,19 @@ static void start_job(struct local *local, struct job *job) {
     }
 }
 
+/* A start may take so long that the timer is due before the turn is over, hence the count. */
 static void spawn_some(struct local *local) {
-    for (int i = 0; i < SPAWNS_A_TURN && !STAILQ_EMPTY(&local->queue); i++) {
+    if (local->spawn_turn != loop_turns(local->options.loop)) {
+        local->spawn_turn = loop_turns(local->options.loop);
+        local->spawns = 0;
+    }
+    for (; local->spawns < SPAWNS_A_TURN && !STAILQ_EMPTY(&local->queue); local->spawns++) {
         struct job *job = STAILQ_FIRST(&local->queue);
         STAILQ_REMOVE_HEAD(&local->queue, waiting);
         start_job(local, job);
     }
     if (!STAILQ_EMPTY(&local->queue)) {
-        timer_start(&local->spawn_timer, local->options.loop, 1); /* 1 ms: not again in this turn */
+        timer_start(&local->spawn_timer, local->options.loop, 1);
     }
 }
 

@@ -5,6 +5,12 @@
 #include "app/keys.h"
 #include "cli/cli.h"
 
+/* A bridge that is switched off need not know any key: it answers, and does nothing. */
+static struct keyring *keys_for(const struct settings *settings, struct diag *diag) {
+    bool none = settings->livekit_api_key == NULL && settings->livekit_keys == NULL;
+    return none && !settings->enabled ? keyring_new() : keys_load(settings, diag);
+}
+
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
         return CLI_USAGE;
@@ -14,7 +20,7 @@ static int run(struct cli *cli) {
     if (!cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
-    struct keyring *keys = settings_need_keys(&settings, &diag) ? keys_load(&settings, &diag) : NULL;
+    struct keyring *keys = keys_for(&settings, &diag);
     if (keys == NULL) {
         cli_fail(cli, &diag);
         return CLI_USAGE;
@@ -26,6 +32,6 @@ const struct cli_command cli_serve = {
     .name = "serve",
     .summary = "Take webhooks and run agents (the daemon).",
     .details = "Runs in the foreground and logs to standard output. SIGTERM stops it as SIP_ON_EXIT says, a second one "
-               "ends the calls in progress; SIGHUP reads keys, rules and agents again.",
+               "ends the calls in progress; SIGHUP reads the file of LIVEKIT_KEYS, rules and agents again.",
     .run = run,
 };

@@ -26,6 +26,7 @@ struct loop {
     struct task_queue added, running;
     struct epoll_event *batch; /* what is left of the batch being walked */
     int batch_left;
+    uint64_t turns;
 };
 
 static void die(const char *what, int fd) {
@@ -126,7 +127,12 @@ static void run_watchers(struct loop *loop, int timeout_ms) {
     loop->batch_left = 0;
 }
 
+uint64_t loop_turns(const struct loop *loop) {
+    return loop->turns;
+}
+
 void loop_turn(struct loop *loop, int timeout_ms) {
+    loop->turns++;
     loop_refresh(loop);
     run_tasks(loop);
     run_watchers(loop, loop_wait_ms(loop, timeout_ms));
@@ -135,6 +141,7 @@ void loop_turn(struct loop *loop, int timeout_ms) {
 }
 
 void loop_run_due(struct loop *loop) {
+    loop->turns++;
     loop_refresh(loop);
     run_tasks(loop);
     run_timers(loop);

@@ -29,6 +29,8 @@ int loop_wait_ms(const struct loop *loop, int limit);
 void loop_turn(struct loop *loop, int timeout_ms);
 /* A turn that does not look at the watchers, and so makes no system call. */
 void loop_run_due(struct loop *loop);
+/* How many turns have begun: for those who do only so much a turn. */
+uint64_t loop_turns(const struct loop *loop);
 /* CLOCK_MONOTONIC as of this turn (refreshed at its start and after its wait): what callbacks use as `now`. */
 mono_ms loop_now(const struct loop *loop);
 /* Reads the clock anew. For callbacks of an outer loop, which run outside any turn. */

@@ -235,6 +235,12 @@ def test_disabled_bridge_is_healthy_and_ignores_webhooks(start):
     holds_for(lambda: not daemon.reports(), 0.2, "no agent while disabled")
 
 
+def test_disabled_bridge_needs_no_key(start):
+    daemon = start(ENABLE_SIP_BRIDGE="false", LIVEKIT_API_KEY="", LIVEKIT_API_SECRET="")
+    assert daemon.health()["status"] == "disabled"
+    assert daemon.post_raw(b"{}", "whatever") == 200
+
+
 def test_status_and_health_tell_of_a_call(start):
     daemon = start()
     assert daemon.health()["status"] == "healthy" and daemon.health()["sip_bridge"] == "running"

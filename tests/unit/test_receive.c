@@ -259,6 +259,20 @@ static void test_disabled(void **state) {
     finish(&fixture);
 }
 
+/* Switched off and without a key, everything is ignored: there is nobody to verify with. */
+static void test_disabled_without_keys(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "", 10, true);
+    assert_int_equal(post_as(&fixture, "not a token", SLICE("{}"), 0), 200);
+    assert_int_equal(fixture.events, 0);
+    assert_int_equal(receiver_counters(fixture.receiver)->ignored, 1);
+    assert_int_equal(receiver_counters(fixture.receiver)->verified, 0);
+    log_listen(NULL, NULL);
+    receiver_free(fixture.receiver);
+    keyring_free(fixture.keys);
+}
+
 static void test_rotation(void **state) {
     (void)state;
     struct fixture fixture;
@@ -377,17 +391,12 @@ int main(void) {
     int null = open("/dev/null", O_WRONLY);
     log_init(&(struct log_options){.fd = null, .level = LOG_INFO});
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_repeats_of_events),
-        cmocka_unit_test(test_sink_full),
-        cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_disabled),
-        cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_log_of_a_flood),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_repeats_against_oracle),
+        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_requests),  cmocka_unit_test(test_repeats_of_events),
+        cmocka_unit_test(test_sink_full), cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_disabled),  cmocka_unit_test(test_disabled_without_keys),
+        cmocka_unit_test(test_rotation),  cmocka_unit_test(test_log_of_a_flood),
+        cmocka_unit_test(test_bounded),   cmocka_unit_test(test_repeats_against_oracle),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     close(null);
