@@ -36,8 +36,8 @@ struct local {
     STAILQ_HEAD(, job) queue;
     STAILQ_HEAD(, told) events;
     struct task spawn_task, tell_task;
-    uint64_t spawn_turn; /* the turn in which there were */
-    int spawns;          /* so many starts */
+    uint64_t spawn_turn; /* the turn in which there were so many spawns */
+    int spawns;
     struct timer spawn_timer, trim_timer, expire_timer, reap_timer;
     bool trim_failed;
     char *last_label, *last_secret; /* of the job that exited last: its listener asks for the tail */
@@ -108,8 +108,7 @@ static void trim(struct local *local, const struct job *job) {
     if (!local->trim_failed) {
         local->trim_failed = true;
         log_warning(NULL,
-                    "%s: the file system cannot drop the oldest part of a file (%m): the output of agents grows "
-                    "past SIP_LOG_MAX there; put SIP_STATE_DIR on ext4, xfs, btrfs or tmpfs",
+                    "%s: this file system cannot cut files (%m): output grows past SIP_LOG_MAX; use ext4, xfs or tmpfs",
                     local->host.output_dir);
     }
 }
@@ -162,10 +161,7 @@ static void spawn_some(struct local *local) {
 }
 
 static void on_spawn_task(struct task *task) {
-    struct local *local = container_of(task, struct local, spawn_task);
-    if (local->spawn_timer.loop == NULL) {
-        spawn_some(local);
-    }
+    spawn_some(container_of(task, struct local, spawn_task));
 }
 
 static void on_spawn_timer(struct timer *timer) {
