@@ -1,6 +1,5 @@
-/* The engine of local processes: the table of jobs, the queue of starts, what is told to the listener, the slow
- * chores. A start is a task of the loop, so ensure returns at once; at most SPAWNS_A_TURN of them keep the loop's
- * turns short when a hundred calls arrive together. */
+/* The engine of local processes: jobs, the queue of starts, what the listener is told, slow chores. A start is a task
+ * of the loop, so ensure returns at once; SPAWNS_A_TURN keeps turns short when a hundred calls arrive together. */
 #include "spawner/local/local.h"
 
 #include <errno.h>
