@@ -36,26 +36,9 @@ static bool check_agent_without_key(const struct agent *agent, struct diag *diag
     return check_agent(agent, diag);
 }
 
-static bool split_command(const char *text, char ***ret_command, struct diag *diag) {
-    if (text == NULL) {
-        return true;
-    }
-    char **command = argv_split(slice_of(text), diag);
-    if (command == NULL || !argv_check(command, diag)) {
-        argv_free(command);
-        diag_within(diag, "SIP_AGENT_COMMAND");
-        return false;
-    }
-    *ret_command = command;
-    return true;
-}
-
-bool source_options_from(const struct settings *settings, struct source_options *ret_options, char ***ret_command,
-                         struct diag *diag) {
-    *ret_command = NULL;
-    if (!split_command(settings->agent_command, ret_command, diag)) {
-        return false;
-    }
+void source_options_from(const struct settings *settings, struct source_options *ret_options, char ***ret_command) {
+    const char *command = settings->agent_command; /* good: the settings' table checks it */
+    *ret_command = command != NULL ? argv_split(slice_of(command), NULL) : NULL;
     bool has_only_other_keys = settings->livekit_api_key == NULL && settings->livekit_keys != NULL;
     *ret_options = (struct source_options){
         .rules_file = settings->rules_file,
@@ -69,5 +52,4 @@ bool source_options_from(const struct settings *settings, struct source_options 
                      .after_call_ms = settings->after_call_ms},
         .check = has_only_other_keys ? check_agent_without_key : check_agent,
     };
-    return true;
 }

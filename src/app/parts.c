@@ -153,9 +153,7 @@ static void build_engine(struct app *app) {
 
 static bool build_source(struct app *app, struct diag *diag) {
     struct source_options options;
-    if (!source_options_from(app->settings, &options, &app->command, diag)) {
-        return false;
-    }
+    source_options_from(app->settings, &options, &app->command);
     options.loop = app->loop;
     options.state_dir = app->state.root;
     options.on_change = on_source_change;

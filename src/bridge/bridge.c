@@ -36,7 +36,6 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     bridge_leg_forget(&call->leg);
     free(call->room_agent);
     free(call->agent_name);
-    free(call->token);
     free(call->entry.room);
     free(call);
 }

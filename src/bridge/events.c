@@ -63,10 +63,7 @@ static struct slice fitting_attributes(const struct bridge_call *call, const str
     if (attributes.n <= ENGINE_LINE_MAX) {
         return attributes;
     }
-    struct log_about about;
-    bridge_about(call, &about);
-    log_warning(&about, "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
-                attributes.n, ENGINE_LINE_MAX);
+    bridge_warn_attributes(call, attributes.n);
     return SLICE("");
 }
 

@@ -26,7 +26,6 @@ struct bridge_call {
     const struct rule *rule;
     char *agent_name;      /* NULL until chosen */
     struct agent_use *use; /* counted against the agent's max; NULL when not */
-    char *token;           /* of the process that runs, for hiding it in what is shown */
     char instance[ENGINE_INSTANCE_SIZE];
     pid_t pid;
     int64_t started_wall_ms;
@@ -68,6 +67,8 @@ bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct wa
 
 /* say.c */
 void bridge_about(const struct bridge_call *call, struct log_about *ret_about);
+/* The caller's attributes make the agent's line SIZE bytes long: too long. */
+void bridge_warn_attributes(const struct bridge_call *call, size_t size);
 void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

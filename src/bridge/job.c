@@ -19,10 +19,18 @@ static void add(struct pairs *pairs, const char *name, struct slice value) {
     }
 }
 
-static void add_environment(const struct bridge *bridge, const struct bridge_call *call, struct pairs *env) {
-    const struct bridge_options *options = &bridge->options;
+/* A start under way: the token is this one process's. */
+struct start {
+    const struct bridge *bridge;
+    const struct bridge_call *call;
+    const char *token;
+};
+
+static void add_environment(const struct start *start, struct pairs *env) {
+    const struct bridge_options *options = &start->bridge->options;
+    const struct bridge_call *call = start->call;
     add(env, "LIVEKIT_URL", slice_of(options->livekit_url));
-    add(env, "LIVEKIT_TOKEN", slice_of(call->token));
+    add(env, "LIVEKIT_TOKEN", slice_of(start->token));
     add(env, "SIP_CALL_SID", slice_of(call->entry.sid));
     add(env, "SIP_ROOM_NAME", (struct slice){call->entry.room, call->entry.room_size});
     add(env, "SIP_AGENT_NAME", slice_of(call->agent_name));
@@ -41,14 +49,14 @@ static void add_object(struct buf *line, const char *name, const char *json) {
     json_add_raw(line, name, json != NULL && json[0] != '\0' ? slice_of(json) : SLICE("{}"));
 }
 
-static void build_line(const struct bridge *bridge, const struct bridge_call *call, const char *attributes,
-                       struct buf *line) {
+static void build_line(const struct start *start, const char *attributes, struct buf *line) {
+    const struct bridge_call *call = start->call;
     buf_clear(line);
     buf_adds(line, "{\"v\":1");
     json_add_field(line, "call_sid", slice_of(call->entry.sid));
     json_add_field(line, "room", (struct slice){call->entry.room, call->entry.room_size});
-    json_add_field(line, "livekit_url", slice_of(bridge->options.livekit_url));
-    json_add_field(line, "token", slice_of(call->token));
+    json_add_field(line, "livekit_url", slice_of(start->bridge->options.livekit_url));
+    json_add_field(line, "token", slice_of(start->token));
     json_add_field(line, "agent", slice_of(call->agent_name));
     json_add_field(line, "agent_id", slice_of(call->agent->id));
     json_add_field(line, "called", slice_of(call->leg.called));
@@ -60,30 +68,26 @@ static void build_line(const struct bridge *bridge, const struct bridge_call *ca
 }
 
 /* Attributes may be 64 KiB, the line 32: then it goes without them. */
-static void fit_line(const struct bridge *bridge, const struct bridge_call *call, struct buf *line) {
-    build_line(bridge, call, call->leg.attributes, line);
+static void fit_line(const struct start *start, struct buf *line) {
+    build_line(start, start->call->leg.attributes, line);
     if (line->len > ENGINE_LINE_MAX) {
-        struct log_about about;
-        bridge_about(call, &about);
-        log_warning(&about,
-                    "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
-                    line->len, ENGINE_LINE_MAX);
-        build_line(bridge, call, NULL, line);
+        bridge_warn_attributes(start->call, line->len);
+        build_line(start, NULL, line);
     }
 }
 
-static void mint(struct bridge *bridge, struct bridge_call *call) {
+static char *mint(const struct bridge *bridge, const struct bridge_call *call) {
     cleanup_free char *identity = xasprintf("sip-agent-%s", call->entry.sid);
     struct slice room = {call->entry.room, call->entry.room_size};
-    free(call->token);
-    call->token = bridge->ports.mint(bridge->ports.self, room, slice_of(identity));
+    return bridge->ports.mint(bridge->ports.self, room, slice_of(identity));
 }
 
 void bridge_start(struct bridge *bridge, struct bridge_call *call) {
-    mint(bridge, call);
+    cleanup_free char *token = mint(bridge, call);
+    const struct start start = {bridge, call, token};
     bridge->ports.new_instance(bridge->ports.self, call->instance);
     struct pairs env = {.count = 0};
-    add_environment(bridge, call, &env);
+    add_environment(&start, &env);
     const struct engine_pair places[] = {
         {"room", {call->entry.room, call->entry.room_size}},
         {"agent", slice_of(call->agent_name)},
@@ -93,7 +97,7 @@ void bridge_start(struct bridge *bridge, struct bridge_call *call) {
         {"livekit_url", slice_of(bridge->options.livekit_url)},
     };
     cleanup_buf struct buf line = {0};
-    fit_line(bridge, call, &line);
+    fit_line(&start, &line);
     struct engine_job job = {
         .label = call->entry.sid,
         .instance = call->instance,
@@ -105,7 +109,7 @@ void bridge_start(struct bridge *bridge, struct bridge_call *call) {
         .call_env = env.list,
         .call_env_count = env.count,
         .line = buf_slice(&line),
-        .secret = slice_of(call->token),
+        .secret = slice_of(token),
         .agent = call->agent_name,
     };
     call->starts++;

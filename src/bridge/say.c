@@ -25,3 +25,10 @@ void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, c
     va_end(args);
     bridge->ports.trace(bridge->ports.self, call->entry.sid, line);
 }
+
+void bridge_warn_attributes(const struct bridge_call *call, size_t size) {
+    struct log_about about;
+    bridge_about(call, &about);
+    log_warning(&about, "the caller's attributes are too long for the agent's line (%zu of at most %d bytes), left out",
+                size, ENGINE_LINE_MAX);
+}

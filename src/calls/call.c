@@ -39,22 +39,23 @@ unsigned call_here(const struct call *call, enum leg_role role) {
     return here;
 }
 
-static struct leg *find_leg(struct call *call, uint64_t sid) {
+/* Its place among the legs; CALL_LEGS: it is not known. */
+static unsigned leg_index(const struct call *call, uint64_t sid) {
     for (unsigned i = 0; i < call->leg_count; i++) {
         if (call->legs[i].sid == sid) {
-            return &call->legs[i];
+            return i;
         }
     }
-    return NULL;
+    return CALL_LEGS;
+}
+
+static struct leg *find_leg(struct call *call, uint64_t sid) {
+    unsigned i = leg_index(call, sid);
+    return i < CALL_LEGS ? &call->legs[i] : NULL;
 }
 
 bool call_knows_leg(const struct call *call, uint64_t sid) {
-    for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call->legs[i].sid == sid) {
-            return true;
-        }
-    }
-    return false;
+    return leg_index(call, sid) < CALL_LEGS;
 }
 
 static bool leg_worth_less(const struct leg *leg, const struct leg *than) {

@@ -105,10 +105,10 @@ static int run_list(struct cli *cli) {
     struct agents_options options = {0};
     cleanup_settings struct settings settings = {0};
     cleanup_documents struct documents documents = {0};
-    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) ||
-        !documents_load(cli, &settings, &(struct documents_from){0}, &documents)) {
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
+    documents_load(&settings, &(struct documents_from){0}, &documents);
     const struct fetch_document *document = &documents.fetch.agents;
     if (!documents_good(cli, document, "the agents")) {
         return CLI_FAILED;
@@ -149,9 +149,7 @@ static int run_check(struct cli *cli) {
         return CLI_USAGE;
     }
     struct documents_from from = {.agents_file = cli->argc > 0 ? cli->argv[0] : NULL};
-    if (!documents_load(cli, &settings, &from, &documents)) {
-        return CLI_USAGE;
-    }
+    documents_load(&settings, &from, &documents);
     const struct fetch_document *document = &documents.fetch.agents;
     if (!documents_good(cli, document, "the agents")) {
         return CLI_FAILED;

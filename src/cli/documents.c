@@ -5,19 +5,14 @@
 
 enum { REDIS_TIMEOUT_MS = 5000 };
 
-bool documents_load(const struct cli *cli, const struct settings *settings, const struct documents_from *from,
+void documents_load(const struct settings *settings, const struct documents_from *from,
                     struct documents *ret_documents) {
-    *ret_documents = (struct documents){0};
     struct source_options options;
-    struct diag diag;
-    if (!source_options_from(settings, &options, &ret_documents->command, &diag)) {
-        cli_fail(cli, &diag);
-        return false;
-    }
+    *ret_documents = (struct documents){0};
+    source_options_from(settings, &options, &ret_documents->command);
     options.rules_file = from->rules_file != NULL ? from->rules_file : options.rules_file;
     options.agents_file = from->agents_file != NULL ? from->agents_file : options.agents_file;
     fetch_run(&options, REDIS_TIMEOUT_MS, &ret_documents->fetch);
-    return true;
 }
 
 void documents_release(struct documents *documents) {

@@ -12,13 +12,13 @@ struct documents {
 };
 
 /* RULES_FILE and AGENTS_FILE take the place of the settings' when they are not NULL. Executables are looked up, so
- * that an agent whose program is missing is broken here too. False, said on standard error, only for a bad
- * SIP_AGENT_COMMAND; what is wrong with a document is in fetch. Release it in every case. */
+ * that an agent whose program is missing is broken here too. What is wrong
+ * with a document is in fetch. Release it in every case. */
 struct documents_from {
     const char *rules_file, *agents_file;
 };
-bool documents_load(const struct cli *cli, const struct settings *settings, const struct documents_from *from,
-                    struct documents *ret_documents) __attribute__((warn_unused_result));
+void documents_load(const struct settings *settings, const struct documents_from *from,
+                    struct documents *ret_documents);
 void documents_release(struct documents *documents);
 #define cleanup_documents __attribute__((cleanup(documents_release)))
 

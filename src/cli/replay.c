@@ -183,9 +183,7 @@ static int run_dry(const struct replay *replay, const struct settings *settings)
     log_init(&quiet);
     struct documents cleanup_documents documents = {0};
     const struct documents_from from = {0};
-    if (!documents_load(replay->cli, settings, &from, &documents)) {
-        return CLI_USAGE;
-    }
+    documents_load(settings, &from, &documents);
     bool good = documents_good(replay->cli, &documents.fetch.rules, "the rules");
     good = documents_good(replay->cli, &documents.fetch.agents, "the agents") && good;
     good = good && dry_run_all(replay, settings, &documents.fetch);

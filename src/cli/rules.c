@@ -102,10 +102,10 @@ static int run_list(struct cli *cli) {
     struct list_options options = {0};
     cleanup_settings struct settings settings = {0};
     cleanup_documents struct documents documents = {0};
-    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) ||
-        !documents_load(cli, &settings, &(struct documents_from){0}, &documents)) {
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
+    documents_load(&settings, &(struct documents_from){0}, &documents);
     const struct fetch_document *document = &documents.fetch.rules;
     if (!documents_good(cli, document, "the rules")) {
         return CLI_FAILED;
@@ -157,9 +157,7 @@ static int run_check(struct cli *cli) {
         return CLI_USAGE;
     }
     struct documents_from from = {.rules_file = cli->argc > 0 ? cli->argv[0] : NULL};
-    if (!documents_load(cli, &settings, &from, &documents)) {
-        return CLI_USAGE;
-    }
+    documents_load(&settings, &from, &documents);
     const struct fetch_document *document = &documents.fetch.rules;
     if (!documents_good(cli, document, "the rules")) {
         return CLI_FAILED;
@@ -234,10 +232,10 @@ static int run_explain(struct cli *cli) {
     struct explain_options options = {0};
     cleanup_settings struct settings settings = {0};
     cleanup_documents struct documents documents = {0};
-    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) ||
-        !documents_load(cli, &settings, &(struct documents_from){0}, &documents)) {
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
+    documents_load(&settings, &(struct documents_from){0}, &documents);
     warn_without_sources(cli, &settings);
     const struct fetch *fetch = &documents.fetch;
     bool good = documents_good(cli, &fetch->rules, "the rules");
