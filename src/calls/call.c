@@ -39,23 +39,22 @@ unsigned call_here(const struct call *call, enum leg_role role) {
     return here;
 }
 
-/* Its place among the legs; CALL_LEGS: it is not known. */
-static unsigned leg_index(const struct call *call, uint64_t sid) {
+static struct leg *find_leg(struct call *call, uint64_t sid) {
     for (unsigned i = 0; i < call->leg_count; i++) {
         if (call->legs[i].sid == sid) {
-            return i;
+            return &call->legs[i];
         }
     }
-    return CALL_LEGS;
-}
-
-static struct leg *find_leg(struct call *call, uint64_t sid) {
-    unsigned i = leg_index(call, sid);
-    return i < CALL_LEGS ? &call->legs[i] : NULL;
+    return NULL;
 }
 
 bool call_knows_leg(const struct call *call, uint64_t sid) {
-    return leg_index(call, sid) < CALL_LEGS;
+    for (unsigned i = 0; i < call->leg_count; i++) {
+        if (call->legs[i].sid == sid) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool leg_worth_less(const struct leg *leg, const struct leg *than) {
