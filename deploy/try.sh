@@ -84,7 +84,7 @@ start() {
   say "2/3 starting sipbridge"
   cd "$here/try"
   env -i PATH="$PATH" LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=0123456789abcdef0123456789abcdef \
-    SIP_LISTEN=127.0.0.1:0 SIP_ADMIN_LISTEN="unix:$work/admin" SIP_STATE_DIR="$work/state" SIP_RULES_FILE=rules.json \
+    LIVEKIT_API_URL=off SIP_LISTEN=127.0.0.1:0 SIP_ADMIN_LISTEN="unix:$work/admin" SIP_STATE_DIR="$work/state" SIP_RULES_FILE=rules.json \
     SIP_AGENTS_FILE=agents.json SIP_LOG_FORMAT=json SIP_ON_EXIT=stop "$sipbridge" serve >"$work/log" 2>&1 &
   daemon=$!
   wait_until 10 is_listening || fail "sipbridge does not listen"

@@ -1,6 +1,8 @@
 /* Settings to options, one by one. */
 #include "app/from_settings.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "spawner/local/local.h"
 
@@ -11,7 +13,7 @@ struct bridge_options bridge_options_from(const struct settings *settings) {
     options.policy.ready_ms = settings->ready_timeout_ms;
     options.policy.rejoin_ms = settings->rejoin_grace_ms;
     options.policy.max_call_ms = settings->max_call_ms;
-    options.policy.close_room = settings->close_room && settings->livekit_api_url != NULL;
+    options.policy.close_room = settings->close_room && livekit_is_wanted(settings);
     options.room_prefix = settings->room_prefix;
     options.room_names_called = settings->room_number == ROOM_NUMBER_CALLED;
     options.default_agent = settings->default_agent != NULL ? settings->default_agent : "";
@@ -52,4 +54,27 @@ void source_options_from(const struct settings *settings, struct source_options 
                      .after_call_ms = settings->after_call_ms},
         .check = has_only_other_keys ? check_agent_without_key : check_agent,
     };
+}
+
+bool livekit_is_wanted(const struct settings *settings) {
+    return settings->livekit_api_url == NULL || strcmp(settings->livekit_api_url, "off") != 0;
+}
+
+struct livekit_api *livekit_from_settings(const struct settings *settings, struct loop *loop,
+                                          const struct keyring *keys, struct diag *diag) {
+    const char *from = settings->livekit_api_url != NULL ? settings->livekit_api_url : settings->livekit_url;
+    if (!livekit_is_wanted(settings)) {
+        (void)diag_fail(diag, "LIVEKIT_API_URL", "is off: this needs LiveKit's API");
+        return NULL;
+    }
+    cleanup_free char *url = livekit_http_url(from, diag);
+    if (url == NULL) {
+        return NULL;
+    }
+    struct livekit_options options = {.loop = loop, .url = url, .ca_file = settings->livekit_ca, .keys = keys};
+    struct livekit_api *api = livekit_new(&options);
+    if (api == NULL) {
+        (void)diag_fail(diag, "LIVEKIT_API_URL", "libcurl cannot be started");
+    }
+    return api;
 }

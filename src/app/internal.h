@@ -30,7 +30,7 @@ struct app {
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
     struct local *local;
-    struct livekit_api *livekit; /* NULL without LIVEKIT_API_URL */
+    struct livekit_api *livekit; /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link;
     struct bridge *bridge;
     struct ops ops;

@@ -94,20 +94,12 @@ static void on_livekit(void *context) {
 }
 
 static bool build_livekit(struct app *app, struct diag *diag) {
-    if (app->settings->livekit_api_url == NULL) {
+    if (!app->settings->enabled || !livekit_is_wanted(app->settings)) {
         return true;
     }
-    cleanup_free char *url = livekit_http_url(app->settings->livekit_api_url, diag);
-    if (url == NULL) {
-        return false;
-    }
-    struct livekit_options options = {.loop = app->loop,
-                                      .url = url,
-                                      .ca_file = app->settings->livekit_ca,
-                                      .keys = app->keys};
-    app->livekit = livekit_new(&options);
+    app->livekit = livekit_from_settings(app->settings, app->loop, app->keys, diag);
     if (app->livekit == NULL) {
-        return diag_fail(diag, "LIVEKIT_API_URL", "libcurl cannot be started");
+        return false;
     }
     struct livekit_link_options link = {.api = app->livekit,
                                         .loop = app->loop,

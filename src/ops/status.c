@@ -110,7 +110,7 @@ static void add_source(json_t *status, const struct source *source) {
     json_object_set_new(status, "redis", object);
 }
 
-/* Without LIVEKIT_API_URL its webhooks are all that is heard of it. */
+/* With LIVEKIT_API_URL=off its webhooks are all that is heard of it. */
 static json_t *livekit_json(const struct contact *contact) {
     char trouble[CONTACT_ERROR_SIZE] = "";
     if (contact != NULL) {

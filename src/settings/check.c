@@ -48,6 +48,9 @@ bool check_livekit_url(const char *value, struct diag *diag) {
 }
 
 bool check_api_url(const char *value, struct diag *diag) {
+    if (strcmp(value, "off") == 0) {
+        return true;
+    }
     if (!is_plain(value) || strlen(value) > URL_MAX) {
         return diag_fail(diag, NULL, "is not a URL: write for example http://127.0.0.1:7880");
     }
@@ -57,7 +60,7 @@ bool check_api_url(const char *value, struct diag *diag) {
     if (starts(value, "https://")) {
         return check_host_there(value, "https://", diag);
     }
-    return diag_fail(diag, NULL, "must begin with http:// or https://");
+    return diag_fail(diag, NULL, "must begin with http:// or https:// (or be off)");
 }
 
 bool check_key_name(const char *value, struct diag *diag) {

@@ -26,12 +26,12 @@
     X(LIVEKIT_URL, livekit_url, TEXT, "ws://127.0.0.1:7880", CHECK(check_livekit_url), "LiveKit",                      \
       "Where agents find LiveKit: `ws://` or `wss://`.")                                                               \
     X(LIVEKIT_API_URL, livekit_api_url, TEXT, "", CHECK(check_api_url), "LiveKit",                                     \
-      "Where LiveKit's API is (`http://127.0.0.1:7880`): then sipbridge asks it for numbers and hangs up calls for "   \
-      "which no agent can be had. Not set: webhooks are all it knows.")                                                \
+      "Where LiveKit's API is, `http://` or `https://`. Not set: as `LIVEKIT_URL` says. `off`: it is never called, "   \
+      "and webhooks are all sipbridge knows (for recordings without a LiveKit).")                                      \
     X(SIP_LIVEKIT_CA, livekit_ca, TEXT, "", NO_LIMITS, "LiveKit",                                                      \
       "A PEM file with the only authorities to trust for an `https://` API. Not set: the system's.")                   \
     X(SIP_CLOSE_ROOM, close_room, BOOL, "true", NO_LIMITS, "LiveKit",                                                  \
-      "Delete the room of a call that is over (needs `LIVEKIT_API_URL`). With `false` only our part ends.")            \
+      "Delete the room of a call that is over. With `false` only our part ends.")                                      \
     X(LIVEKIT_API_KEY, livekit_api_key, TEXT, "", CHECK(check_key_name), "LiveKit",                                    \
       "The API key that signs the agents' tokens; webhooks signed with it are accepted.")                              \
     X(LIVEKIT_API_SECRET, livekit_api_secret, SECRET, "", CHECK(check_secret), "LiveKit",                              \

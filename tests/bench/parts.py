@@ -122,7 +122,7 @@ class Daemon(Server):
         self.admin = self.dir / "admin.sock"
         self.environment = {
             "PATH": os.environ["PATH"], "LIVEKIT_API_KEY": livekit.KEY, "LIVEKIT_API_SECRET": livekit.SECRET,
-            "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": f"unix:{self.admin}",
+            "LIVEKIT_API_URL": "off", "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": f"unix:{self.admin}",
             "SIP_STATE_DIR": str(self.dir / "state"), "SIP_ON_EXIT": "stop", "SIP_AGENT_COMMAND": agent,
             "SIP_AGENT_ENV": "BENCH_MARK", "BENCH_MARK": str(self.dir), **settings,
         }

@@ -102,7 +102,8 @@ class Daemon:
             "PATH": os.environ["PATH"], "LIVEKIT_API_KEY": livekit.KEY, "LIVEKIT_API_SECRET": livekit.SECRET,
             "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": f"unix:{self.admin_socket}",
             "SIP_STATE_DIR": str(self.state), "SIP_LOG_FORMAT": "json", "LOG_LEVEL": "debug", "SIP_ON_EXIT": "stop",
-            "SIP_STOP_TIMEOUT": "3s", "ASAN_OPTIONS": "detect_stack_use_after_return=1:verify_asan_link_order=0",
+            "SIP_STOP_TIMEOUT": "3s", "LIVEKIT_API_URL": "off",
+            "ASAN_OPTIONS": "detect_stack_use_after_return=1:verify_asan_link_order=0",
             "UBSAN_OPTIONS": "print_stacktrace=1", **(settings or {}),
         }
         self.wrapper, self.preexec, self.read_log, self.wait, self.args = wrapper, preexec, read_log, wait, args

@@ -1,0 +1,20 @@
+/* LiveKit's API for a command: keys, loop and client from the settings. */
+#ifndef CLI_LIVEKIT_ACCESS_H
+#define CLI_LIVEKIT_ACCESS_H
+
+#include "cli/cli.h"
+#include "livekit/calls.h"
+
+struct livekit_access {
+    struct keyring *keys;
+    struct loop *loop;
+    struct livekit_api *api;
+};
+
+/* False after saying on standard error why not: return CLI_USAGE then. Release it in every case. */
+bool livekit_access_open(const struct cli *cli, const struct settings *settings, struct livekit_access *ret_access)
+    __attribute__((warn_unused_result));
+void livekit_access_release(struct livekit_access *access);
+#define cleanup_access __attribute__((cleanup(livekit_access_release)))
+
+#endif
