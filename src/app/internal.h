@@ -7,6 +7,7 @@
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
 #include "bridge/livekit_link.h"
+#include "bridge/reconcile.h"
 #include "http/server.h"
 #include "loop/file_watch.h"
 #include "loop/signals.h"
@@ -30,8 +31,9 @@ struct app {
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
     struct local *local;
-    struct livekit_api *livekit; /* NULL with LIVEKIT_API_URL=off */
-    struct livekit_link *livekit_link;
+    struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
+    struct livekit_link *livekit_link; /* both NULL without it */
+    struct reconcile *reconcile;
     struct bridge *bridge;
     struct ops ops;
     struct ops_errors errors;
@@ -46,6 +48,10 @@ struct app {
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
+
+/* livekit.c: before and after the bridge is built. */
+bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
+void app_build_reconcile(struct app *app);
 
 /* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);

@@ -58,6 +58,9 @@ static void on_source_change(void *context) {
 
 static void on_queued(void *context, const struct webhook_event *event) {
     struct app *app = context;
+    if (app->reconcile != NULL) {
+        reconcile_heard(app->reconcile);
+    }
     bridge_webhook(app->bridge, event, loop_now(app->loop));
     app_touched(app);
 }
@@ -89,26 +92,6 @@ static void reload(void *context) {
     app_reload(context);
 }
 
-static void on_livekit(void *context) {
-    app_touched(context);
-}
-
-static bool build_livekit(struct app *app, struct diag *diag) {
-    if (!app->settings->enabled || !livekit_is_wanted(app->settings)) {
-        return true;
-    }
-    app->livekit = livekit_from_settings(app->settings, app->loop, app->keys, diag);
-    if (app->livekit == NULL) {
-        return false;
-    }
-    struct livekit_link_options link = {.api = app->livekit,
-                                        .loop = app->loop,
-                                        .on_touched = on_livekit,
-                                        .context = app};
-    app->livekit_link = livekit_link_new(&link);
-    return true;
-}
-
 static void build_bridge(struct app *app) {
     struct bridge_options options = bridge_options_from(app->settings);
     if (getrandom(&options.seed, sizeof options.seed, 0) < 0) {
@@ -125,7 +108,7 @@ static void build_bridge(struct app *app) {
     };
     app->bridge = bridge_new(&options, &ports);
     if (app->livekit_link != NULL) {
-        livekit_link_attach(app->livekit_link, app->bridge);
+        app_build_reconcile(app);
     }
 }
 
@@ -175,6 +158,7 @@ static void build_ops(struct app *app) {
         .bridge = app->bridge,
         .source = app->source,
         .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
+        .reconcile = app->reconcile,
         .errors = &app->errors,
         .started_wall_ms = clock_wall_ms(),
         .started = clock_mono_ms(),
@@ -251,7 +235,7 @@ bool app_build(struct app *app, struct diag *diag) {
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
     build_engine(app);
-    if (!build_livekit(app, diag)) {
+    if (!app_build_livekit(app, diag)) {
         return false;
     }
     build_bridge(app);
@@ -271,6 +255,7 @@ void app_release(struct app *app) {
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
     source_free(app->source);
+    reconcile_free(app->reconcile);
     livekit_link_free(app->livekit_link);
     livekit_free(app->livekit);
     bridge_free(app->bridge);

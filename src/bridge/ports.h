@@ -7,13 +7,28 @@
 #include "calls/verdict.h"
 #include "spawner/engine.h"
 
+enum reject_when {
+    REJECT_NOW,
+    REJECT_LATER, /* in call_policy's arriving_ms: it is still joining, and REJECT_NOW follows when it has arrived */
+};
+
+enum trunk_answer {
+    TRUNK_NONE,    /* it has no number, or several, or cannot be asked for */
+    TRUNK_NUMBER,  /* it has one */
+    TRUNK_PENDING, /* LiveKit is being asked: bridge_trunks_known follows */
+};
+
 /* LiveKit's API. Each function returns false when it can not even ask (no client is configured): then what
  * webhooks say is all there is to know. That is not the same as no answer, on which nothing may be done. */
 struct livekit_port {
     void *self;
     bool (*ask)(void *self, const char *sid, struct slice room, enum want_ask ask);
     bool (*delete_room)(void *self, const char *sid, struct slice room);
-    bool (*reject)(void *self, struct slice room, struct slice identity);
+    bool (*reject)(void *self, struct slice room, struct slice identity, enum reject_when when);
+    /* The number of the trunk that a call with hidden numbers came over; borrowed until the next turn. */
+    enum trunk_answer (*trunk_number)(void *self, struct slice trunk, struct slice *ret_number);
+    /* An agent ended by itself: LiveKit may be gone, which is better known before the next one is started. */
+    void (*suspect)(void *self);
 };
 extern const struct livekit_port livekit_unavailable;
 

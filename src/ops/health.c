@@ -19,6 +19,9 @@
     X(DEGRADED, "what answers at LIVEKIT_API_URL is not LiveKit", livekit_is(ops, CONTACT_ODD))                       \
     X(DEGRADED, "LiveKit's clock and ours are more than 30 s apart",                                                  \
       ops->livekit != NULL && contact_clock_is_off(ops->livekit))                                                     \
+    X(DEGRADED, "webhooks do not arrive: LiveKit has calls that none told of; see `sipbridge doctor`",                \
+      reconcile_of(ops).unheard)                                                                                      \
+    X(DEGRADED, "LiveKit lists most calls no more: not believed, none is ended for it", reconcile_of(ops).refused)    \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {
@@ -33,6 +36,10 @@ static bool has_agent(const struct source *source) {
 
 static bool livekit_is(const struct ops *ops, enum contact_state state) {
     return ops->livekit != NULL && ops->livekit->state == state;
+}
+
+static struct reconcile_view reconcile_of(const struct ops *ops) {
+    return ops->reconcile != NULL ? reconcile_view(ops->reconcile) : (struct reconcile_view){0};
 }
 
 enum ops_health ops_health(const struct ops *ops, const char **ret_message) {

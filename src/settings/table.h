@@ -68,6 +68,8 @@
       "A caller whose line broke may come back for this long.")                                                        \
     X(SIP_MAX_CALL, max_call_ms, DURATION, "4h", RANGE(SECOND_MS, 7 * DAY_MS), "Calls",                                \
       "A call that lasts longer is ended.")                                                                            \
+    X(SIP_RECONCILE, reconcile_ms, DURATION, "60s", RANGE(SECOND_MS, HOUR_MS), "Calls",                               \
+      "How often LiveKit's list of rooms is compared with the calls known here: lost webhooks heal then.")             \
     X(SIP_AFTER_CALL, after_call_ms, DURATION, "0", RANGE(0, DAY_MS), "Agents' processes",                             \
       "When the call is over, the agent is left alone for this long (to write a summary) before it is told to stop.")  \
     X(SIP_STOP_TIMEOUT, stop_timeout_ms, DURATION, "10s", RANGE(0, 10 * MINUTE_MS), "Agents' processes",               \

@@ -74,9 +74,10 @@ static inline bool stage_delete(void *self, const char *sid, struct slice room) 
     return stage->can_ask;
 }
 
-static inline bool stage_reject(void *self, struct slice room, struct slice identity) {
+static inline bool stage_reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
     struct stage *stage = self;
-    buf_addf(&stage->log, "reject %.*s %.*s;", SLICE_ARG(room), SLICE_ARG(identity));
+    buf_addf(&stage->log, "reject%s %.*s %.*s;", when == REJECT_LATER ? " later" : "", SLICE_ARG(room),
+             SLICE_ARG(identity));
     return stage->can_ask;
 }
 
