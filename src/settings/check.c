@@ -47,12 +47,10 @@ bool check_livekit_url(const char *value, struct diag *diag) {
     return diag_fail(diag, NULL, "must begin with ws:// or wss://");
 }
 
-bool check_api_url(const char *value, struct diag *diag) {
-    if (strcmp(value, "off") == 0) {
-        return true;
-    }
+/* ELSE_WHAT: what the value may be instead of a URL, as the end of the sentence. */
+static bool check_http_url(const char *value, const char *example, const char *else_what, struct diag *diag) {
     if (!is_plain(value) || strlen(value) > URL_MAX) {
-        return diag_fail(diag, NULL, "is not a URL: write for example http://127.0.0.1:7880");
+        return diag_fail(diag, NULL, "is not a URL: write for example %s", example);
     }
     if (starts(value, "http://")) {
         return check_host_there(value, "http://", diag);
@@ -60,7 +58,21 @@ bool check_api_url(const char *value, struct diag *diag) {
     if (starts(value, "https://")) {
         return check_host_there(value, "https://", diag);
     }
-    return diag_fail(diag, NULL, "must begin with http:// or https:// (or be off)");
+    return diag_fail(diag, NULL, "must begin with http:// or https://%s", else_what);
+}
+
+bool check_api_url(const char *value, struct diag *diag) {
+    return strcmp(value, "off") == 0 || check_http_url(value, "http://127.0.0.1:7880", " (or be off)", diag);
+}
+
+bool check_stimm_url(const char *value, struct diag *diag) {
+    if (!check_http_url(value, "http://127.0.0.1:8001", "", diag)) {
+        return false;
+    }
+    const char *host = strstr(value, "://") + 3;
+    bool has_user = memchr(host, '@', strcspn(host, "/?#")) != NULL;
+    return (!has_user && strpbrk(host, "?#\\") == NULL) ||
+           diag_fail(diag, NULL, "must be scheme, host, port and path only: no user name, query or fragment");
 }
 
 bool check_key_name(const char *value, struct diag *diag) {
