@@ -26,12 +26,13 @@ static bool is_plain(const char *value) {
     return true;
 }
 
+static bool has_host(const char *value) {
+    const char *host = strstr(value, "://") + strlen("://");
+    return *host != '\0' && *host != '/' && *host != ':';
+}
+
 static bool check_host_there(const char *value, const char *prefix, struct diag *diag) {
-    const char *host = value + strlen(prefix);
-    if (*host == '\0' || *host == '/' || *host == ':') {
-        return diag_fail(diag, NULL, "has no host: write for example %slivekit.example.com", prefix);
-    }
-    return true;
+    return has_host(value) || diag_fail(diag, NULL, "has no host: write for example %slivekit.example.com", prefix);
 }
 
 bool check_livekit_url(const char *value, struct diag *diag) {
@@ -52,13 +53,10 @@ static bool check_http_url(const char *value, const char *example, const char *e
     if (!is_plain(value) || strlen(value) > URL_MAX) {
         return diag_fail(diag, NULL, "is not a URL: write for example %s", example);
     }
-    if (starts(value, "http://")) {
-        return check_host_there(value, "http://", diag);
+    if (!starts(value, "http://") && !starts(value, "https://")) {
+        return diag_fail(diag, NULL, "must begin with http:// or https://%s", else_what);
     }
-    if (starts(value, "https://")) {
-        return check_host_there(value, "https://", diag);
-    }
-    return diag_fail(diag, NULL, "must begin with http:// or https://%s", else_what);
+    return has_host(value) || diag_fail(diag, NULL, "has no host: write for example %s", example);
 }
 
 bool check_api_url(const char *value, struct diag *diag) {
@@ -69,7 +67,7 @@ bool check_stimm_url(const char *value, struct diag *diag) {
     if (!check_http_url(value, "http://127.0.0.1:8001", "", diag)) {
         return false;
     }
-    const char *host = strstr(value, "://") + 3;
+    const char *host = strstr(value, "://") + strlen("://");
     bool has_user = memchr(host, '@', strcspn(host, "/?#")) != NULL;
     return (!has_user && strpbrk(host, "?#\\") == NULL) ||
            diag_fail(diag, NULL, "must be scheme, host, port and path only: no user name, query or fragment");

@@ -48,7 +48,7 @@
       "A file with the rules, a JSON array; watched. It takes the place of Redis for the rules.")                      \
     X(SIP_AGENTS_FILE, agents_file, TEXT, "", NO_LIMITS, "Rules and agents",                                           \
       "A file with the agents, a JSON object; watched. It takes the place of Redis for the agents.")                   \
-    X(STIMM_API_URL, stimm_api_url, TEXT, "", CHECK(check_stimm_url), "Rules and agents",                              \
+    X(STIMM_API_URL, stimm_api_url, URL, "", CHECK(check_stimm_url), "Rules and agents",                               \
       "Where Stimm is, `http://` or `https://`: agents are those of its list `/api/agents/`, its default agent is "    \
       "the first. It takes the place of Redis for the agents. Where `SIP_AGENT_COMMAND` is not set they run Stimm's "  \
       "own worker (doc/from-stimm.md).")                                                                               \
