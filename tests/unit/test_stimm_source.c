@@ -8,12 +8,9 @@
 #include <cmocka.h>
 
 #include "answer_server.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "odd_server.h"
-#include "scratch.h"
 #include "source/fetch.h"
-#include "source/source.h"
+#include "source_bench.h"
 
 #define KEY "sk-provider-key"
 #define A_AND_B                                                                   \
@@ -380,156 +377,123 @@ static void test_free_while_asking(void **state) {
 
 /* ---- as one of the sources ---- */
 
-struct bench {
+/* Its Stimm is the scene's server. */
+struct stimm_bench {
     struct scene scene;
-    char *dir, *url;
-    struct source_options options;
-    struct source *source;
-    unsigned changes;
-    struct buf log;
+    struct bench bench;
+    char *url;
 };
 
-static void on_change(void *context) {
-    ((struct bench *)context)->changes++;
+static void stimm_bench_init(struct stimm_bench *both) {
+    *both = (struct stimm_bench){0};
+    scene_init(&both->scene);
+    bench_init(&both->bench);
+    loop_free(both->bench.loop);
+    both->bench.loop = both->bench.options.loop = both->scene.loop;
+    both->url = xasprintf("http://127.0.0.1:%d", both->scene.server.port);
+    both->bench.options.stimm_url = both->url;
+    both->bench.options.defaults = defaults;
 }
 
-static void on_log(void *context, enum log_level level, int64_t wall_ms, const char *message) {
-    (void)level, (void)wall_ms;
-    buf_addf(&((struct bench *)context)->log, "%s\n", message);
+static void stimm_bench_release(struct stimm_bench *both) {
+    odd_stop(&both->scene.server);
+    bench_release(&both->bench); /* and the loop of both */
+    free(both->url);
 }
 
-static void bench_init(struct bench *bench) {
-    *bench = (struct bench){.dir = scratch_new()};
-    scene_init(&bench->scene);
-    bench->url = xasprintf("http://127.0.0.1:%d", bench->scene.server.port);
-    bench->options = (struct source_options){.loop = bench->scene.loop,
-                                             .stimm_url = bench->url,
-                                             .state_dir = bench->dir,
-                                             .defaults = defaults,
-                                             .on_change = on_change,
-                                             .context = bench};
-    log_listen(on_log, bench);
-}
-
-static void bench_start(struct bench *bench) {
-    struct diag diag = {0};
-    bench->source = source_start(&bench->options, &diag);
-    assert_non_null(bench->source);
-}
-
-static void bench_release(struct bench *bench) {
-    log_listen(NULL, NULL);
-    source_free(bench->source);
-    scene_release(&bench->scene);
-    scratch_free(bench->dir);
-    free(bench->url);
-    buf_release(&bench->log);
-}
-
-static bool logged(const struct bench *bench, const char *text) {
-    return bench->log.len > 0 && strstr(bench->log.p, text) != NULL;
-}
-
-static bool copy_is(const struct bench *bench, const char *text) {
-    cleanup_free char *path = xasprintf("%s/agents.json", bench->dir);
-    cleanup_buf struct buf copy = {0};
-    struct diag diag;
-    return file_read(path, 1 << 20, &copy, &diag) && strcmp(copy.p, text) == 0;
-}
-
-static const struct source_state *agents_state(const struct bench *bench) {
-    return source_directory_state(bench->source);
+static const struct source_state *agents_state(const struct stimm_bench *both) {
+    return source_directory_state(both->bench.source);
 }
 
 static void test_source(void **state) {
     (void)state;
-    struct bench bench;
-    bench_init(&bench);
-    bench_start(&bench);
-    assert_false(source_ready(bench.source));
-    assert_string_equal(agents_state(&bench)->kind, "stimm");
-    assert_int_equal(source_stimm(bench.source)->status.state, STIMM_UNTRIED);
-    TURN_UNTIL(bench.scene.loop, bench.changes == 1);
-    assert_true(source_ready(bench.source)); /* no rules anywhere: there are none */
-    assert_string_equal(agents_state(&bench)->kind, "stimm");
-    assert_int_equal(agents_state(&bench)->count, 2);
-    assert_string_equal(directory_first(source_directory(bench.source))->name, "b");
-    assert_true(source_stimm(bench.source)->configured);
-    TURN_UNTIL(bench.scene.loop, copy_is(&bench, COPY));
-    source_reload(bench.source);
-    TURN_UNTIL(bench.scene.loop, bench.scene.server.requests == 2 && bench.changes == 2); /* judged again */
-    scene_serve(&bench.scene, 200, A_ONLY);
-    source_miss(bench.source);
-    TURN_UNTIL(bench.scene.loop, bench.changes == 3);
-    assert_int_equal(agents_state(&bench)->count, 1);
-    bench_release(&bench);
+    struct stimm_bench both;
+    stimm_bench_init(&both);
+    bench_start(&both.bench);
+    assert_false(source_ready(both.bench.source));
+    assert_string_equal(agents_state(&both)->kind, "stimm");
+    assert_int_equal(source_stimm(both.bench.source)->status.state, STIMM_UNTRIED);
+    TURN_UNTIL(both.scene.loop, both.bench.changes == 1);
+    assert_true(source_ready(both.bench.source)); /* no rules anywhere: there are none */
+    assert_string_equal(agents_state(&both)->kind, "stimm");
+    assert_int_equal(agents_state(&both)->count, 2);
+    assert_string_equal(directory_first(source_directory(both.bench.source))->name, "b");
+    assert_true(source_stimm(both.bench.source)->configured);
+    TURN_UNTIL(both.scene.loop, copy_is(&both.bench, "agents.json", COPY));
+    source_reload(both.bench.source);
+    TURN_UNTIL(both.scene.loop, both.scene.server.requests == 2 && both.bench.changes == 2); /* judged again */
+    scene_serve(&both.scene, 200, A_ONLY);
+    source_miss(both.bench.source);
+    TURN_UNTIL(both.scene.loop, both.bench.changes == 3);
+    assert_int_equal(agents_state(&both)->count, 1);
+    stimm_bench_release(&both);
 }
 
 static void test_source_away_at_start(void **state) {
     (void)state;
-    struct bench bench;
-    bench_init(&bench);
-    cleanup_free char *path = scratch_file(bench.dir, "agents.json", COPY, 0600);
-    scene_serve(&bench.scene, 500, "");
-    bench_start(&bench);
-    assert_true(source_ready(bench.source));
-    assert_string_equal(agents_state(&bench)->kind, "last good copy");
-    assert_string_equal(directory_first(source_directory(bench.source))->id, "id-b");
-    TURN_UNTIL(bench.scene.loop, source_stimm(bench.source)->status.state == STIMM_AWAY);
-    assert_string_equal(agents_state(&bench)->error, "it answers 500");
-    cleanup_free char *wanted =
-        xasprintf("Stimm %s: it answers 500, what is in use stays, again in 500ms\n", bench.url);
-    assert_string_equal(bench.log.p, wanted);
-    scene_serve(&bench.scene, 200, A_AND_B);
-    TURN_UNTIL(bench.scene.loop, strcmp(agents_state(&bench)->kind, "stimm") == 0);
-    assert_string_equal(agents_state(&bench)->error, "");
-    bench_release(&bench);
+    struct stimm_bench both;
+    stimm_bench_init(&both);
+    cleanup_free char *path = scratch_file(both.bench.state_dir, "agents.json", COPY, 0600);
+    scene_serve(&both.scene, 500, "");
+    bench_start(&both.bench);
+    assert_true(source_ready(both.bench.source));
+    assert_string_equal(agents_state(&both)->kind, "last good copy");
+    assert_string_equal(directory_first(source_directory(both.bench.source))->id, "id-b");
+    TURN_UNTIL(both.scene.loop, source_stimm(both.bench.source)->status.state == STIMM_AWAY);
+    assert_string_equal(agents_state(&both)->error, "it answers 500");
+    cleanup_free char *wanted = xasprintf("Stimm %s: it answers 500, what is in use stays, again in 500ms\n", both.url);
+    assert_string_equal(both.bench.warnings.p, wanted);
+    scene_serve(&both.scene, 200, A_AND_B);
+    TURN_UNTIL(both.scene.loop, strcmp(agents_state(&both)->kind, "stimm") == 0);
+    assert_string_equal(agents_state(&both)->error, "");
+    stimm_bench_release(&both);
 }
 
 static void test_source_keeps_what_it_has(void **state) {
     (void)state;
-    struct bench bench;
-    bench_init(&bench);
-    bench_start(&bench);
-    TURN_UNTIL(bench.scene.loop, source_ready(bench.source));
-    TURN_UNTIL(bench.scene.loop, copy_is(&bench, COPY));
-    scene_serve(&bench.scene, 200, "[{\"llm_config\":\"" KEY "\"}]");
-    source_reload(bench.source);
-    TURN_UNTIL(bench.scene.loop, source_stimm(bench.source)->status.state == STIMM_ODD);
-    assert_int_equal(directory_count(source_directory(bench.source)), 2);
-    assert_true(logged(&bench, "none of its 1 agents can be used: [0] id: must be a string, and is missing, what is in "
-                               "use stays, again in 500ms"));
-    assert_false(logged(&bench, KEY));
-    assert_true(copy_is(&bench, COPY));
-    bench_release(&bench);
+    struct stimm_bench both;
+    stimm_bench_init(&both);
+    bench_start(&both.bench);
+    TURN_UNTIL(both.scene.loop, source_ready(both.bench.source));
+    TURN_UNTIL(both.scene.loop, copy_is(&both.bench, "agents.json", COPY));
+    scene_serve(&both.scene, 200, "[{\"llm_config\":\"" KEY "\"}]");
+    source_reload(both.bench.source);
+    TURN_UNTIL(both.scene.loop, source_stimm(both.bench.source)->status.state == STIMM_ODD);
+    assert_int_equal(directory_count(source_directory(both.bench.source)), 2);
+    assert_true(warned(&both.bench,
+                       "none of its 1 agents can be used: [0] id: must be a string, and is missing, what is in "
+                       "use stays, again in 500ms"));
+    assert_false(warned(&both.bench, KEY));
+    assert_true(copy_is(&both.bench, "agents.json", COPY));
+    stimm_bench_release(&both);
 }
 
 /* No agents is an answer. */
 static void test_source_with_no_agents(void **state) {
     (void)state;
-    struct bench bench;
-    bench_init(&bench);
-    scene_serve(&bench.scene, 200, "[]");
-    bench_start(&bench);
-    TURN_UNTIL(bench.scene.loop, source_ready(bench.source));
-    assert_int_equal(directory_count(source_directory(bench.source)), 0);
-    bench_release(&bench);
+    struct stimm_bench both;
+    stimm_bench_init(&both);
+    scene_serve(&both.scene, 200, "[]");
+    bench_start(&both.bench);
+    TURN_UNTIL(both.scene.loop, source_ready(both.bench.source));
+    assert_int_equal(directory_count(source_directory(both.bench.source)), 0);
+    stimm_bench_release(&both);
 }
 
 static void test_file_wins(void **state) {
     (void)state;
-    struct bench bench;
-    bench_init(&bench);
-    cleanup_free char *path = scratch_file(bench.dir, "mine.json", "{\"mine\":{}}", 0600);
-    bench.options.agents_file = path;
-    bench_start(&bench);
-    assert_string_equal(agents_state(&bench)->kind, "file");
-    assert_false(source_stimm(bench.source)->configured);
-    source_reload(bench.source);
-    source_miss(bench.source);
-    TURN_UNTIL(bench.scene.loop, bench.changes > 0);
-    assert_int_equal(bench.scene.server.requests, 0);
-    bench_release(&bench);
+    struct stimm_bench both;
+    stimm_bench_init(&both);
+    cleanup_free char *path = scratch_file(both.bench.dir, "mine.json", "{\"mine\":{}}", 0600);
+    both.bench.options.agents_file = path;
+    bench_start(&both.bench);
+    assert_string_equal(agents_state(&both)->kind, "file");
+    assert_false(source_stimm(both.bench.source)->configured);
+    source_reload(both.bench.source);
+    source_miss(both.bench.source);
+    TURN_UNTIL(both.scene.loop, both.bench.changes > 0);
+    assert_int_equal(both.scene.server.requests, 0);
+    stimm_bench_release(&both);
 }
 
 /* ---- once, for commands ---- */
@@ -563,16 +527,16 @@ static void test_fetch(void **state) {
 /* A server that takes the connection and says nothing. */
 static void test_fetch_timeout(void **state) {
     (void)state;
-    struct bench bench;
+    struct stimm_bench both;
     struct fetch fetch;
-    bench_init(&bench);
-    bench.options.redis_url = "redis://127.0.0.1:1"; /* refuses, and keeps nobody waiting */
-    fetch_run(&bench.options, 50, &fetch);
+    stimm_bench_init(&both);
+    both.bench.options.redis_url = "redis://127.0.0.1:1"; /* refuses, and keeps nobody waiting */
+    fetch_run(&both.bench.options, 50, &fetch);
     assert_string_equal(fetch.agents.diag.what, "no answer within 50ms");
-    assert_string_equal(fetch.agents.diag.where, bench.url);
+    assert_string_equal(fetch.agents.diag.where, both.url);
     assert_string_equal(fetch.rules.diag.what, "Connection refused");
     fetch_release(&fetch);
-    bench_release(&bench);
+    stimm_bench_release(&both);
 }
 
 int main(void) {
