@@ -32,6 +32,13 @@ static int64_t wall_ms(void *self) {
     return clock_wall_ms();
 }
 
+static void unknown_agent(void *self) {
+    const struct app *app = self;
+    if (app->source != NULL) {
+        source_miss(app->source);
+    }
+}
+
 static void show_line(void *context, const char *line) {
     const struct log_about about = {.call = slice_of(context)};
     log_info(&about, "  agent says: %s", line);
@@ -105,6 +112,7 @@ static void build_bridge(struct app *app) {
         .new_instance = new_instance,
         .show_output = show_output,
         .wall_ms = wall_ms,
+        .unknown_agent = unknown_agent,
     };
     app->bridge = bridge_new(&options, &ports);
     if (app->livekit_link != NULL) {

@@ -43,6 +43,8 @@ struct bridge_ports {
     /* The last lines of the agent's output, one log line each; NULL: nothing to show. */
     void (*show_output)(void *self, const char *sid);
     int64_t (*wall_ms)(void *self);
+    /* A call named an agent that the directory does not hold: it may be new. NULL: nobody can look. */
+    void (*unknown_agent)(void *self);
     /* Told every event, decision and action as one line; NULL: nobody listens and no line is made. */
     void (*trace)(void *self, const char *sid, const char *line);
 };

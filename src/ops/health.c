@@ -8,8 +8,11 @@
     X(DEGRADED, "draining: no new calls, waiting for those in progress", ops->draining)                               \
     X(DEGRADED, "Redis cannot be reached and no rules were ever loaded: calls ring in vain",                          \
       redis_away(s) && !source_ready(s))                                                                              \
+    X(DEGRADED, "Stimm gives no agents and none were ever loaded: calls ring in vain",                                \
+      stimm_fails(s) && !source_ready(s))                                                                             \
     X(DEGRADED, "no rules and agents are loaded yet", !source_ready(s))                                               \
     X(DEGRADED, "Redis cannot be reached: the last known rules are in use", redis_away(s))                            \
+    X(DEGRADED, "Stimm gives no agents: the last known agents are in use", stimm_fails(s))                            \
     X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')      \
     X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0') \
     X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                               \
@@ -27,6 +30,11 @@
 static bool redis_away(const struct source *source) {
     const struct source_redis_state *redis = source_redis(source);
     return redis->configured && !redis->connected;
+}
+
+static bool stimm_fails(const struct source *source) {
+    enum stimm_state state = source_stimm(source)->status.state;
+    return state == STIMM_AWAY || state == STIMM_ODD;
 }
 
 static bool has_agent(const struct source *source) {

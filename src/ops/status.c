@@ -96,6 +96,15 @@ static json_t *warnings_json(const struct ruleset *rules) {
     return warnings;
 }
 
+static json_t *stimm_json(const struct source_stimm_state *stimm) {
+    const char *error = stimm->status.error;
+    json_t *object = json_object();
+    json_object_set_new(object, "state",
+                        json_string(stimm->configured ? stimm_state_name(stimm->status.state) : "not configured"));
+    json_object_set_new(object, "error", error[0] != '\0' ? text_of(slice_of(error)) : json_null());
+    return object;
+}
+
 static void add_source(json_t *status, const struct source *source) {
     json_t *rules = document_json(source_rules_state(source));
     json_object_set_new(rules, "warnings", warnings_json(source_rules(source)));
@@ -108,6 +117,7 @@ static void add_source(json_t *status, const struct source *source) {
     json_t *object = json_pack("{s:s, s:b}", "state", state, "live_changes", (int)redis->tracking);
     json_object_set_new(object, "error", redis->error[0] != '\0' ? text_of(slice_of(redis->error)) : json_null());
     json_object_set_new(status, "redis", object);
+    json_object_set_new(status, "stimm", stimm_json(source_stimm(source)));
 }
 
 static json_t *reconcile_json(const struct reconcile *reconcile) {

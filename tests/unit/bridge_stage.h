@@ -21,7 +21,7 @@ struct stage {
     struct buf log; /* "start RM_1 support;stop RM_1 after=0 timeout=5000;…" */
     struct buf job_line, job_env, job_places, job_command;
     char instance[ENGINE_INSTANCE_SIZE];
-    unsigned instances;
+    unsigned instances, unknown; /* unknown: how often it told of an agent that is not in the directory */
     bool can_ask;
 };
 
@@ -92,6 +92,10 @@ static inline void stage_instance(void *self, char ret_instance[ENGINE_INSTANCE_
     snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%032x", ++stage->instances);
 }
 
+static inline void stage_unknown(void *self) {
+    ((struct stage *)self)->unknown++;
+}
+
 static inline int64_t stage_wall(void *self) {
     const struct stage *stage = self;
     return 1700000000000 + stage->now;
@@ -133,6 +137,7 @@ static inline void stage_open(struct stage *stage, const struct bridge_options *
         .mint = stage_mint,
         .new_instance = stage_instance,
         .wall_ms = stage_wall,
+        .unknown_agent = stage_unknown,
     };
     stage->bridge = bridge_new(&stage->options, &ports);
 }
