@@ -347,6 +347,19 @@ void parse_release(struct livekit_answer *answer) {
     *answer = (struct livekit_answer){0};
 }
 
+/* A server may repeat the token that it does not like. RFC 7519: three parts in base64url, of which the first is a
+ * JSON object. */
+static void hide_tokens(struct buf *out, const char *text) {
+    static const char token_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const char *token;
+    while ((token = strstr(text, "eyJ")) != NULL) {
+        buf_add(out, text, (size_t)(token - text));
+        buf_adds(out, "[token]");
+        text = token + strspn(token, token_chars);
+    }
+    buf_adds(out, text);
+}
+
 bool parse_error(struct slice body, char ret_code[PARSE_CODE_SIZE], char ret_message[PARSE_MESSAGE_SIZE]) {
     const struct tree_limits limits = {.depth = PARSE_MAX_DEPTH, .values = 1000};
     json_t *root = tree_parse(body, &limits, NULL);
@@ -354,11 +367,13 @@ bool parse_error(struct slice body, char ret_code[PARSE_CODE_SIZE], char ret_mes
     const json_t *message = json_object_get(root, "msg");
     bool is_error = code != NULL && code[0] != '\0' && code[strspn(code, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
     if (is_error) {
-        struct buf escaped cleanup_buf = {0};
+        struct buf escaped cleanup_buf = {0}, shown cleanup_buf = {0};
+        buf_adds(&escaped, "");
         text_escape(&escaped, (struct slice){json_string_value(message), json_string_length(message)},
                     PARSE_MESSAGE_SIZE - 8);
+        hide_tokens(&shown, escaped.p);
         snprintf(ret_code, PARSE_CODE_SIZE, "%s", code);
-        snprintf(ret_message, PARSE_MESSAGE_SIZE, "%s", escaped.len > 0 ? escaped.p : "");
+        snprintf(ret_message, PARSE_MESSAGE_SIZE, "%s", shown.p);
     }
     json_decref(root);
     return is_error;

@@ -301,6 +301,7 @@ static void test_errors(void **state) {
          "requested room does not exist", true},
         {"{\"code\":\"internal\"}", "internal", "", true},
         {"{\"code\":\"internal\",\"msg\":\"a\\nb\\u001b[1m\",\"meta\":{}}", "internal", "a\\x0ab\\x1b[1m", true},
+        {"{\"code\":\"a\",\"msg\":\"got eyJhbGc.eyJu-_Y.S1g, then eyJx\"}", "a", "got [token], then [token]", true},
         {"{\"code\":\"\",\"msg\":\"x\"}", "", "", false},
         {"{\"code\":404}", "", "", false},
         {"{\"code\":\"Not Found\"}", "", "", false},
