@@ -7,7 +7,7 @@
 
 Well means: the rooms that were added, in the shape of livekit-server's JSON, for tokens that our secret signed. A
 behaviour is a function of the Request; those that are no functions of it make one: answer(…), late(…), stream(…).
-Every request is kept. With certificates (tls.Authority) it speaks TLS, and another one can be presented at any time."""
+Every request is kept. With the context of an Authority it speaks TLS; another one can be put in its place at any time."""
 import contextlib
 import http.server
 import json
@@ -48,7 +48,8 @@ class Authority:
         """The context of a server for NAMES ("IP:127.0.0.1")."""
         base = self.dir / f"{self.name}-{names.replace(':', '-')}"
         certificate, key, request = (base.with_suffix(f".{kind}") for kind in ("crt", "key", "csr"))
-        self.openssl("req", *self.new_key(key), "-subj", "/CN=livekit", "-addext", f"subjectAltName={names}", "-out", request)
+        self.openssl("req", *self.new_key(key), "-subj", "/CN=livekit", "-addext", f"subjectAltName={names}",
+                     "-out", request)
         self.openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.key, "-copy_extensions", "copy",
                      "-days", "2", "-out", certificate)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
