@@ -17,8 +17,8 @@ struct sweep_room {
 struct sweep_report {
     struct sweep_room *rooms; /* those that were there at the beginning, by sid */
     size_t count;
-    size_t done; /* of these, asked to be deleted and answered for in this round (for a progress line) */
-    size_t left; /* of these, still there at the end; all of them when that could not be asked */
+    size_t done;   /* of these, asked to be deleted and answered for in this round (for a progress line) */
+    size_t left;   /* of these, still there at the end; all of them when that could not be asked */
     bool is_known; /* LiveKit answered the first and the last question: count and left are what they say */
     char why[352]; /* why not, or "" */
 };
