@@ -10,6 +10,7 @@
     X(verify)           \
     X(rules)            \
     X(agents)           \
+    X(trunks)           \
     X(calls)            \
     X(status)           \
     X(token)            \

@@ -15,6 +15,11 @@ struct livekit_access {
 bool livekit_access_open(const struct cli *cli, const struct settings *settings, struct livekit_access *ret_access)
     __attribute__((warn_unused_result));
 void livekit_access_release(struct livekit_access *access);
+/* Waits for CALL. NULL after saying that WHAT ("the trunks cannot be listed"), why, and what would help: then return
+ * CLI_FAILED. For livekit_result_free (cleanup_result). */
+struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_call *call, const char *what);
+void livekit_access_free_result(struct livekit_result **result);
+#define cleanup_result __attribute__((cleanup(livekit_access_free_result)))
 #define cleanup_access __attribute__((cleanup(livekit_access_release)))
 
 #endif

@@ -27,10 +27,6 @@ struct sweep {
     struct timer pause;
 };
 
-bool sweep_is_ours(struct slice name, struct slice prefix) {
-    return slice_starts(name, prefix);
-}
-
 static void sweep_free(struct sweep *sweep) {
     livekit_cancel(sweep->list);
     for (size_t i = 0; i < MAX_DELETES; i++) {
@@ -136,7 +132,7 @@ static void take_rooms(struct sweep *sweep, const struct livekit_answer *answer)
     report->rooms = xcalloc(answer->count + 1, sizeof *report->rooms);
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_room *room = &answer->rooms[i];
-        if (sweep_is_ours(room->name, slice_of(sweep->prefix))) {
+        if (slice_starts(room->name, slice_of(sweep->prefix))) {
             report->rooms[report->count++] = (struct sweep_room){.name = xmemdup(room->name.p, room->name.n),
                                                                  .sid = xmemdup(room->sid.p, room->sid.n)};
         }

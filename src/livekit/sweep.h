@@ -18,9 +18,9 @@ struct sweep_report {
     struct sweep_room *rooms; /* those that were there at the beginning, by sid */
     size_t count;
     size_t done; /* of these, asked to be deleted and answered for in this round (for a progress line) */
-    size_t left; /* of these, still there at the end; all of them when that could not be asked */
-    bool is_known; /* LiveKit answered the first and the last question: count and left are what they say */
-    char why[352]; /* why not, or "" */
+    size_t left; /* of these, still there when LiveKit was last asked */
+    bool is_known; /* LiveKit answered the last question: count and left are the truth */
+    char why[352]; /* why it did not, or "" */
 };
 
 struct sweep_options {
@@ -29,7 +29,7 @@ struct sweep_options {
     struct slice prefix; /* copied; "" deletes every room: ask for it with is_every_room */
     bool is_every_room;
     enum livekit_urgency urgency;
-    void (*on_progress)(void *context, const struct sweep_report *report); /* may be NULL */
+    void (*on_progress)(void *context, const struct sweep_report *report); /* must not cancel it; may be NULL */
     /* At most once, never before sweep_start returned, never after sweep_cancel. The sweep is gone when it begins;
      * REPORT lives until it returns. */
     void (*on_done)(void *context, const struct sweep_report *report);
@@ -40,8 +40,5 @@ struct sweep_options {
 struct sweep *sweep_start(const struct sweep_options *options);
 /* NULL is allowed. What was asked of LiveKit may still be done. */
 void sweep_cancel(struct sweep *sweep);
-
-/* Whether a room NAME is one of PREFIX: every room is, of an empty one. */
-bool sweep_is_ours(struct slice name, struct slice prefix);
 
 #endif
