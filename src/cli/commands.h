@@ -11,6 +11,7 @@
     X(rules)            \
     X(agents)           \
     X(trunks)           \
+    X(dispatch)         \
     X(calls)            \
     X(status)           \
     X(token)            \

@@ -55,3 +55,21 @@ struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_
 void livekit_access_free_result(struct livekit_result **result) {
     livekit_result_free(*result);
 }
+
+int livekit_session_open(const struct cli *cli,
+                         struct livekit_call *(*list)(struct livekit_api *api, const struct livekit_ask *ask),
+                         const char *what, struct livekit_session *ret_session) {
+    *ret_session = (struct livekit_session){0};
+    if (!cli_settings(cli, &ret_session->settings) ||
+        !livekit_access_open(cli, &ret_session->settings, &ret_session->access)) {
+        return CLI_USAGE;
+    }
+    ret_session->listed = livekit_access_ask(cli, list(ret_session->access.api, NULL), what);
+    return ret_session->listed != NULL ? CLI_OK : CLI_FAILED;
+}
+
+void livekit_session_release(struct livekit_session *session) {
+    livekit_result_free(session->listed);
+    livekit_access_release(&session->access);
+    settings_release(&session->settings);
+}

@@ -13,17 +13,9 @@ struct json_t *trunk_json(const struct livekit_trunk *trunk);
 /* "trunk ST_x (name; numbers +1, +2)", escaped. The caller frees it. */
 char *trunk_label(const struct livekit_trunk *trunk);
 
-/* Settings, LiveKit's client, and all trunks. Release it in every case. */
-struct trunk_session {
-    struct settings settings;
-    struct livekit_access access;
-    struct livekit_result *trunks;
-};
-/* CLI_OK, or the exit code after an error was said. */
-int trunk_session_open(const struct cli *cli, struct trunk_session *ret_session);
-void trunk_session_release(struct trunk_session *session);
-#define cleanup_trunk_session __attribute__((cleanup(trunk_session_release)))
+/* Opens SESSION with all trunks. */
+int trunk_session_open(const struct cli *cli, struct livekit_session *ret_session);
 /* NULL after saying that there is none. */
-const struct livekit_trunk *trunk_find(const struct cli *cli, const struct trunk_session *session, const char *id);
+const struct livekit_trunk *trunk_find(const struct cli *cli, const struct livekit_session *session, const char *id);
 
 #endif

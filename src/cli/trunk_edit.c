@@ -100,7 +100,8 @@ static void show_trunk(const struct cli *cli, const struct livekit_trunk *trunk,
     if (json) {
         show_json(trunk_json(trunk));
     } else {
-        printf("trunk %.*s %s\n", SLICE_ARG(trunk->id), done);
+        cleanup_free char *label = trunk_label(trunk);
+        printf("%s %s\n", label, done);
         trunk_print(trunk, 1);
     }
     if (trunk->allowed_addresses.count == 0 && !trunk->has_password) {
@@ -188,7 +189,7 @@ static bool changes_anything(const struct livekit_trunk_change *change) {
 }
 
 static int update(const struct cli *cli, const struct edit_options *options) {
-    cleanup_trunk_session struct trunk_session session = {0};
+    cleanup_session struct livekit_session session = {0};
     cleanup_secret struct buf password = {0};
     int code = trunk_session_open(cli, &session);
     if (code != CLI_OK) {

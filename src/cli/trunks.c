@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "cli/confirm.h"
+#include "cli/delete.h"
 #include "cli/show.h"
 #include "cli/trunk.h"
 
-enum { MAX_IDS = 32, SHOWN_MAX = 200 };
+enum { SHOWN_MAX = 200 };
 
 static void add_auth(struct cli_table *table, const struct livekit_trunk *trunk) {
     if (trunk->auth_username.n == 0) {
@@ -58,25 +58,12 @@ char *trunk_label(const struct livekit_trunk *trunk) {
     return buf_take(&text);
 }
 
-int trunk_session_open(const struct cli *cli, struct trunk_session *ret_session) {
-    *ret_session = (struct trunk_session){0};
-    if (!cli_settings(cli, &ret_session->settings) ||
-        !livekit_access_open(cli, &ret_session->settings, &ret_session->access)) {
-        return CLI_USAGE;
-    }
-    ret_session->trunks = livekit_access_ask(cli, livekit_list_trunks(ret_session->access.api, NULL),
-                                             "the trunks cannot be listed");
-    return ret_session->trunks != NULL ? CLI_OK : CLI_FAILED;
+int trunk_session_open(const struct cli *cli, struct livekit_session *ret_session) {
+    return livekit_session_open(cli, livekit_list_trunks, "the trunks cannot be listed", ret_session);
 }
 
-void trunk_session_release(struct trunk_session *session) {
-    livekit_result_free(session->trunks);
-    livekit_access_release(&session->access);
-    settings_release(&session->settings);
-}
-
-const struct livekit_trunk *trunk_find(const struct cli *cli, const struct trunk_session *session, const char *id) {
-    const struct livekit_answer *answer = &session->trunks->answer;
+const struct livekit_trunk *trunk_find(const struct cli *cli, const struct livekit_session *session, const char *id) {
+    const struct livekit_answer *answer = &session->listed->answer;
     for (size_t i = 0; i < answer->count; i++) {
         if (slice_is(answer->trunks[i].id, id)) {
             return &answer->trunks[i];
@@ -100,7 +87,7 @@ static void print_list(const struct livekit_answer *answer) {
 
 static int run_list(struct cli *cli) {
     struct list_options options = {0};
-    cleanup_trunk_session struct trunk_session session = {0};
+    cleanup_session struct livekit_session session = {0};
     if (!cli_parse(cli, &options)) {
         return CLI_USAGE;
     }
@@ -108,7 +95,7 @@ static int run_list(struct cli *cli) {
     if (code != CLI_OK) {
         return code;
     }
-    const struct livekit_answer *answer = &session.trunks->answer;
+    const struct livekit_answer *answer = &session.listed->answer;
     if (options.json) {
         json_t *list = json_array();
         for (size_t i = 0; i < answer->count; i++) {
@@ -126,53 +113,26 @@ struct delete_options {
     bool json, yes;
 };
 
-/* All of them are known, and shall go. */
-static int ask_delete(const struct cli *cli, const struct trunk_session *session, bool yes) {
-    cleanup_buf struct buf labels = {0};
-    for (int i = 0; i < cli->argc; i++) {
-        const struct livekit_trunk *trunk = trunk_find(cli, session, cli->argv[i]);
-        if (trunk == NULL) {
-            return CLI_FAILED;
-        }
-        cleanup_free char *label = trunk_label(trunk);
-        buf_addf(&labels, "%s%s", i > 0 ? ", " : "", label);
-    }
-    return confirm(cli, yes, "Delete %s? Its calls will no longer come in.", labels.p);
-}
-
-static int delete_all(const struct cli *cli, const struct trunk_session *session, bool json) {
-    json_t *deleted = json_array();
-    int code = CLI_OK;
-    for (int i = 0; i < cli->argc && code == CLI_OK; i++) {
-        struct slice id = slice_of(cli->argv[i]);
-        cleanup_free char *what = xasprintf("trunk %s is not deleted", cli->argv[i]);
-        cleanup_result struct livekit_result *result =
-            livekit_access_ask(cli, livekit_delete_trunk(session->access.api, NULL, id), what);
-        code = result != NULL ? CLI_OK : CLI_FAILED;
-        if (result != NULL && !json) {
-            printf("trunk %s deleted\n", cli->argv[i]);
-        } else if (result != NULL) {
-            json_array_append_new(deleted, show_json_text(id));
-        }
-    }
-    if (json) {
-        show_json(json_pack("{s:O}", "deleted", deleted));
-    }
-    json_decref(deleted);
-    return code;
+static char *label_of(const struct cli *cli, void *context, const char *id) {
+    const struct livekit_trunk *trunk = trunk_find(cli, context, id);
+    return trunk != NULL ? trunk_label(trunk) : NULL;
 }
 
 static int run_delete(struct cli *cli) {
     struct delete_options options = {0};
-    cleanup_trunk_session struct trunk_session session = {0};
+    cleanup_session struct livekit_session session = {0};
     if (!cli_parse(cli, &options)) {
         return CLI_USAGE;
     }
     int code = trunk_session_open(cli, &session);
-    if (code == CLI_OK) {
-        code = ask_delete(cli, &session, options.yes);
-    }
-    return code == CLI_OK ? delete_all(cli, &session, options.json) : code;
+    const struct delete_job job = {.api = session.access.api,
+                                   .label = label_of,
+                                   .context = &session,
+                                   .send = livekit_delete_trunk,
+                                   .consequence = "Calls over it no longer come in.",
+                                   .yes = options.yes,
+                                   .json = options.json};
+    return code == CLI_OK ? delete_all(cli, &job) : code;
 }
 
 static const struct cli_option list_table[] = {
@@ -196,7 +156,7 @@ static const struct cli_command delete_command = {
     .summary = "Delete inbound SIP trunks.",
     .arguments = "ID...",
     .min_arguments = 1,
-    .max_arguments = MAX_IDS,
+    .max_arguments = DELETE_MAX,
     .options = delete_table,
     .option_count = ARRAY_LEN(delete_table),
     .details = "All of them must be there, else none is deleted. Dispatch rules that name them stay.",
