@@ -8,7 +8,8 @@ static void on_swept(void *context, const struct sweep_report *report) {
     size_t gone = report->count - report->left;
     app->sweep = NULL;
     if (!report->is_known) {
-        log_warning(NULL, "clean-up: LiveKit could not be asked which rooms are left, %zu of %zu are known to be gone: %s",
+        log_warning(NULL,
+                    "clean-up: LiveKit could not be asked which rooms are left, %zu of %zu are known to be gone: %s",
                     gone, report->count, report->why);
     } else if (report->left > 0) {
         log_warning(NULL, "clean-up: %zu of %zu rooms deleted, %zu are still there", gone, report->count, report->left);
@@ -35,11 +36,8 @@ enum ops_cleanup app_clean_up(void *context, size_t *ret_calls) {
     if (app->sweep != NULL) {
         return CLEANUP_RUNNING;
     }
-    const struct sweep_options sweep = {.api = app->livekit,
-                                        .loop = app->loop,
-                                        .prefix = prefix,
-                                        .on_done = on_swept,
-                                        .context = app};
+    const struct sweep_options sweep = {
+        .api = app->livekit, .loop = app->loop, .prefix = prefix, .on_done = on_swept, .context = app};
     app->sweep = sweep_start(&sweep);
     return CLEANUP_STARTED;
 }

@@ -13,6 +13,9 @@
     X(trunks)           \
     X(dispatch)         \
     X(calls)            \
+    X(list_rooms)       \
+    X(clear_sip_bridge) \
+    X(clear_rooms)      \
     X(status)           \
     X(token)            \
     X(config)           \

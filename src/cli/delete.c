@@ -37,9 +37,10 @@ static int send_all(const struct cli *cli, const struct delete_job *job, const s
         cleanup_free char *what = xasprintf("%s is not deleted", labels->at[i]);
         cleanup_result struct livekit_result *result = livekit_access_ask(cli, job->send(job->api, NULL, id), what);
         code = result != NULL ? CLI_OK : CLI_FAILED;
-        if (result != NULL) {
+        if (result != NULL && job->json) {
             json_array_append_new(deleted, show_json_text(id));
-            printf("%s%s", job->json ? "" : labels->at[i], job->json ? "" : " deleted\n");
+        } else if (result != NULL) {
+            printf("%s deleted\n", labels->at[i]);
         }
     }
     if (job->json) {

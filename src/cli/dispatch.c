@@ -45,9 +45,8 @@ bool dispatch_is_ours(const struct livekit_rule *rule, struct slice prefix) {
 }
 
 void dispatch_print(const struct livekit_rule *rules, size_t count, struct slice prefix) {
-    static const char *const titles[] = {"RULE",   "NAME",   "KIND",          "ROOM",
-                                         "OURS",   "TRUNKS", "CALLED NUMBER", "CALLER",
-                                         "NOTES"};
+    static const char *const titles[] = {"RULE",   "NAME",          "KIND",   "ROOM", "OURS",
+                                         "TRUNKS", "CALLED NUMBER", "CALLER", "NOTES"};
     cleanup_table struct cli_table table;
     cli_table_init(&table, titles, ARRAY_LEN(titles));
     for (size_t i = 0; i < count; i++) {
@@ -68,10 +67,10 @@ void dispatch_print(const struct livekit_rule *rules, size_t count, struct slice
 }
 
 json_t *dispatch_json(const struct livekit_rule *rule, struct slice prefix) {
-    json_t *object = json_pack("{s:o, s:o, s:o, s:s, s:o, s:b}", "id", show_json_text(rule->id), "name",
-                               show_json_text(rule->name), "metadata", show_json_text(rule->metadata), "kind",
-                               kind_of(rule), "room", show_json_text(rule->room), "ours",
-                               (int)dispatch_is_ours(rule, prefix));
+    json_t *object =
+        json_pack("{s:o, s:o, s:o, s:s, s:o, s:b}", "id", show_json_text(rule->id), "name", show_json_text(rule->name),
+                  "metadata", show_json_text(rule->metadata), "kind", kind_of(rule), "room", show_json_text(rule->room),
+                  "ours", (int)dispatch_is_ours(rule, prefix));
     json_object_set_new(object, "random", json_boolean(rule->random));
     json_object_set_new(object, "has_pin", json_boolean(rule->has_pin));
     json_object_set_new(object, "hide_phone_number", json_boolean(rule->hide_phone_number));

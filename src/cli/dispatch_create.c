@@ -16,7 +16,8 @@ static bool check(const struct cli *cli, const struct create_options *options) {
         cli_error(cli, "--direct names one room for all calls: --prefix, --callee and --no-random do not go with it");
         return false;
     }
-    if ((options->direct != NULL && *options->direct == '\0') || (options->prefix != NULL && *options->prefix == '\0')) {
+    if ((options->direct != NULL && *options->direct == '\0') ||
+        (options->prefix != NULL && *options->prefix == '\0')) {
         cli_error(cli, "%s is empty: give the room's name, or what the names begin with",
                   options->direct != NULL ? "--direct" : "--prefix");
         return false;
@@ -53,10 +54,11 @@ static struct livekit_rule rule_of(const struct create_options *options, const s
 
 static void warn(const struct cli *cli, const struct livekit_rule *rule, struct slice prefix) {
     if (!dispatch_is_ours(rule, prefix)) {
-        cli_error(cli,
-                  "warning: rooms that begin with \"%.*s\" are none of sipbridge's: SIP_ROOM_PREFIX is \"%.*s\", and no "
-                  "agent of its will come",
-                  SLICE_ARG(rule->room), SLICE_ARG(prefix));
+        cli_error(
+            cli,
+            "warning: rooms that begin with \"%.*s\" are none of sipbridge's: SIP_ROOM_PREFIX is \"%.*s\", and no "
+            "agent of its will come",
+            SLICE_ARG(rule->room), SLICE_ARG(prefix));
     }
     if (rule->hide_phone_number && rule->numbers.count == 0) {
         cli_error(cli, "warning: with the numbers hidden sipbridge tells the called number by the trunk, if that has "

@@ -29,8 +29,9 @@ void livekit_access_release(struct livekit_access *access) {
 /* LiveKit's SIP methods fail as a whole when Redis is missing, or when one value in it is not LiveKit's. */
 static void explain_sip(const struct cli *cli, const struct livekit_result *result) {
     if (strstr(result->why, "redis required") != NULL) {
-        cli_error(cli, "LiveKit keeps trunks and dispatch rules in Redis: give livekit-server a `redis:` block (the same "
-                       "as livekit-sip's), and start it again");
+        cli_error(cli,
+                  "LiveKit keeps trunks and dispatch rules in Redis: give livekit-server a `redis:` block (the same "
+                  "as livekit-sip's), and start it again");
     } else if (result->status == 500 && strstr(result->why, "proto") != NULL) {
         cli_error(cli,
                   "a value in LiveKit's Redis is not LiveKit's: it keeps trunks (hash sip_inbound_trunk) and dispatch "

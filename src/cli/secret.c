@@ -84,7 +84,8 @@ bool secret_read(const struct cli *cli, const char *from, const char *prompt, st
     secret.n -= secret.n > 0 && secret.p[secret.n - 1] == '\r';
     const char *trouble = trouble_of(secret);
     if (trouble != NULL) {
-        cli_error(cli, "the secret from %s cannot be used: %s", strcmp(from, "-") == 0 ? "standard input" : from, trouble);
+        cli_error(cli, "the secret from %s cannot be used: %s", strcmp(from, "-") == 0 ? "standard input" : from,
+                  trouble);
         return false;
     }
     buf_add_slice(ret_secret, secret);

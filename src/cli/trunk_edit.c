@@ -126,8 +126,9 @@ static int create(const struct cli *cli, const struct edit_options *options) {
                                         .numbers = texts_of(&options->numbers.set),
                                         .allowed_addresses = texts_of(&options->allowed_addresses.set),
                                         .allowed_numbers = texts_of(&options->allowed_numbers.set)};
-    cleanup_result struct livekit_result *result = livekit_access_ask(
-        cli, livekit_create_trunk(access.api, NULL, &trunk, buf_slice(&password)), "no trunk is created");
+    cleanup_result struct livekit_result *result =
+        livekit_access_ask(cli, livekit_create_trunk(access.api, NULL, &trunk, buf_slice(&password)),
+                           "no trunk is created");
     if (result == NULL) {
         return CLI_FAILED;
     }
@@ -202,8 +203,8 @@ static int update(const struct cli *cli, const struct edit_options *options) {
                                      buf_slice(&password)};
     const struct livekit_trunk_change change = trunk_change_of(options, &texts);
     cleanup_free char *what = xasprintf("trunk %s is not changed", options->id);
-    cleanup_result struct livekit_result *result = livekit_access_ask(
-        cli, livekit_update_trunk(session.access.api, NULL, slice_of(options->id), &change), what);
+    cleanup_result struct livekit_result *result =
+        livekit_access_ask(cli, livekit_update_trunk(session.access.api, NULL, slice_of(options->id), &change), what);
     if (result == NULL) {
         return CLI_FAILED;
     }
@@ -217,15 +218,17 @@ static int run_update(struct cli *cli) {
         return CLI_USAGE;
     }
     if ((options.id != NULL) == (cli->argc > 0)) {
-        cli_error(cli, "which trunk? Give its ID once, as the argument or with --trunk-id; `sipbridge trunks list` shows "
-                       "them");
+        cli_error(cli,
+                  "which trunk? Give its ID once, as the argument or with --trunk-id; `sipbridge trunks list` shows "
+                  "them");
         return CLI_USAGE;
     }
     options.id = options.id != NULL ? options.id : cli->argv[0];
     const struct livekit_trunk_change change = trunk_change_of(&options, &(struct edit_texts){0});
     if (!changes_anything(&change)) {
-        cli_error(cli, "nothing to change: give at least one of --name, --number, --add-number …; `%s --help` lists "
-                       "them",
+        cli_error(cli,
+                  "nothing to change: give at least one of --name, --number, --add-number …; `%s --help` lists "
+                  "them",
                   cli->path);
         return CLI_USAGE;
     }
@@ -233,13 +236,16 @@ static int run_update(struct cli *cli) {
 }
 
 #define FIELD(name) offsetof(struct edit_options, name)
-#define COMMON_OPTIONS                                                                                      \
-    {"name", 0, CLI_TEXT, FIELD(name), "NAME", "what it is called, for people"},                            \
-        {"metadata", 0, CLI_TEXT, FIELD(metadata), "TEXT", "LiveKit's metadata of it"},                     \
-        {"auth-user", 0, CLI_TEXT, FIELD(auth_user), "NAME", "the user name that callers must prove"},      \
-        {"password-file", 0, CLI_TEXT, FIELD(password_file), "FILE|-",                                      \
-         "its password: the first line of FILE, or of standard input (not shown on a terminal)"},           \
-        {"json", 0, CLI_FLAG, FIELD(json), NULL, "the trunk as a JSON object"}
+#define COMMON_OPTIONS                                                                                             \
+    {"name", 0, CLI_TEXT, FIELD(name), "NAME", "what it is called, for people"},                                   \
+        {"metadata", 0, CLI_TEXT, FIELD(metadata), "TEXT", "LiveKit's metadata of it"},                            \
+        {"auth-user", 0, CLI_TEXT, FIELD(auth_user), "NAME", "the user name that callers must prove"},             \
+        {"password-file", 0,                                                                                       \
+         CLI_TEXT,        FIELD(password_file),                                                                    \
+         "FILE|-",        "its password: the first line of FILE, or of standard input (not shown on a terminal)"}, \
+    {                                                                                                              \
+        "json", 0, CLI_FLAG, FIELD(json), NULL, "the trunk as a JSON object"                                       \
+    }
 
 static const struct cli_option create_table[] = {
     {"number", 0, CLI_LIST, FIELD(numbers.set), "NUMBER", "a number of it (default: every number)"},

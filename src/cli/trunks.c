@@ -15,8 +15,8 @@ static void add_auth(struct cli_table *table, const struct livekit_trunk *trunk)
         cli_table_add(table, trunk->has_password ? "password" : "none");
         return;
     }
-    cleanup_free char *text = xasprintf("%.*s, %s", SLICE_ARG(trunk->auth_username),
-                                        trunk->has_password ? "password set" : "no password");
+    cleanup_free char *text =
+        xasprintf("%.*s, %s", SLICE_ARG(trunk->auth_username), trunk->has_password ? "password set" : "no password");
     cli_table_add(table, text);
 }
 

@@ -17,8 +17,8 @@ struct sweep_room {
 struct sweep_report {
     struct sweep_room *rooms; /* those that were there at the beginning, by sid */
     size_t count;
-    size_t done; /* of these, asked to be deleted and answered for in this round (for a progress line) */
-    size_t left; /* of these, still there when LiveKit was last asked */
+    size_t done;   /* of these, asked to be deleted and answered for in this round (for a progress line) */
+    size_t left;   /* of these, still there when LiveKit was last asked */
     bool is_known; /* LiveKit answered the last question: count and left are the truth */
     char why[352]; /* why it did not, or "" */
 };

@@ -84,10 +84,12 @@ static void serve_cleanup(const struct visit *visit) {
     } words[] = {
         [CLEANUP_STARTED] = {202, "deleting", "calls are being stopped and rooms deleted"},
         [CLEANUP_RUNNING] = {202, "deleting", "calls are being stopped; rooms were being deleted already"},
-        [CLEANUP_NO_LIVEKIT] = {202, "left", "calls are being stopped; rooms stay: LiveKit's API is not used here "
-                                             "(LIVEKIT_API_URL, ENABLE_SIP_BRIDGE)"},
-        [CLEANUP_NO_PREFIX] = {409, "left", "nothing is done: SIP_ROOM_PREFIX is empty, every room of LiveKit would be "
-                                            "deleted; `sipbridge clear-rooms` does that"},
+        [CLEANUP_NO_LIVEKIT] = {202, "left",
+                                "calls are being stopped; rooms stay: LiveKit's API is not used here "
+                                "(LIVEKIT_API_URL, ENABLE_SIP_BRIDGE)"},
+        [CLEANUP_NO_PREFIX] = {409, "left",
+                               "nothing is done: SIP_ROOM_PREFIX is empty, every room of LiveKit would be "
+                               "deleted; `sipbridge clear-rooms` does that"},
     };
     struct http_answer *answer = visit->answer;
     size_t calls = 0;
