@@ -8,6 +8,7 @@
     X(serve)            \
     X(replay)           \
     X(verify)           \
+    X(setup)            \
     X(rules)            \
     X(agents)           \
     X(trunks)           \

@@ -77,7 +77,7 @@ static void on_pause_over(struct timer *timer) {
 /* A round is over: LiveKit says what it came to, at once the first time. */
 static void end_round(struct sweep *sweep) {
     sweep->pause.on_due = on_pause_over;
-    timer_start(&sweep->pause, sweep->options.loop, sweep->rounds == 1 ? 0 : FIRST_PAUSE_MS << sweep->rounds);
+    timer_start(&sweep->pause, sweep->options.loop, sweep->rounds == 1 ? 0 : FIRST_PAUSE_MS << (sweep->rounds - 2));
 }
 
 static void on_deleted(void *context, const struct livekit_result *result) {
