@@ -97,7 +97,7 @@ static int wait_for_agents(struct clearing *clearing) {
     }
     if (bridge->left > 0) {
         cli_error(clearing->cli,
-                  "%zu agent processes still run: they have SIP_AFTER_CALL and SIP_STOP_TIMEOUT to end; `sipbridge "
+                  "agent processes that still run: %zu; they have SIP_AFTER_CALL and SIP_STOP_TIMEOUT to end, `sipbridge "
                   "status` tells when they did",
                   bridge->left);
     }
