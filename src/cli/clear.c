@@ -21,8 +21,9 @@ struct clearing {
 
 bool clear_count(const struct cli *cli, const struct livekit_access *access, const struct clear_wish *wish,
                  size_t *ret_count) {
-    cleanup_result struct livekit_result *result = livekit_access_ask(
-        cli, livekit_list_rooms(access->api, NULL, (struct livekit_texts){0}), "the rooms cannot be listed");
+    cleanup_result struct livekit_result *result =
+        livekit_access_ask(cli, livekit_list_rooms(access->api, NULL, (struct livekit_texts){0}),
+                           "the rooms cannot be listed");
     if (result == NULL) {
         return false;
     }

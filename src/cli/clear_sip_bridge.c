@@ -96,10 +96,11 @@ static int wait_for_agents(struct clearing *clearing) {
         printf("agents: %zu of %zu processes ended\n", bridge->agents - bridge->left, bridge->agents);
     }
     if (bridge->left > 0) {
-        cli_error(clearing->cli,
-                  "agent processes that still run: %zu; they have SIP_AFTER_CALL and SIP_STOP_TIMEOUT to end, `sipbridge "
-                  "status` tells when they did",
-                  bridge->left);
+        cli_error(
+            clearing->cli,
+            "agent processes that still run: %zu; they have SIP_AFTER_CALL and SIP_STOP_TIMEOUT to end, `sipbridge "
+            "status` tells when they did",
+            bridge->left);
     }
     return bridge->left == 0 ? CLI_OK : CLI_FAILED;
 }
@@ -163,11 +164,10 @@ static int clear_all(struct clearing *clearing) {
 
 static int ask(const struct clearing *clearing) {
     const struct bridge_view *bridge = &clearing->bridge;
-    cleanup_free char *calls = bridge->is_there
-                                   ? xasprintf("end %zu call%s and %zu agent process%s", bridge->calls,
-                                               bridge->calls == 1 ? "" : "s", bridge->agents,
-                                               bridge->agents == 1 ? "" : "es")
-                                   : xstrdup("end the calls in them (no running bridge was found)");
+    cleanup_free char *calls =
+        bridge->is_there ? xasprintf("end %zu call%s and %zu agent process%s", bridge->calls,
+                                     bridge->calls == 1 ? "" : "s", bridge->agents, bridge->agents == 1 ? "" : "es")
+                         : xstrdup("end the calls in them (no running bridge was found)");
     return confirm(clearing->cli, clearing->options->yes, "Delete %zu room%s whose name begins with \"%s\", and %s?",
                    clearing->rooms, clearing->rooms == 1 ? "" : "s", clearing->settings->room_prefix, calls);
 }
@@ -194,7 +194,8 @@ static int run(struct cli *cli) {
         return CLI_USAGE;
     }
     if (slice_of(settings.room_prefix).n == 0) {
-        cli_error(cli, "SIP_ROOM_PREFIX is empty, so that every room is ours: `sipbridge clear-rooms` deletes them all");
+        cli_error(cli,
+                  "SIP_ROOM_PREFIX is empty, so that every room is ours: `sipbridge clear-rooms` deletes them all");
         return CLI_USAGE;
     }
     if (!livekit_access_open(cli, &settings, &access)) {
@@ -218,8 +219,9 @@ const struct cli_command cli_clear_sip_bridge = {
     .summary = "End every call: stop its agent and delete its room.",
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
-    .details = "The running bridge is told to stop its calls, then every room whose name begins with SIP_ROOM_PREFIX is "
-               "deleted in LiveKit, and LiveKit asked whether they are gone. Without a running bridge only rooms are "
-               "deleted, with a warning: an agent that lost its bridge ends when its room does, if it is well-behaved.",
+    .details =
+        "The running bridge is told to stop its calls, then every room whose name begins with SIP_ROOM_PREFIX is "
+        "deleted in LiveKit, and LiveKit asked whether they are gone. Without a running bridge only rooms are "
+        "deleted, with a warning: an agent that lost its bridge ends when its room does, if it is well-behaved.",
     .run = run,
 };

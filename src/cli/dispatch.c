@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "cli/delete.h"
 #include "cli/show.h"
 
 enum { SHOWN_MAX = 200 };
@@ -97,93 +96,49 @@ char *dispatch_label(const struct livekit_rule *rule) {
     return buf_take(&text);
 }
 
-static int session_open(const struct cli *cli, struct livekit_session *ret_session) {
-    return livekit_session_open(cli, livekit_list_rules, "LiveKit's dispatch rules cannot be listed", ret_session);
+static struct slice id_at(const struct livekit_answer *answer, size_t place) {
+    return answer->rules[place].id;
 }
 
-struct list_options {
-    bool json;
+static char *label_at(const struct livekit_answer *answer, size_t place) {
+    return dispatch_label(&answer->rules[place]);
+}
+
+static json_t *json_at(const struct livekit_answer *answer, size_t place, struct slice prefix) {
+    return dispatch_json(&answer->rules[place], prefix);
+}
+
+static void print_all(const struct livekit_answer *answer, struct slice prefix) {
+    dispatch_print(answer->rules, answer->count, prefix);
+}
+
+static const struct things rule_things = {
+    .unlisted = "LiveKit's dispatch rules cannot be listed",
+    .none = "LiveKit has no dispatch rule: it puts no call into a room. `sipbridge dispatch create` makes one.",
+    .name = "dispatch rule",
+    .verb = "dispatch",
+    .consequence = "Its calls find another rule, or none.",
+    .list = livekit_list_rules,
+    .remove = livekit_delete_rule,
+    .id = id_at,
+    .label = label_at,
+    .json = json_at,
+    .print = print_all,
 };
-
-static void print_list(const struct livekit_answer *answer, struct slice prefix) {
-    if (answer->count == 0) {
-        puts("LiveKit has no dispatch rule: it puts no call into a room. `sipbridge dispatch create` makes one.");
-    } else {
-        dispatch_print(answer->rules, answer->count, prefix);
-    }
-}
 
 static int run_list(struct cli *cli) {
-    struct list_options options = {0};
-    cleanup_session struct livekit_session session = {0};
-    if (!cli_parse(cli, &options)) {
-        return CLI_USAGE;
-    }
-    int code = session_open(cli, &session);
-    if (code != CLI_OK) {
-        return code;
-    }
-    struct slice prefix = slice_of(session.settings.room_prefix);
-    const struct livekit_answer *answer = &session.listed->answer;
-    if (options.json) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < answer->count; i++) {
-            json_array_append_new(list, dispatch_json(&answer->rules[i], prefix));
-        }
-        show_json(list);
-    } else {
-        print_list(answer, prefix);
-    }
-    show_left_out(cli, answer);
-    return CLI_OK;
-}
-
-struct delete_options {
-    bool json, yes;
-};
-
-static char *label_of(const struct cli *cli, void *context, const char *id) {
-    const struct livekit_session *session = context;
-    const struct livekit_answer *answer = &session->listed->answer;
-    for (size_t i = 0; i < answer->count; i++) {
-        if (slice_is(answer->rules[i].id, id)) {
-            return dispatch_label(&answer->rules[i]);
-        }
-    }
-    cli_error(cli, "LiveKit has no dispatch rule %s; `sipbridge dispatch list` shows those it has", id);
-    return NULL;
+    return things_run_list(cli, &rule_things);
 }
 
 static int run_delete(struct cli *cli) {
-    struct delete_options options = {0};
-    cleanup_session struct livekit_session session = {0};
-    if (!cli_parse(cli, &options)) {
-        return CLI_USAGE;
-    }
-    int code = session_open(cli, &session);
-    const struct delete_job job = {.api = session.access.api,
-                                   .label = label_of,
-                                   .context = &session,
-                                   .send = livekit_delete_rule,
-                                   .consequence = "Its calls find another rule, or none.",
-                                   .yes = options.yes,
-                                   .json = options.json};
-    return code == CLI_OK ? delete_all(cli, &job) : code;
+    return things_run_delete(cli, &rule_things);
 }
-
-static const struct cli_option list_table[] = {
-    {"json", 0, CLI_FLAG, offsetof(struct list_options, json), NULL, "one JSON array"},
-};
-static const struct cli_option delete_table[] = {
-    CONFIRM_OPTION(delete_options, yes),
-    {"json", 0, CLI_FLAG, offsetof(struct delete_options, json), NULL, "one JSON object: {\"deleted\":[ID…]}"},
-};
 
 static const struct cli_command list_command = {
     .name = "list",
     .summary = "List LiveKit's own SIP dispatch rules.",
-    .options = list_table,
-    .option_count = ARRAY_LEN(list_table),
+    .options = things_list_table,
+    .option_count = ARRAY_LEN(things_list_table),
     .details = "OURS says whether their rooms begin with SIP_ROOM_PREFIX: sipbridge looks at no others.",
     .run = run_list,
 };
@@ -192,9 +147,9 @@ static const struct cli_command delete_command = {
     .summary = "Delete LiveKit's own SIP dispatch rules.",
     .arguments = "ID...",
     .min_arguments = 1,
-    .max_arguments = DELETE_MAX,
-    .options = delete_table,
-    .option_count = ARRAY_LEN(delete_table),
+    .max_arguments = THINGS_MOST,
+    .options = things_delete_table,
+    .option_count = ARRAY_LEN(things_delete_table),
     .details = "All of them must be there, else none is deleted.",
     .run = run_delete,
 };

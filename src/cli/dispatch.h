@@ -2,7 +2,7 @@
 #ifndef CLI_DISPATCH_H
 #define CLI_DISPATCH_H
 
-#include "cli/livekit_access.h"
+#include "cli/things.h"
 
 struct json_t;
 

@@ -103,7 +103,8 @@ const struct cli_command cli_list_rooms = {
     .summary = "List LiveKit's rooms, and which of them are ours.",
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
-    .details = "OURS are those whose name begins with SIP_ROOM_PREFIX. LiveKit lists rooms from Redis: after a crash of "
-               "it some may be there that nobody is in.",
+    .details =
+        "OURS are those whose name begins with SIP_ROOM_PREFIX. LiveKit lists rooms from Redis: after a crash of "
+        "it some may be there that nobody is in.",
     .run = run,
 };

@@ -274,7 +274,7 @@ static int look(struct setup *setup) {
     const struct cli *cli = setup->cli;
     cleanup_buf struct buf label = {0};
     struct diag diag;
-    int code = trunk_session_open(cli, &setup->session);
+    int code = things_open(cli, &trunk_things, &setup->session);
     if (code != CLI_OK) {
         return code;
     }

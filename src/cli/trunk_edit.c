@@ -192,11 +192,11 @@ static bool changes_anything(const struct livekit_trunk_change *change) {
 static int update(const struct cli *cli, const struct edit_options *options) {
     cleanup_session struct livekit_session session = {0};
     cleanup_secret struct buf password = {0};
-    int code = trunk_session_open(cli, &session);
+    int code = things_open(cli, &trunk_things, &session);
     if (code != CLI_OK) {
         return code;
     }
-    if (trunk_find(cli, &session, options->id) == NULL || !read_password(cli, options, &password)) {
+    if (things_find(cli, &trunk_things, &session, options->id) < 0 || !read_password(cli, options, &password)) {
         return CLI_FAILED;
     }
     const struct edit_texts texts = {slice_of(options->name), slice_of(options->metadata), slice_of(options->auth_user),

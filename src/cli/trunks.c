@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "cli/delete.h"
 #include "cli/show.h"
 #include "cli/trunk.h"
 
@@ -58,96 +57,51 @@ char *trunk_label(const struct livekit_trunk *trunk) {
     return buf_take(&text);
 }
 
-int trunk_session_open(const struct cli *cli, struct livekit_session *ret_session) {
-    return livekit_session_open(cli, livekit_list_trunks, "the trunks cannot be listed", ret_session);
+static struct slice id_at(const struct livekit_answer *answer, size_t place) {
+    return answer->trunks[place].id;
 }
 
-const struct livekit_trunk *trunk_find(const struct cli *cli, const struct livekit_session *session, const char *id) {
-    const struct livekit_answer *answer = &session->listed->answer;
-    for (size_t i = 0; i < answer->count; i++) {
-        if (slice_is(answer->trunks[i].id, id)) {
-            return &answer->trunks[i];
-        }
-    }
-    cli_error(cli, "LiveKit has no inbound trunk %s; `sipbridge trunks list` shows those it has", id);
-    return NULL;
+static char *label_at(const struct livekit_answer *answer, size_t place) {
+    return trunk_label(&answer->trunks[place]);
 }
 
-struct list_options {
-    bool json;
+static json_t *json_at(const struct livekit_answer *answer, size_t place, struct slice prefix) {
+    (void)prefix;
+    return trunk_json(&answer->trunks[place]);
+}
+
+static void print_all(const struct livekit_answer *answer, struct slice prefix) {
+    (void)prefix;
+    trunk_print(answer->trunks, answer->count);
+}
+
+const struct things trunk_things = {
+    .unlisted = "the trunks cannot be listed",
+    .none = "LiveKit has no inbound trunk: it takes no call. `sipbridge setup +NUMBER --agent NAME` makes the first.",
+    .name = "inbound trunk",
+    .verb = "trunks",
+    .consequence = "Calls over it no longer come in.",
+    .list = livekit_list_trunks,
+    .remove = livekit_delete_trunk,
+    .id = id_at,
+    .label = label_at,
+    .json = json_at,
+    .print = print_all,
 };
-
-static void print_list(const struct livekit_answer *answer) {
-    if (answer->count == 0) {
-        puts("LiveKit has no inbound trunk: it takes no call. `sipbridge setup +NUMBER --agent NAME` makes the first.");
-    } else {
-        trunk_print(answer->trunks, answer->count);
-    }
-}
 
 static int run_list(struct cli *cli) {
-    struct list_options options = {0};
-    cleanup_session struct livekit_session session = {0};
-    if (!cli_parse(cli, &options)) {
-        return CLI_USAGE;
-    }
-    int code = trunk_session_open(cli, &session);
-    if (code != CLI_OK) {
-        return code;
-    }
-    const struct livekit_answer *answer = &session.listed->answer;
-    if (options.json) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < answer->count; i++) {
-            json_array_append_new(list, trunk_json(&answer->trunks[i]));
-        }
-        show_json(list);
-    } else {
-        print_list(answer);
-    }
-    show_left_out(cli, answer);
-    return CLI_OK;
-}
-
-struct delete_options {
-    bool json, yes;
-};
-
-static char *label_of(const struct cli *cli, void *context, const char *id) {
-    const struct livekit_trunk *trunk = trunk_find(cli, context, id);
-    return trunk != NULL ? trunk_label(trunk) : NULL;
+    return things_run_list(cli, &trunk_things);
 }
 
 static int run_delete(struct cli *cli) {
-    struct delete_options options = {0};
-    cleanup_session struct livekit_session session = {0};
-    if (!cli_parse(cli, &options)) {
-        return CLI_USAGE;
-    }
-    int code = trunk_session_open(cli, &session);
-    const struct delete_job job = {.api = session.access.api,
-                                   .label = label_of,
-                                   .context = &session,
-                                   .send = livekit_delete_trunk,
-                                   .consequence = "Calls over it no longer come in.",
-                                   .yes = options.yes,
-                                   .json = options.json};
-    return code == CLI_OK ? delete_all(cli, &job) : code;
+    return things_run_delete(cli, &trunk_things);
 }
-
-static const struct cli_option list_table[] = {
-    {"json", 0, CLI_FLAG, offsetof(struct list_options, json), NULL, "one JSON array"},
-};
-static const struct cli_option delete_table[] = {
-    CONFIRM_OPTION(delete_options, yes),
-    {"json", 0, CLI_FLAG, offsetof(struct delete_options, json), NULL, "one JSON object: {\"deleted\":[ID…]}"},
-};
 
 static const struct cli_command list_command = {
     .name = "list",
     .summary = "List LiveKit's inbound SIP trunks.",
-    .options = list_table,
-    .option_count = ARRAY_LEN(list_table),
+    .options = things_list_table,
+    .option_count = ARRAY_LEN(things_list_table),
     .details = "Passwords are never shown.",
     .run = run_list,
 };
@@ -156,9 +110,9 @@ static const struct cli_command delete_command = {
     .summary = "Delete inbound SIP trunks.",
     .arguments = "ID...",
     .min_arguments = 1,
-    .max_arguments = DELETE_MAX,
-    .options = delete_table,
-    .option_count = ARRAY_LEN(delete_table),
+    .max_arguments = THINGS_MOST,
+    .options = things_delete_table,
+    .option_count = ARRAY_LEN(things_delete_table),
     .details = "All of them must be there, else none is deleted. Dispatch rules that name them stay.",
     .run = run_delete,
 };
