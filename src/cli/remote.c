@@ -50,7 +50,7 @@ static bool send_request(const struct settings *settings, const struct request *
 }
 
 static bool has_address(const char *where, struct diag *diag) {
-    return where != NULL || diag_fail(diag, "SIP_ADMIN_LISTEN", "names no address: give --url");
+    return where != NULL || diag_fail(diag, "", "SIP_ADMIN_LISTEN names no address: give --url");
 }
 
 /* WHERE without a path, or an address; PATH is added. */
