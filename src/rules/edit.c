@@ -265,7 +265,7 @@ enum edit_result edit_append(struct slice text, struct slice more, struct buf *r
     edit_rules_read(text, &rules);
     edit_rules_read(more, &others);
     edit_compare(&rules, &others, &diff);
-    if (diff.added_count == 0) {
+    if (diff.added_count == 0 || others.at == NULL) {
         return EDIT_SAME;
     }
     for (size_t i = 0; i < diff.added_count; i++) {
