@@ -381,6 +381,7 @@ def test_calls_stop(start, sh, lk):
 
 
 def test_calls_stop_without_a_bridge(sh):
+    assert "LIVEKIT_API_KEY" in sh.bad(2, "calls", "stop", "RM_x", "--yes", LIVEKIT_API_KEY=None)
     assert "nobody answers there" in sh.bad(1, "calls", "stop", "RM_x", "--yes")
 
 
