@@ -7,6 +7,7 @@
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
 #include "bridge/livekit_link.h"
+#include "bridge/reconcile.h"
 #include "http/server.h"
 #include "livekit/sweep.h"
 #include "loop/file_watch.h"
@@ -31,8 +32,9 @@ struct app {
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
     struct local *local;
-    struct livekit_api *livekit; /* NULL with LIVEKIT_API_URL=off */
-    struct livekit_link *livekit_link;
+    struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
+    struct livekit_link *livekit_link; /* both NULL without it */
+    struct reconcile *reconcile;
     struct sweep *sweep; /* rooms being deleted at the operator's word, or NULL */
     struct bridge *bridge;
     struct ops ops;
@@ -48,6 +50,10 @@ struct app {
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
+
+/* livekit.c: before and after the bridge is built. */
+bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
+void app_build_reconcile(struct app *app);
 
 /* cleanup.c: the operator's word to end every call and delete its room (struct ops). */
 enum ops_cleanup app_clean_up(void *context, size_t *ret_calls);

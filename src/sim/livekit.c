@@ -59,7 +59,8 @@ static void remove_guest(struct world *world, const struct happening *happening)
     server_leave(world, happening->subject, DISCONNECT_PARTICIPANT_REMOVED);
 }
 
-static bool reject(void *self, struct slice room, struct slice identity) {
+static bool reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
+    (void)when;
     struct world *world = self;
     for (int i = 0; i < world->guest_count && world->plan.can_ask; i++) {
         const struct guest *guest = &world->guests[i];
