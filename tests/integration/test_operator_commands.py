@@ -257,7 +257,7 @@ def operator(sh, daemon, **more):
 def with_calls(daemon, lk, count):
     calls = [Call(caller=f"+1555000{n:04}") for n in range(count)]
     for call in calls:
-        lk.add_room(call.room, participants=1, sid=call.sid)
+        lk.add_call(call)
         daemon.post(*call.ringing())
     return calls, [daemon.wait_agent(call)["pid"] for call in calls]
 
@@ -357,7 +357,7 @@ def test_the_route_is_for_operators_only(start, lk, token):
     assert daemon.admin("POST", CLEANUP, tokens[token])[0] == 401
     assert daemon.admin("GET", CLEANUP, livekit.operator_token())[0] == 405
     assert daemon.request("POST", CLEANUP)[0] == 404, "strangers do not even learn that it is there"
-    assert lk.requests == [] and set(lk.rooms) == {"sip-inbound_1"}
+    assert lk.changes() == [] and set(lk.rooms) == {"sip-inbound_1"}
 
 
 # --- calls stop ---

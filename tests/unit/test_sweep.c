@@ -13,11 +13,10 @@
 enum { MOST_ROOMS = 64 };
 
 struct room {
-    const char *name;
+    const char *name, *fail; /* fail: the answer to DeleteRoom, with status 400 */
     char sid[16];
-    int stays;        /* so many DeleteRoom do nothing */
-    bool comes_back;  /* deleted, it is there again with another sid */
-    const char *fail; /* the status line's number and body of DeleteRoom */
+    int stays;       /* so many DeleteRoom do nothing */
+    bool comes_back; /* deleted, it is there again with another sid */
     bool is_gone;
 };
 
