@@ -231,8 +231,9 @@ const struct cli_command cli_clear_sip_bridge = {
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
     .details =
-        "The running bridge is told to stop its calls, then every room whose name begins with SIP_ROOM_PREFIX is "
-        "deleted in LiveKit, and LiveKit asked whether they are gone. Without a running bridge only rooms are "
-        "deleted, with a warning: an agent that lost its bridge ends when its room does, if it is well-behaved.",
+        "The running bridge is told to stop its calls and to delete every room whose name begins with "
+        "SIP_ROOM_PREFIX. What is still there 3 s later is deleted here, and LiveKit asked whether all are gone. "
+        "Without a running bridge only rooms are deleted, with a warning: an agent that lost its bridge ends "
+        "when its room does, if it is well-behaved.",
     .run = run,
 };
