@@ -17,7 +17,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000 };
 
 struct app {
     const struct settings *settings;
@@ -44,7 +44,9 @@ struct app {
     size_t listen_count;
     struct http_server *server;
     unsigned stops; /* how often it was told to stop */
-    bool ending;    /* calls were told to end, not only to come to their end */
+    struct timer hurry_timer;
+    bool hurried; /* told twice, and LiveKit had its time */
+    bool ending;  /* calls were told to end, not only to come to their end */
 };
 
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
@@ -64,5 +66,6 @@ void app_reload(struct app *app);
 void app_on_signal(struct signals *signals, int number);
 void app_on_bridge_due(struct timer *timer);
 void app_on_log_due(struct timer *timer);
+void app_on_hurry_due(struct timer *timer);
 
 #endif

@@ -241,6 +241,7 @@ bool app_build(struct app *app, struct diag *diag) {
     signals_start(&app->signals, app->loop);
     app->bridge_timer.on_due = app_on_bridge_due;
     app->log_timer.on_due = app_on_log_due;
+    app->hurry_timer.on_due = app_on_hurry_due;
     queue_init(&app->queue, app->loop, on_queued, app);
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
@@ -275,6 +276,7 @@ void app_release(struct app *app) {
     queue_release(&app->queue);
     timer_cancel(&app->bridge_timer);
     timer_cancel(&app->log_timer);
+    timer_cancel(&app->hurry_timer);
     signals_stop(&app->signals);
     loop_free(app->loop);
     argv_free(app->command);

@@ -112,6 +112,18 @@ static void on_number(struct errand *errand, const struct livekit_result *result
 
 static const struct errand_kind number_errand = {QUESTION_PARTICIPANTS, on_number, "tell the number"};
 
+/* Not the errand whose answer is just being told: that ends by itself. */
+static void port_forget_number(void *self, const char *sid) {
+    struct livekit_link *link = self;
+    struct errand *errand, *next;
+    DL_FOREACH_SAFE(link->errands, errand, next) {
+        bool open = errand->asked != NULL || errand->again_at != MONO_NEVER;
+        if (open && errand->kind == &number_errand && strcmp(errand->sid, sid) == 0) {
+            errand_free(errand);
+        }
+    }
+}
+
 /* --- ready, and who is there: no answer means no action, so it is asked again for as long as the call lives --- */
 
 static void no_answer(struct errand *errand, const struct livekit_result *result) {
@@ -251,6 +263,7 @@ struct livekit_link *livekit_link_new(const struct livekit_link_options *options
 struct livekit_port livekit_link_port(struct livekit_link *link) {
     return (struct livekit_port){.self = link,
                                  .ask = port_ask,
+                                 .forget_number = port_forget_number,
                                  .delete_room = errand_delete_room,
                                  .reject = errand_reject,
                                  .trunk_number = port_trunk,

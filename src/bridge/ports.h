@@ -23,6 +23,8 @@ enum trunk_answer {
 struct livekit_port {
     void *self;
     bool (*ask)(void *self, const char *sid, struct slice room, enum want_ask ask);
+    /* The number is wanted no more: what ask(ASK_NUMBER) still does is dropped. */
+    void (*forget_number)(void *self, const char *sid);
     bool (*delete_room)(void *self, const char *sid, struct slice room);
     bool (*reject)(void *self, struct slice room, struct slice identity, enum reject_when when);
     /* The number of the trunk that a call with hidden numbers came over; borrowed until the next turn. */

@@ -59,6 +59,10 @@ static void remove_guest(struct world *world, const struct happening *happening)
     server_leave(world, happening->subject, DISCONNECT_PARTICIPANT_REMOVED);
 }
 
+static void forget_number(void *self, const char *sid) {
+    (void)self, (void)sid;
+}
+
 static bool reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
     (void)when;
     struct world *world = self;
@@ -72,5 +76,6 @@ static bool reject(void *self, struct slice room, struct slice identity, enum re
 }
 
 struct livekit_port livekit_fake(struct world *world) {
-    return (struct livekit_port){.self = world, .ask = ask, .delete_room = delete_room, .reject = reject};
+    return (struct livekit_port){
+        .self = world, .ask = ask, .forget_number = forget_number, .delete_room = delete_room, .reject = reject};
 }

@@ -129,10 +129,11 @@ def trouble(daemon, server, kind):
     check_ends_by_webhooks(daemon, lasting, pid)
     for call in (known, unknown):
         check_ends_by_webhooks(daemon, call, daemon.wait_agent(call)["pid"])
-    assert not server.deleted and len(server.asked("ListRooms", stopped)) >= 2, "the hang-up is tried again"
+    wait_for(lambda: len(server.asked("ListRooms", stopped)) >= 2, "the hang-up is tried again")
+    assert not server.deleted
     assert server.busy() < 120
     assert server.streamed <= 16 * odd.MEGABYTE * len(server.requests), "more is read of an answer than may be kept"
-    return stopped, unknown
+    return stopped
 
 
 def times_asked(server, call):
@@ -162,10 +163,10 @@ def recovery(daemon, server, stopped):
 def story(kind):
     with odd.OddLiveKit() as server, starting() as start:
         daemon = daemon_with(start, server)
-        stopped, unknown = trouble(daemon, server, kind)
+        stopped = trouble(daemon, server, kind)
         recovery(daemon, server, stopped)
         assert not [request for request in server.requests if "elsewhere" in request.path], "a redirect was followed"
-        return server.asked("ListParticipants", unknown)
+        return server.asked("ListRooms", stopped)
 
 
 # --- TLS ---
@@ -316,7 +317,8 @@ def test_clock_that_is_off_is_named(server, start):
     stop_call(daemon, call)
     check_is_hung_up(daemon, server, call)
     assert daemon.health()["status"] == "degraded" and "LiveKit's clock" in daemon.health()["message"]
-    assert re.search(r"LiveKit's clock is 1[12]\d s behind", daemon.status()["livekit"]["error"])
+    skew = re.search(r"LiveKit's clock is (\d+) s behind", daemon.status()["livekit"]["error"])
+    assert 30 < int(skew[1]) <= 121
     server.clock_s = 0
 
     def ask_again():
@@ -463,12 +465,9 @@ def test_agent_is_not_killed_for_want_of_an_answer(server, start):
     daemon.post(*quick.hung_up(), *mute.hung_up())
 
 
-# --- what is not right yet: the bridge's part ---
-
-not_yet = pytest.mark.xfail(strict=True, reason="the bridge does not do so yet")
+# --- hanging up, and going ---
 
 
-@not_yet
 def test_room_that_cannot_be_read_is_not_taken_for_gone(server, start):
     """An answer that holds the room, without a sid: nothing is known, so the caller must not be left in silence."""
     daemon = daemon_with(start, server)
@@ -480,7 +479,6 @@ def test_room_that_cannot_be_read_is_not_taken_for_gone(server, start):
     check_is_hung_up(daemon, server, call, timeout=3)
 
 
-@not_yet
 def test_room_is_found_among_others(server, start):
     """Whatever else is listed before it."""
     daemon = daemon_with(start, server)
@@ -490,7 +488,6 @@ def test_room_is_found_among_others(server, start):
     check_is_hung_up(daemon, server, call, timeout=3)
 
 
-@not_yet
 def test_number_of_a_call_that_is_over_is_not_asked_for(server, start):
     daemon = daemon_with(start, server)
     call = Call()
@@ -503,7 +500,6 @@ def test_number_of_a_call_that_is_over_is_not_asked_for(server, start):
     holds_for(lambda: len(server.asked("ListParticipants", call)) <= asked + 1, 1, "it is asked for no more")
 
 
-@not_yet
 def test_rejected_caller_is_removed_when_livekit_is_back(server, start):
     """From a shared room, where DeleteRoom would end the others' call."""
     block = {"pattern": "*", "caller": "+1900*", "reject": True, "priority": 1}
@@ -519,7 +515,6 @@ def test_rejected_caller_is_removed_when_livekit_is_back(server, start):
     assert is_alive(pid)
 
 
-@not_yet
 def test_daemon_that_is_told_twice_to_stop_does_not_wait_for_livekit(server, start):
     daemon = daemon_with(start, server)
     _, pid = talking(daemon, server)

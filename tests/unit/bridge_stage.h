@@ -74,6 +74,10 @@ static inline bool stage_delete(void *self, const char *sid, struct slice room) 
     return stage->can_ask;
 }
 
+static inline void stage_forget(void *self, const char *sid) {
+    (void)self, (void)sid;
+}
+
 static inline bool stage_reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
     struct stage *stage = self;
     buf_addf(&stage->log, "reject%s %.*s %.*s;", when == REJECT_LATER ? " later" : "", SLICE_ARG(room),
@@ -132,7 +136,11 @@ static inline void stage_open(struct stage *stage, const struct bridge_options *
     }
     struct bridge_ports ports = {
         .engine = {.self = stage, .ensure = stage_ensure, .stop = stage_stop, .list = stage_list},
-        .livekit = {.self = stage, .ask = stage_ask, .delete_room = stage_delete, .reject = stage_reject},
+        .livekit = {.self = stage,
+                    .ask = stage_ask,
+                    .forget_number = stage_forget,
+                    .delete_room = stage_delete,
+                    .reject = stage_reject},
         .self = stage,
         .mint = stage_mint,
         .new_instance = stage_instance,
