@@ -12,6 +12,7 @@
     X(agents)           \
     X(calls)            \
     X(status)           \
+    X(doctor)           \
     X(token)            \
     X(config)           \
     X(simulate)         \

@@ -16,29 +16,33 @@
 enum { ANSWER_TIMEOUT_MS = 5000, ANSWER_MAX = 64 << 20, TOKEN_TTL_S = 60, HTTP_OK = 200 };
 #define STATUS_PATH "/health/sip-bridge-status"
 
-static bool ask(const struct settings *settings, const struct target *target, struct buf *ret_body, struct diag *diag) {
-    struct keyring *keys =
-        settings->livekit_api_key != NULL || settings->livekit_keys != NULL ? keys_load(settings, diag) : NULL;
-    cleanup_free char *token =
-        keys != NULL ? token_for_operator(keys, true, clock_wall_ms() / 1000, TOKEN_TTL_S) : xstrdup("");
-    cleanup_free char *authorization = xasprintf("Bearer %s", token);
+/* "Bearer …", or NULL where the settings hold no key. */
+static char *reader_authorization(const struct settings *settings) {
+    bool has_key = settings->livekit_api_key != NULL || settings->livekit_keys != NULL;
+    struct keyring *keys = has_key ? keys_load(settings, NULL) : NULL;
+    if (keys == NULL) {
+        return NULL;
+    }
+    cleanup_free char *token = token_for_operator(keys, true, clock_wall_ms() / 1000, TOKEN_TTL_S);
     keyring_free(keys);
+    return xasprintf("Bearer %s", token);
+}
+
+bool remote_look_at(const struct settings *settings, const char *where, struct remote_look *look, struct diag *diag) {
+    struct target target __attribute__((cleanup(target_release)));
+    cleanup_free char *authorization = reader_authorization(settings);
+    target_init(&target, slice_of(where), STATUS_PATH);
     struct http_client *client = http_client_new();
     struct http_call call = {
         .method = "GET",
-        .url = target->url,
-        .unix_socket = target->unix_socket,
-        .authorization = *token != '\0' ? authorization : NULL,
-        .timeout_ms = ANSWER_TIMEOUT_MS,
+        .url = target.url,
+        .unix_socket = target.unix_socket,
+        .authorization = authorization,
+        .timeout_ms = look->timeout_ms > 0 ? look->timeout_ms : ANSWER_TIMEOUT_MS,
         .max_answer = ANSWER_MAX,
     };
-    int status;
-    bool good = http_client_call(client, &call, &status, ret_body, diag);
+    bool good = http_client_call(client, &call, &look->status, &look->body, diag);
     http_client_free(client);
-    if (good && status != HTTP_OK) {
-        return diag_fail(diag, target->url, "answered %d%s", status,
-                         status == 401 ? ": the keys in your settings are not those of the running bridge" : "");
-    }
     return good;
 }
 
@@ -48,10 +52,15 @@ int remote_status(const struct cli *cli, const struct settings *settings, const 
         cli_error(cli, "SIP_ADMIN_LISTEN names no address: give --url");
         return CLI_USAGE;
     }
-    struct target target __attribute__((cleanup(target_release)));
+    struct remote_look look = {0};
     struct diag diag;
-    target_init(&target, slice_of(where), STATUS_PATH);
-    return ask(settings, &target, ret_body, &diag) ? CLI_OK : cli_fail(cli, &diag);
+    bool good = remote_look_at(settings, where, &look, &diag);
+    if (good && look.status != HTTP_OK) {
+        good = diag_fail(&diag, where, "answered %d%s", look.status,
+                         look.status == 401 ? ": the keys in your settings are not those of the running bridge" : "");
+    }
+    *ret_body = look.body;
+    return good ? CLI_OK : cli_fail(cli, &diag);
 }
 
 /* A value of any simple kind, as text. */
