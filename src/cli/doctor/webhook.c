@@ -13,7 +13,7 @@ enum { SEND_TIMEOUT_MS = 5000, ANSWER_MAX = 65536 };
 #define BODY_FORMAT                                                                                                       \
     "{\"event\": \"sipbridge_doctor\" ,\t\"room\" : {\"name\":\"%s\",\"sid\":\"RM_doctor\"},\r\n"                         \
     " \"id\":\"EV_%s\",  \"pad\": \"\\u0041 \\/ é 中 📞 %%41 + & = < > ' <script> ../ ${x}\", \"n\": [1.0, 1e2, -0, " \
-    "12345678901234567890]}\n\r\n "
+    "9007199254740993]}\n\r\n "
 
 void gather_url(struct gather *gather) {
     const struct doctor_options *options = &gather->options;
