@@ -1,6 +1,8 @@
-"""A LiveKit as far as `sipbridge doctor` asks one: lists, rooms that come and go, and the webhook about a new room."""
+"""For tests of `sipbridge doctor`: what it found, and a LiveKit as far as it asks one: lists, rooms that come and go, and the
+webhook about a new room."""
 import http.client
 import json
+import os
 import threading
 import time
 from email.utils import formatdate
@@ -11,6 +13,46 @@ import livekit
 GRANTS = {"ListRooms": ("video", "roomList"), "CreateRoom": ("video", "roomCreate"), "DeleteRoom": ("video", "roomCreate"),
           "ListParticipants": ("video", "roomAdmin"), "ListDispatch": ("video", "roomAdmin"),
           "ListSIPInboundTrunk": ("sip", "admin"), "ListSIPDispatchRule": ("sip", "admin")}
+SEEN = {}  # check -> {"ok": {test}, "bad": {test}}
+
+
+class Findings:
+    """What doctor said. good, bad and warns also remember in SEEN that this test has seen it."""
+
+    def __init__(self, run):
+        self.code, self.text = run.returncode, run.stdout
+        assert not run.stderr, run.stderr
+        self.list = json.loads(run.stdout)["checks"]
+
+    def of(self, check):
+        return [finding for finding in self.list if finding["check"] == check]
+
+    def good(self, *checks):
+        for check in checks:
+            assert [one["level"] for one in self.of(check)] == ["ok"], self.of(check)
+            SEEN.setdefault(check, {"ok": set(), "bad": set()})["ok"].add(this_test())
+
+    def bad(self, check, what, repair=None, level="problem"):
+        """A finding that says WHAT, what it causes, and REPAIR."""
+        found = [one for one in self.of(check) if one["level"] == level and what in one["what"]]
+        assert found, f"{check}: no {level} with {what!r} in {json.dumps(self.list, indent=1)}"
+        if repair is not None:
+            assert repair in found[0]["repair"], found[0]
+        if level != "unchecked":
+            assert found[0]["repair"], found[0]
+            SEEN.setdefault(check, {"ok": set(), "bad": set()})["bad"].add(this_test())
+        assert self.code == 1 or level != "problem" or check == "settings", self.code
+        return found[0]
+
+    def warns(self, check, what, repair=None):
+        return self.bad(check, what, repair, level="warning")
+
+    def unchecked(self, check, why):
+        return self.bad(check, f"not checked, because {why}", level="unchecked")
+
+
+def this_test():
+    return os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].rpartition(" ")[0]
 
 
 def trunk(name="office", numbers=("+1234567",), addresses=("127.0.0.1",), **more):

@@ -13,52 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import livekit
 import pytest
 from daemon import Daemon, binary, wait_for
-from doctor_livekit import FakeLiveKit, rule, trunk
+from doctor_livekit import SEEN, FakeLiveKit, Findings, rule, trunk
 from servers import Nginx, Redis, free_port
 
 RULES = [{"pattern": "+1234567", "agent_name": "support"}]
-SEEN = {}  # check -> {"ok": [test], "bad": [test]}
 DENIED = (401, {"code": "unauthenticated", "msg": "permissions denied"})
 PATH = "/webhooks/livekit"
-
-
-class Findings:
-    """What doctor said; `check[level]` remembers that it was seen."""
-
-    def __init__(self, run):
-        self.code, self.text = run.returncode, run.stdout
-        assert not run.stderr, run.stderr
-        self.list = json.loads(run.stdout)["checks"]
-
-    def of(self, check):
-        return [finding for finding in self.list if finding["check"] == check]
-
-    def good(self, *checks):
-        for check in checks:
-            assert [one["level"] for one in self.of(check)] == ["ok"], self.of(check)
-            SEEN.setdefault(check, {"ok": set(), "bad": set()})["ok"].add(this_test())
-
-    def bad(self, check, what, repair=None, level="problem"):
-        """A finding that says WHAT, what it causes, and REPAIR."""
-        found = [one for one in self.of(check) if one["level"] == level and what in one["what"]]
-        assert found, f"{check}: no {level} with {what!r} in {json.dumps(self.list, indent=1)}"
-        if repair is not None:
-            assert repair in found[0]["repair"], found[0]
-        if level != "unchecked":
-            assert found[0]["repair"], found[0]
-            SEEN.setdefault(check, {"ok": set(), "bad": set()})["bad"].add(this_test())
-        assert self.code == 1 or level != "problem" or check == "settings", self.code
-        return found[0]
-
-    def warns(self, check, what, repair=None):
-        return self.bad(check, what, repair, level="warning")
-
-    def unchecked(self, check, why):
-        return self.bad(check, f"not checked, because {why}", level="unchecked")
-
-
-def this_test():
-    return os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].rpartition(" ")[0]
 
 
 class Ward:
