@@ -8,6 +8,7 @@
 #include "bridge/bridge.h"
 #include "bridge/livekit_link.h"
 #include "http/server.h"
+#include "livekit/sweep.h"
 #include "loop/file_watch.h"
 #include "loop/signals.h"
 #include "ops/ops.h"
@@ -32,6 +33,7 @@ struct app {
     struct local *local;
     struct livekit_api *livekit; /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link;
+    struct sweep *sweep; /* rooms being deleted at the operator's word, or NULL */
     struct bridge *bridge;
     struct ops ops;
     struct ops_errors errors;
@@ -46,6 +48,9 @@ struct app {
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
+
+/* cleanup.c: the operator's word to end every call and delete its room (struct ops). */
+enum ops_cleanup app_clean_up(void *context, size_t *ret_calls);
 
 /* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);

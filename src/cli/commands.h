@@ -8,9 +8,15 @@
     X(serve)            \
     X(replay)           \
     X(verify)           \
+    X(setup)            \
     X(rules)            \
     X(agents)           \
+    X(trunks)           \
+    X(dispatch)         \
     X(calls)            \
+    X(list_rooms)       \
+    X(clear_sip_bridge) \
+    X(clear_rooms)      \
     X(status)           \
     X(doctor)           \
     X(token)            \

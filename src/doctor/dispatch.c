@@ -140,8 +140,11 @@ void judge_hidden_numbers(const struct exam *exam, struct findings *findings) {
             label_of(rule, findings), called ? "called one" : "caller's");
         finding_causes(finding, called ? "only rules for every number match its calls: the wrong agent answers"
                                        : "rules for certain callers, block lists too, match none of its calls");
-        finding_repair(finding, "take hide_phone_number out of the rule%s",
-                       called ? ", or give each number a trunk of its own: then the trunk tells the number" : "");
+        finding_repair(
+            finding,
+            "make the rule anew without it: sipbridge dispatch delete %s; sipbridge dispatch create --name NAME%s",
+            findings_word(findings, rule->id),
+            called ? "\n(or give each number a trunk of its own: then the trunk tells the number)" : "");
     }
     if (good) {
         findings_ok(findings, "no dispatch rule hides a number that our rules need");

@@ -44,7 +44,8 @@ void judge_open_trunk(const struct exam *exam, struct findings *findings) {
                              findings_show(findings, trunk->name), findings_show(findings, trunk->id));
         finding_causes(finding, "anyone on the Internet can call, and each call starts an agent that costs money");
         finding_repair(finding,
-                       "give it numbers or your provider's addresses (sipbridge trunks update %s), or a password",
+                       "sipbridge trunks update %s --allowed-address YOUR-PROVIDERS-ADDRESS\n(or --number +NUMBER, or "
+                       "--auth-user NAME --password-file FILE)",
                        findings_word(findings, trunk->id));
     }
     if (good) {
@@ -80,7 +81,7 @@ static bool judge_number(const struct exam *exam, struct findings *findings, con
             findings_problem(findings, "nobody would answer calls to %s (trunk %s): no rule matches, no other agent",
                              called, trunk);
         finding_causes(finding, "calls to it are hung up");
-        finding_repair(finding, "sipbridge setup %s --agent NAME, or DEFAULT_SIP_AGENT=NAME for all such calls",
+        finding_repair(finding, "sipbridge rules add %s NAME, or DEFAULT_SIP_AGENT=NAME for all such calls",
                        findings_word(findings, number->called));
         return false;
     }
@@ -98,7 +99,7 @@ static bool judge_number(const struct exam *exam, struct findings *findings, con
             "no rule matches calls to %s (trunk %s) and there is no DEFAULT_SIP_AGENT: the first agent, %s, answers",
             called, trunk, findings_show(findings, choice.name));
         finding_causes(finding, "it may not be the one that was meant, and another first agent changes it");
-        finding_repair(finding, "sipbridge setup %s --agent NAME, or DEFAULT_SIP_AGENT=NAME for all such calls",
+        finding_repair(finding, "sipbridge rules add %s NAME, or DEFAULT_SIP_AGENT=NAME for all such calls",
                        findings_word(findings, number->called));
         return false;
     }

@@ -109,9 +109,10 @@ static void on_login(void *context, const struct redis_reply *reply) {
     }
 }
 
-/* A user who may do nothing but what we need may be denied PING: only one who must log in first is told. */
+/* Whether it lets us in at all: it may be loading, full, or want a password. A user who may do nothing but what we
+ * need may be denied PING itself. */
 static void on_pong(void *context, const struct redis_reply *reply) {
-    if (redis_reply_kind(reply) == REPLY_ERROR && slice_starts(redis_reply_text(reply), SLICE("NOAUTH"))) {
+    if (redis_reply_kind(reply) == REPLY_ERROR && !slice_starts(redis_reply_text(reply), SLICE("NOPERM"))) {
         keep_refusal(context, reply);
     }
 }
@@ -140,7 +141,9 @@ static bool authenticate(struct redis_client *client, struct diag *diag) {
 
 static bool log_in(struct redis_client *client, struct diag *diag) {
     const struct redis_command ping = {on_pong, client, 1, {SLICE("PING")}};
-    if (!authenticate(client, diag) || !log_in_step(client, &ping, "it wants a password in REDIS_URL", diag)) {
+    const char *what =
+        client->url.password == NULL ? "it lets nobody in (does REDIS_URL need a password?)" : "it lets nobody in";
+    if (!authenticate(client, diag) || !log_in_step(client, &ping, what, diag)) {
         return false;
     }
     if (client->url.db == 0) {

@@ -96,7 +96,7 @@ def test_json_in_its_redis(ward):
     found.bad("redis-json", "sip_inbound_trunk holds JSON in its field ST_stimm", "HDEL sip_inbound_trunk ST_stimm")
     found.bad("grant-sip-admin", "LiveKit cannot list its trunks")
     found.unchecked("trunks", "LiveKit's trunks could not be listed")
-    assert "deleted: sip_inbound_trunk ST_stimm" in run(stage, "--fix", "--yes").stdout
+    assert "deleted: sip_inbound_trunk ST_stimm" in run(stage, "--fix", "--yes").stderr
     assert doctor(stage).code == 0
 
 

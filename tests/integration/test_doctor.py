@@ -199,13 +199,13 @@ def test_json_in_livekits_hashes(ward, redis):
     found.bad("redis-json", "it's", r"HDEL sip_inbound_trunk 'it'\''s'")
     found.bad("redis-json", "sip_dispatch_rule holds JSON in its field SDR_old")
     refused = it.run("--fix")
-    assert refused.returncode == 1 and "give --yes" in refused.stderr
+    assert refused.returncode == 2 and "--yes answers it" in refused.stderr
     assert redis("HLEN", "sip_inbound_trunk") == "3"
     fixed = it.run("--fix", "--yes")
-    assert "deleted: sip_inbound_trunk ST_old" in fixed.stdout, fixed
+    assert "deleted: sip_inbound_trunk ST_old" in fixed.stderr, fixed
     assert redis("HKEYS", "sip_inbound_trunk") == "ST_good" and redis("EXISTS", "sip_dispatch_rule") == "0"
     it.doctor().good("redis-json")
-    assert "nothing to delete" in it.run("--fix", "--yes").stdout
+    assert "nothing to delete" in it.run("--fix", "--yes").stderr
 
 
 # --- rules and agents ---
@@ -579,7 +579,7 @@ def test_number_that_no_rule_matches(ward):
     it.livekit.trunks = [trunk(numbers=["+1234567", "+1999"])]
     found = it.doctor()
     found.warns("numbers", "no rule matches calls to +1999 (trunk office) and there is no DEFAULT_SIP_AGENT",
-                "sipbridge setup +1999 --agent NAME")
+                "sipbridge rules add +1999 NAME")
     it.doctor(DEFAULT_SIP_AGENT="support").good("numbers")
 
 
@@ -591,9 +591,9 @@ def test_number_that_is_rejected(ward):
 def test_hidden_numbers(ward):
     it = ward(rules=[*RULES, {"pattern": "*", "caller": "+1900*", "reject": True, "priority": 1}])
     it.livekit.trunks, it.livekit.rules = [trunk(numbers=["+1234567", "+1999"])], [rule(hide_phone_number=True)]
-    it.doctor().bad("hidden-numbers", "our rules need the called one", "hide_phone_number")
+    it.doctor().bad("hidden-numbers", "our rules need the called one", "sipbridge dispatch delete SDR_")
     it.livekit.trunks = [trunk()]
-    it.doctor().bad("hidden-numbers", "our rules need the caller's", "hide_phone_number")
+    it.doctor().bad("hidden-numbers", "our rules need the caller's", "sipbridge dispatch create")
 
 
 def test_hidden_numbers_that_nobody_needs(ward):
@@ -606,7 +606,7 @@ def test_hidden_numbers_that_nobody_needs(ward):
 def test_dispatch_rule_with_agents(ward, name, what):
     it = ward()
     it.livekit.rules = [rule(room_config={"agents": [{"agent_name": name}]})]
-    it.doctor().bad("dispatch-agents", what, "room_config.agents")
+    it.doctor().bad("dispatch-agents", what, "sipbridge dispatch delete SDR_")
 
 
 def test_unnamed_worker(ward):

@@ -8,8 +8,10 @@
 #include "app/keys.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/confirm.h"
 #include "cli/doctor/gather.h"
 #include "cli/doctor/watch.h"
+#include "cli/show.h"
 #include "doctor/check.h"
 
 enum { WAIT_DEFAULT_MS = 5000, SHOWN_MAX = 2048, DOCUMENTS_TIMEOUT_MS = 2000, NAME_WIDTH = 18 };
@@ -124,33 +126,18 @@ static void print_json(const struct findings *findings) {
     json_t *all =
         json_pack("{s:o, s:I, s:I}", "checks", list, "problems", (json_int_t)findings_total(findings, FINDING_PROBLEM),
                   "warnings", (json_int_t)findings_total(findings, FINDING_WARNING));
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(all);
-}
-
-/* Whether a person says yes, or --yes did. */
-static bool confirm(const struct gather *gather) {
-    char answer[8] = "";
-    if (gather->options.yes) {
-        return true;
-    }
-    if (isatty(STDIN_FILENO) == 0) {
-        cli_error(gather->cli, "--fix asks before it deletes: give --yes where nobody can answer");
-        return false;
-    }
-    printf("Delete %zu field%s that hold%s JSON from LiveKit's hashes in Redis? [y/N] ", gather->exam.redis.json_count,
-           gather->exam.redis.json_count == 1 ? "" : "s", gather->exam.redis.json_count == 1 ? "s" : "");
-    fflush(stdout);
-    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    show_json(all);
 }
 
 static int fix(const struct gather *gather) {
-    if (gather->exam.redis.json_count == 0) {
-        puts("--fix: there is nothing to delete");
+    size_t count = gather->exam.redis.json_count;
+    if (count == 0) {
+        fputs("--fix: there is nothing to delete\n", stderr);
         return CLI_OK;
     }
-    return confirm(gather) ? gather_redis_fix(gather) : CLI_FAILED;
+    int said = confirm(gather->cli, gather->options.yes, "Delete %zu field%s with JSON from LiveKit's hashes in Redis?",
+                       count, count == 1 ? "" : "s");
+    return said == CLI_OK ? gather_redis_fix(gather) : said;
 }
 
 static int tell(const struct gather *gather) {
@@ -166,7 +153,8 @@ static int tell(const struct gather *gather) {
     if (!gather->exam.settings.good || gather->exam.settings.keys.what[0] != '\0') {
         return CLI_USAGE;
     }
-    return gather->options.fix && fix(gather) != CLI_OK ? CLI_FAILED : code;
+    int fixed = gather->options.fix ? fix(gather) : CLI_OK;
+    return fixed != CLI_OK ? fixed : code;
 }
 
 static int run(struct cli *cli) {
@@ -201,7 +189,7 @@ static const struct cli_option options_table[] = {
      "how long to wait for LiveKit's webhook (default 5s)"},
     {"fix", 0, CLI_FLAG, offsetof(struct doctor_options, fix), NULL,
      "delete the JSON found in LiveKit's hashes in Redis, after asking"},
-    {"yes", 'y', CLI_FLAG, offsetof(struct doctor_options, yes), NULL, "do not ask"},
+    CONFIRM_OPTION(doctor_options, yes),
 };
 
 const struct cli_command cli_doctor = {

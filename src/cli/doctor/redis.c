@@ -163,7 +163,7 @@ static bool delete_field(struct redis_client *client, const struct exam_json_fie
     if (kept.is_error) {
         return diag_fail(diag, json->hash, "%s is not deleted: %s", shown.p, answer);
     }
-    printf("deleted: %s %s\n", json->hash, shown.p);
+    fprintf(stderr, "deleted: %s %s\n", json->hash, shown.p);
     return true;
 }
 

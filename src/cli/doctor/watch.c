@@ -21,7 +21,7 @@ static int64_t number_of(const json_t *object, const char *name) {
 
 /* NULL when there is none, with what is wrong in DAEMON. */
 static json_t *read_status(const struct settings *settings, struct exam_daemon *daemon) {
-    struct remote_look look = {.timeout_ms = LOOK_TIMEOUT_MS};
+    struct remote_answer look = {0};
     struct diag diag = {0};
     const char *where = settings->admin_listen != NULL ? settings->admin_listen[0] : NULL;
     if (where == NULL) {
@@ -29,7 +29,7 @@ static json_t *read_status(const struct settings *settings, struct exam_daemon *
         return NULL;
     }
     snprintf(daemon->where, sizeof daemon->where, "%s", where);
-    bool answered = remote_look_at(settings, where, &look, &diag);
+    bool answered = remote_look(settings, LOOK_TIMEOUT_MS, &look, &diag);
     json_t *status = answered && look.status == HTTP_OK ? json_loadb(look.body.p, look.body.len, 0, NULL) : NULL;
     if (!answered) {
         daemon->state = DAEMON_AWAY;
