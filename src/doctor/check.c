@@ -41,6 +41,21 @@ bool exam_key_accepted(const struct exam *exam) {
     return shows_key(exam->livekit.rooms) || shows_key(exam->livekit.trunks) || shows_key(exam->livekit.rules);
 }
 
+bool exam_worker_took_room(const struct exam_livekit *livekit) {
+    const struct livekit_result *participants = livekit->participants, *dispatches = livekit->dispatches;
+    for (size_t i = 0; exam_is_ok(participants) && i < participants->answer.count; i++) {
+        if (participants->answer.participants[i].kind == KIND_AGENT) {
+            return true;
+        }
+    }
+    for (size_t i = 0; exam_is_ok(dispatches) && i < dispatches->answer.count; i++) {
+        if (dispatches->answer.dispatches[i].jobs > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool holds(const struct exam *exam, enum doctor_need need) {
     switch (need) {
 #define X(name, before, when, because) \

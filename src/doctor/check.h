@@ -118,5 +118,8 @@ bool exam_is_ok(const struct livekit_result *result);
 bool exam_livekit_answers(const struct exam *exam);
 /* At least one answer does not say that the key is unknown. */
 bool exam_key_accepted(const struct exam *exam);
+/* Whether a worker of LiveKit's agents has the throw-away room's job, or its agent is in the room already: nobody was
+ * asked into it. */
+bool exam_worker_took_room(const struct exam_livekit *livekit);
 
 #endif

@@ -167,8 +167,11 @@ void judge_dispatch_agents(const struct exam *exam, struct findings *findings) {
                              label_of(rule, findings), name.n > 0 ? "LiveKit's agent " : "any unnamed LiveKit agent",
                              name.n > 0 ? findings_show(findings, name) : "");
         finding_causes(finding, "it answers beside sipbridge's agent: the caller hears two");
-        finding_repair(finding,
-                       "take room_config.agents out of the rule (sipbridge dispatch list), or stop that worker");
+        finding_repair(
+            finding,
+            "make the rule anew without it: sipbridge dispatch delete %s; sipbridge dispatch create --name NAME\n"
+            "(or stop that worker)",
+            findings_word(findings, rule->id));
     }
     if (good) {
         findings_ok(findings, "no dispatch rule for our rooms asks for agents of LiveKit's own");
@@ -184,16 +187,14 @@ void judge_unnamed_worker(const struct exam *exam, struct findings *findings) {
                            dispatches != NULL ? findings_text(findings, dispatches->why) : "");
         return;
     }
-    for (size_t i = 0; i < dispatches->answer.count; i++) {
-        if (dispatches->answer.dispatches[i].jobs > 0) {
-            struct finding *finding =
-                findings_problem(findings, "a LiveKit agent worker without a name took the throw-away room");
-            finding_causes(finding, "it takes every room, each call's too: the caller hears two agents");
-            finding_repair(finding, "give that worker a name (agent_name in its WorkerOptions), or stop it");
-            return;
-        }
+    if (!exam_worker_took_room(&exam->livekit)) {
+        findings_ok(findings, "no unnamed LiveKit agent worker took the throw-away room");
+        return;
     }
-    findings_ok(findings, "no unnamed LiveKit agent worker takes rooms");
+    struct finding *finding =
+        findings_problem(findings, "a LiveKit agent worker without a name took the throw-away room");
+    finding_causes(finding, "it takes every room, each call's too: the caller hears two agents");
+    finding_repair(finding, "give that worker a name (agent_name in its WorkerOptions), or stop it");
 }
 
 static bool is_stale(const struct exam *exam, const struct livekit_room *room) {

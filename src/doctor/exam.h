@@ -62,7 +62,8 @@ struct exam_redis {
     char untracked[160];                  /* why it cannot tell of changes at once; "" when it can */
     struct exam_json_field json[EXAM_JSON_FIELDS];
     size_t json_count;
-    bool json_cut; /* not every field was looked at */
+    bool json_cut;         /* not every field was looked at */
+    size_t livekit_fields; /* in LiveKit's hashes */
 };
 
 enum daemon_state {

@@ -65,6 +65,9 @@ void judge_redis_json(const struct exam *exam, struct findings *findings) {
         struct finding *finding = findings_warning(findings, "LiveKit's hashes are too large to look at every field");
         finding_repair(finding, "run doctor again once what it found is mended");
     } else if (redis->json_count == 0) {
-        findings_ok(findings, "no JSON where LiveKit keeps trunks and dispatch rules");
+        findings_ok(findings,
+                    redis->livekit_fields > 0
+                        ? "no JSON where LiveKit keeps trunks and dispatch rules"
+                        : "this Redis holds no trunks or dispatch rules of LiveKit's (LiveKit may use another one)");
     }
 }

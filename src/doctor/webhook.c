@@ -64,7 +64,9 @@ static void add_url(const struct exam *exam, char *ret_url, size_t size) {
 static void repair_with_yaml(const struct exam *exam, struct findings *findings, struct finding *finding) {
     char url[512];
     add_url(exam, url, sizeof url);
-    finding_repair(finding, "in LiveKit's configuration, then restart it:\nwebhook:\n  api_key: %s\n  urls: [\"%s\"]",
+    finding_repair(finding,
+                   "in LiveKit's configuration, then restart it (LiveKit Cloud: in its dashboard):\nwebhook:\n  "
+                   "api_key: %s\n  urls: [\"%s\"]",
                    findings_show(findings, slice_of(exam->settings.key)), findings_text(findings, url));
 }
 

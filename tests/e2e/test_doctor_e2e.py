@@ -5,6 +5,7 @@ import livekit
 import pytest
 from daemon import binary
 from doctor_livekit import Findings
+from worker import Worker
 
 SIP_ADMIN = {"sip": {"admin": True}}
 OTHER = "0123456789abcdef" * 2 + "0123"
@@ -28,10 +29,10 @@ def create_rule(stage, prefix="sip-inbound", **more):
     stage.livekit.api("SIP/CreateSIPDispatchRule", {"dispatch_rule": rule}, **SIP_ADMIN)
 
 
-def run(stage, *args, **settings):
+def run(stage, *args, wait="2s", **settings):
     environment = {**stage.daemon.settings, "SIP_LISTEN": f"127.0.0.1:{stage.daemon.port()}", "LIVEKIT_API_URL": None,
                    "REDIS_URL": f"redis://127.0.0.1:{stage.livekit.values['redis_port']}", **settings}
-    return subprocess.run([binary(), "doctor", *args], capture_output=True, text=True, timeout=60,
+    return subprocess.run([binary(), "doctor", "--wait", wait, *args], capture_output=True, text=True, timeout=60,
                           env={name: str(value) for name, value in environment.items() if value is not None})
 
 
@@ -54,7 +55,7 @@ def restart(stage, **values):
 
 def test_healthy(ward):
     stage = ward()
-    found = doctor(stage, "--webhook-url", stage.livekit.values["webhook_url"])
+    found = doctor(stage, "--webhook-url", stage.livekit.values["webhook_url"], wait="6s")
     assert found.code == 0, found.text
     found.good(*[one["check"] for one in found.list])
     assert "devkey" in found.of("webhook")[0]["what"]
@@ -70,7 +71,7 @@ def test_nothing_is_set_up(ward):
 def test_webhook_url_is_wrong(ward):
     stage = ward()
     restart(stage, webhook_url="http://127.0.0.1:1/webhooks/livekit")
-    found = doctor(stage, "--wait", "2s")
+    found = doctor(stage)
     found.bad("webhook", "no webhook about it came", f'urls: ["http://127.0.0.1:{stage.daemon.port()}/webhooks/livekit"]')
 
 
@@ -116,6 +117,17 @@ def test_trunk_without_agent_or_rule(ward):
     found.bad("dispatch", "rooms that begin with sip-inbound")
     found.warns("trunk-dispatch", "rooms sipbridge leaves alone")
     found.warns("numbers", "no rule matches calls to +1999")
+
+
+def test_unnamed_worker_of_livekits_agents(ward):
+    stage = ward()
+    with Worker(stage.livekit.port, agent_name="lotte") as named:
+        doctor(stage, wait="6s").good("unnamed-worker")
+        assert not named.jobs
+    with Worker(stage.livekit.port) as unnamed:
+        found = doctor(stage, wait="6s")
+        assert len(unnamed.jobs) == 1
+    found.bad("unnamed-worker", "took the throw-away room", "agent_name")
 
 
 def test_livekit_away(ward):

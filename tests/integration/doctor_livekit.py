@@ -74,6 +74,7 @@ class FakeLiveKit:
         self.rewrite = lambda body: body  # what a proxy makes of a webhook's body
         self.skew_s = 0
         self.trunks, self.rules, self.dispatches = [trunk()], [rule()], []
+        self.participants = []  # of every room
         self.rooms = {}  # name -> room
         self.made, self.deleted = [], []
         self.answers = {}  # method -> (status, body) in place of what it would say
@@ -135,7 +136,7 @@ class FakeLiveKit:
         return {"items": self.rules}
 
     def ListParticipants(self, _request):
-        return {"participants": []}
+        return {"participants": self.participants}
 
     def ListDispatch(self, _request):
         return {"agent_dispatches": self.dispatches}

@@ -79,7 +79,7 @@ def test_healthy(ward, redis):
     found = it.doctor("--webhook-url", it.url)
     assert found.code == 0, found.text
     found.good(*[one["check"] for one in found.list])
-    assert [timeout for _, timeout in it.livekit.made] == [10]
+    assert [timeout for _, timeout in it.livekit.made] == [16]
     assert [name for name, _ in it.livekit.made] == it.livekit.deleted
     assert "devkey" in found.of("webhook")[0]["what"]
 
@@ -613,6 +613,20 @@ def test_unnamed_worker(ward):
     it = ward()
     it.livekit.dispatches = [{"id": "AD_x", "agent_name": "", "room": "r", "state": {"jobs": [{"id": "AJ_x"}]}}]
     it.doctor().bad("unnamed-worker", "took the throw-away room", "agent_name")
+
+
+def test_agent_that_joins_uncalled(ward):
+    """LiveKit may list the job late: the agent in the room says the same."""
+    it = ward()
+    it.livekit.dispatches = [{"id": "AD_x", "agent_name": "", "room": "r", "state": {"jobs": []}}]
+    it.livekit.participants = [{"sid": "PA_x", "identity": "agent-AJ_x", "kind": "AGENT", "state": "ACTIVE"}]
+    it.doctor().bad("unnamed-worker", "took the throw-away room")
+
+
+def test_dispatch_that_no_worker_takes(ward):
+    it = ward()
+    it.livekit.dispatches = [{"id": "AD_x", "agent_name": "", "room": "r", "state": {"jobs": []}}]
+    it.doctor("--wait", "700ms").good("unnamed-worker")
 
 
 def test_stale_rooms(ward):

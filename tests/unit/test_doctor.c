@@ -24,6 +24,7 @@ struct world {
     struct livekit_rule rule;
     struct livekit_room room;
     struct livekit_dispatch dispatch;
+    struct livekit_participant participant;
     struct livekit_result rooms, trunks, rules, created, participants, dispatches;
     struct contact contact;
     struct exam exam;
@@ -62,7 +63,8 @@ static void give_livekit(struct world *world) {
     world->rooms = world->created = good(LIVEKIT_ROOMS, &world->room);
     world->trunks = good(LIVEKIT_TRUNKS, &world->trunk);
     world->rules = good(LIVEKIT_RULES, &world->rule);
-    world->participants = good(LIVEKIT_PARTICIPANTS, NULL);
+    world->participants = good(LIVEKIT_PARTICIPANTS, &world->participant);
+    world->participants.answer.count = 0;
     world->dispatches = good(LIVEKIT_DISPATCHES, &world->dispatch);
     world->contact = (struct contact){.state = CONTACT_CONNECTED, .skew_known = true, .skew_s = 0.2};
     world->exam.livekit = (struct exam_livekit){
@@ -488,6 +490,11 @@ static void break_worker(struct world *w) {
     w->dispatch.jobs = 1;
 }
 
+static void break_uncalled_agent(struct world *w) {
+    w->participant.kind = KIND_AGENT;
+    w->participants.answer.count = 1;
+}
+
 static void break_stale(struct world *w) {
     w->room.num_participants = 0;
 }
@@ -581,6 +588,7 @@ static const struct {
     {"rule_agent", "dispatch-agents", FINDING_PROBLEM, "asks LiveKit's agent Lotte", break_rule_agent},
     {"rule_unnamed", "dispatch-agents", FINDING_PROBLEM, "any unnamed", break_rule_unnamed},
     {"worker", "unnamed-worker", FINDING_PROBLEM, "took the throw-away room", break_worker},
+    {"uncalled_agent", "unnamed-worker", FINDING_PROBLEM, "took the throw-away room", break_uncalled_agent},
     {"stale", "stale-rooms", FINDING_WARNING, "1 room of ours without people: sip-inbound_x", break_stale},
 };
 

@@ -14,7 +14,7 @@
 #include "cli/show.h"
 #include "doctor/check.h"
 
-enum { WAIT_DEFAULT_MS = 5000, SHOWN_MAX = 2048, DOCUMENTS_TIMEOUT_MS = 2000, NAME_WIDTH = 18 };
+enum { WAIT_DEFAULT_MS = 6000, SHOWN_MAX = 2048, DOCUMENTS_TIMEOUT_MS = 2000, NAME_WIDTH = 18 };
 
 /* Redis was just asked: if it is away, there is no need to wait for it a second time. */
 static void gather_documents(struct gather *gather) {
@@ -59,7 +59,7 @@ static void gather_all(struct gather *gather) {
 }
 
 static void gather_release(struct gather *gather) {
-    for (size_t i = 0; i < gather->result_count; i++) {
+    for (size_t i = 0; i < RESULTS; i++) {
         livekit_result_free(gather->results[i]);
     }
     gather_redis_release(&gather->exam.redis);
@@ -186,7 +186,7 @@ static const struct cli_option options_table[] = {
     {"webhook-ca", 0, CLI_TEXT, offsetof(struct doctor_options, webhook_ca), "FILE",
      "a PEM file with the only authorities to trust for an https:// URL (default: the system's)"},
     {"wait", 0, CLI_DURATION, offsetof(struct doctor_options, wait_ms), "TIME",
-     "how long to wait for LiveKit's webhook (default 5s)"},
+     "how long to wait for LiveKit's webhook, and for a worker of its own agents (default 6s)"},
     {"fix", 0, CLI_FLAG, offsetof(struct doctor_options, fix), NULL,
      "delete the JSON found in LiveKit's hashes in Redis, after asking"},
     CONFIRM_OPTION(doctor_options, yes),

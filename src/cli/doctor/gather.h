@@ -13,6 +13,17 @@ struct doctor_options {
     int64_t wait_ms;
 };
 
+/* LiveKit's answers. */
+enum gather_result {
+    RESULT_ROOMS,
+    RESULT_TRUNKS,
+    RESULT_RULES,
+    RESULT_CREATED,
+    RESULT_PARTICIPANTS,
+    RESULT_DISPATCHES,
+    RESULTS
+};
+
 /* Owns what the exam borrows. */
 struct gather {
     const struct cli *cli;
@@ -25,8 +36,7 @@ struct gather {
     struct loop *loop;
     struct livekit_api *api;
     char *api_url;
-    struct livekit_result *results[6];
-    size_t result_count;
+    struct livekit_result *results[RESULTS];
     bool interrupted; /* a signal came while the throw-away room was there */
     struct exam exam;
 };

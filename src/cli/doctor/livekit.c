@@ -7,16 +7,19 @@
 #include "base/clock.h"
 #include "cli/doctor/gather.h"
 #include "cli/doctor/watch.h"
+#include "doctor/check.h"
 #include "livekit/calls.h"
 #include "loop/signals.h"
 
-/* EMPTY_S: LiveKit deletes it by itself, should we be killed. STAY_MS: a worker that would take it has had its time.
- * LATEST_MS: after so long no room is made: the rest must end in time. */
-enum { EMPTY_S = 10, STAY_MS = 700, LATEST_MS = 9000, LOOK_EVERY_MS = 100, AFTER_REJECTION_MS = 1000 };
+/* EMPTY_S: so long after the wait LiveKit deletes it by itself, should we be killed. LATEST_MS: after so long no room is
+ * made: the rest must end in time. */
+enum { EMPTY_S = 10, LATEST_MS = 6000, LOOK_EVERY_MS = 100, ASK_EVERY_MS = 500, AFTER_REJECTION_MS = 1000 };
 
-static const struct livekit_result *wait_for(struct gather *gather, struct livekit_call *call) {
+/* In place of what was there. */
+static const struct livekit_result *keep(struct gather *gather, enum gather_result place, struct livekit_call *call) {
     struct livekit_result *result = livekit_wait(call);
-    gather->results[gather->result_count++] = result;
+    livekit_result_free(gather->results[place]);
+    gather->results[place] = result;
     return result;
 }
 
@@ -38,9 +41,9 @@ void gather_livekit(struct gather *gather) {
     struct livekit_call *rooms = livekit_list_rooms(gather->api, NULL, (struct livekit_texts){0});
     struct livekit_call *trunks = livekit_list_trunks(gather->api, NULL);
     struct livekit_call *rules = livekit_list_rules(gather->api, NULL);
-    livekit->rooms = wait_for(gather, rooms);
-    livekit->trunks = wait_for(gather, trunks);
-    livekit->rules = wait_for(gather, rules);
+    livekit->rooms = keep(gather, RESULT_ROOMS, rooms);
+    livekit->trunks = keep(gather, RESULT_TRUNKS, trunks);
+    livekit->rules = keep(gather, RESULT_RULES, rules);
     livekit->contact = livekit_contact(gather->api);
 }
 
@@ -90,16 +93,29 @@ static void wait_for_webhook(struct stay *stay) {
     webhook->waited = !stay->gather->interrupted;
 }
 
-static void look_around(struct stay *stay) {
+/* Whether more cannot become known. While a worker may still take it, the room has a dispatch. */
+static bool is_settled(const struct exam_livekit *livekit) {
+    bool may_be_taken = exam_is_ok(livekit->dispatches) && livekit->dispatches->answer.count > 0;
+    return !may_be_taken || exam_worker_took_room(livekit);
+}
+
+/* LiveKit looks for workers for up to 5 s, when it has not looked in the last minute, and lists the job only then; the
+ * worker's agent may join before that. */
+static void wait_for_worker(struct stay *stay) {
     struct gather *gather = stay->gather;
     struct exam_livekit *livekit = &gather->exam.livekit;
     struct slice room = slice_of(stay->room);
-    livekit->participants = wait_for(gather, livekit_list_participants(gather->api, NULL, room));
-    if (gather->exam.daemon.state == DAEMON_UP && gather->settings.enabled) {
-        wait_for_webhook(stay);
+    mono_ms end = stay->since + gather->options.wait_ms;
+    for (bool more = true; more;) {
+        more = is_waiting(stay, end);
+        livekit->dispatches = keep(gather, RESULT_DISPATCHES, livekit_list_dispatches(gather->api, NULL, room));
+        livekit->participants = keep(gather, RESULT_PARTICIPANTS, livekit_list_participants(gather->api, NULL, room));
+        more = more && !is_settled(livekit);
+        if (more) {
+            mono_ms next = clock_mono_ms() + ASK_EVERY_MS;
+            pass_time(stay, next < end ? next : end);
+        }
     }
-    pass_time(stay, stay->since + STAY_MS);
-    livekit->dispatches = wait_for(gather, livekit_list_dispatches(gather->api, NULL, room));
 }
 
 /* "Away" may mean that it was made all the same. */
@@ -112,9 +128,14 @@ static void stay_in_room(struct stay *stay) {
     struct exam_livekit *livekit = &gather->exam.livekit;
     watch_start(&stay->watch, &gather->settings);
     stay->since = clock_mono_ms();
-    livekit->created = wait_for(gather, livekit_create_room(gather->api, NULL, slice_of(stay->room), EMPTY_S));
+    int empty_s = EMPTY_S + (int)(gather->options.wait_ms / 1000);
+    livekit->created =
+        keep(gather, RESULT_CREATED, livekit_create_room(gather->api, NULL, slice_of(stay->room), empty_s));
     if (livekit->created->outcome == LIVEKIT_OK && !gather->interrupted) {
-        look_around(stay);
+        if (gather->exam.daemon.state == DAEMON_UP && gather->settings.enabled) {
+            wait_for_webhook(stay);
+        }
+        wait_for_worker(stay);
     }
     if (may_be_there(livekit->created)) {
         livekit_result_free(livekit_wait(livekit_delete_room(gather->api, NULL, slice_of(stay->room))));
@@ -123,13 +144,16 @@ static void stay_in_room(struct stay *stay) {
 }
 
 void gather_room(struct gather *gather) {
-    if (gather->api == NULL || gather->exam.livekit.rooms->outcome == LIVEKIT_AWAY ||
+    if (gather->api == NULL || !exam_livekit_answers(&gather->exam) || !exam_key_accepted(&gather->exam) ||
         clock_mono_ms() - gather->started > LATEST_MS) {
         return;
     }
+    sigset_t mask; /* signals_stop leaves them blocked, and there may be a question to come */
+    sigprocmask(SIG_SETMASK, NULL, &mask);
     struct stay stay = {.gather = gather, .signals = {.on_signal = on_signal}};
     watch_room_name(stay.room);
     signals_start(&stay.signals, gather->loop);
     stay_in_room(&stay);
     signals_stop(&stay.signals);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
 }

@@ -91,6 +91,7 @@ static void on_scanned(void *context, const struct redis_reply *reply) {
     const struct redis_reply *fields = redis_reply_at(reply, 1);
     for (size_t i = 0; i + 1 < redis_reply_count(fields); i += 2) {
         struct slice field = redis_reply_text(redis_reply_at(fields, i));
+        redis->livekit_fields++;
         if (is_json(redis_reply_text(redis_reply_at(fields, i + 1))) && redis->json_count < EXAM_JSON_FIELDS) {
             redis->json[redis->json_count++] = (struct exam_json_field){scan->hash, xmemdup(field.p, field.n), field.n};
         }
