@@ -6,8 +6,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+static mono_ms earlier(mono_ms a, mono_ms b) {
+    return a < b ? a : b;
+}
+
 void app_touched(struct app *app) {
     mono_ms due = bridge_next_due(app->bridge);
+    if (app->reconcile != NULL) {
+        due = earlier(due, earlier(livekit_link_next_due(app->livekit_link), reconcile_next_due(app->reconcile)));
+    }
     if (due == MONO_NEVER) {
         timer_cancel(&app->bridge_timer);
     } else {
@@ -17,7 +24,12 @@ void app_touched(struct app *app) {
 
 void app_on_bridge_due(struct timer *timer) {
     struct app *app = container_of(timer, struct app, bridge_timer);
-    bridge_tick(app->bridge, loop_now(app->loop));
+    mono_ms now = loop_now(app->loop);
+    bridge_tick(app->bridge, now);
+    if (app->reconcile != NULL) {
+        livekit_link_tick(app->livekit_link, now);
+        reconcile_tick(app->reconcile, now);
+    }
     app_touched(app);
 }
 
@@ -58,6 +70,10 @@ static void hurry_all(struct app *app) {
     engine.list(engine.self, hurry, app);
 }
 
+void app_on_hurry_due(struct timer *timer) {
+    container_of(timer, struct app, hurry_timer)->hurried = true;
+}
+
 static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
@@ -71,6 +87,7 @@ static void told_to_stop(struct app *app) {
     bridge_stop_all(app->bridge, loop_now(app->loop));
     if (app->stops > 1) {
         hurry_all(app);
+        timer_start(&app->hurry_timer, app->loop, HURRY_MS);
     }
     app_touched(app);
 }

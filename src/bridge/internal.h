@@ -30,10 +30,11 @@ struct bridge_call {
     pid_t pid;
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
+    mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
     unsigned starts;
     enum call_phase phase;
     enum call_end end;
-    bool looked_at_metadata, killed, deleting, asked_number, asked_ready, answered;
+    bool looked_at_metadata, killed, deleting, asked_number, asked_ready, asked_room, answered;
 };
 
 /* How many calls an agent has. */
@@ -59,6 +60,12 @@ static inline struct bridge_call *call_of(struct call_entry *entry) {
     return entry != NULL ? container_of(entry, struct bridge_call, entry) : NULL;
 }
 
+/* bridge.c: the call of SID that is not over; NULL: none. */
+struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid);
+/* Whether ROOM's name begins with SIP_ROOM_PREFIX. */
+bool bridge_is_ours(const struct bridge *bridge, struct slice room);
+/* Whether IDENTITY is the one that the agent of the call SID has. */
+bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);
 

@@ -176,7 +176,12 @@ static int stop(const struct cli *cli, const char *sid, const struct stop_option
 static int run_stop(struct cli *cli) {
     struct stop_options options = {0};
     cleanup_settings struct settings settings = {0};
+    struct diag diag;
     if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) || !check_sid(cli, cli->argv[0])) {
+        return CLI_USAGE;
+    }
+    if (!settings_need_keys(&settings, &diag)) {
+        (void)cli_fail(cli, &diag);
         return CLI_USAGE;
     }
     int code = confirm(cli, options.yes, "End the call %s and hang up?", cli->argv[0]);

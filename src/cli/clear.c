@@ -19,19 +19,17 @@ struct clearing {
     int code;
 };
 
-bool clear_count(const struct cli *cli, const struct livekit_access *access, const struct clear_wish *wish,
-                 size_t *ret_count) {
-    cleanup_result struct livekit_result *result =
-        livekit_access_ask(cli, livekit_list_rooms(access->api, NULL, (struct livekit_texts){0}),
-                           "the rooms cannot be listed");
-    if (result == NULL) {
-        return false;
+struct livekit_result *clear_list(const struct cli *cli, const struct livekit_access *access) {
+    return livekit_access_ask(cli, livekit_list_rooms(access->api, NULL, (struct livekit_texts){0}),
+                              "the rooms cannot be listed");
+}
+
+size_t clear_count(const struct livekit_result *listed, struct slice prefix) {
+    size_t count = 0;
+    for (size_t i = 0; i < listed->answer.count; i++) {
+        count += slice_starts(listed->answer.rooms[i].name, prefix);
     }
-    *ret_count = 0;
-    for (size_t i = 0; i < result->answer.count; i++) {
-        *ret_count += slice_starts(result->answer.rooms[i].name, wish->prefix);
-    }
-    return true;
+    return count;
 }
 
 static void on_progress(void *context, const struct sweep_report *report) {
@@ -102,6 +100,8 @@ int clear_rooms(const struct cli *cli, const struct livekit_access *access, cons
                                         .prefix = wish->prefix,
                                         .is_every_room = wish->is_every_room,
                                         .urgency = LIVEKIT_URGENT,
+                                        .listed = wish->listed,
+                                        .patience_ms = wish->patience_ms,
                                         .on_progress = on_progress,
                                         .on_done = on_done,
                                         .context = &clearing};

@@ -26,13 +26,14 @@ static int run(struct cli *cli) {
     struct clear_options options = {0};
     cleanup_settings struct settings settings = {0};
     cleanup_access struct livekit_access access = {0};
-    size_t count = 0;
     if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) || !livekit_access_open(cli, &settings, &access)) {
         return CLI_USAGE;
     }
-    if (!clear_count(cli, &access, &(struct clear_wish){.is_every_room = true}, &count)) {
+    cleanup_result struct livekit_result *listed = clear_list(cli, &access);
+    if (listed == NULL) {
         return CLI_FAILED;
     }
+    size_t count = listed->answer.count;
     int code = count == 0 ? CLI_OK
                           : confirm(cli, options.yes,
                                     "Delete %zu room%s of LiveKit, SIP or not, and disconnect everybody in %s?", count,

@@ -1,14 +1,15 @@
-/* sipbridge clear-sip-bridge: ends every call, its agent and its room. The running bridge is told to stop its calls;
- * the rooms are deleted here, so that those go too of which no bridge knows. */
+/* sipbridge clear-sip-bridge: ends every call, its agent and its room. The running bridge is told to; what it has not
+ * deleted after a while (it may be an old one, or away) is deleted here, and LiveKit asked whether all are gone. */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/clear.h"
 #include "cli/confirm.h"
 #include "cli/remote.h"
 #include "cli/show.h"
 
-enum { LOOK_MS = 200, ACCEPTED = 202 };
+enum { LOOK_MS = 200, PATIENCE_MS = 3000, ACCEPTED = 202 };
 
 struct clear_options {
     bool yes, json;
@@ -20,8 +21,9 @@ struct clear_options {
 struct bridge_view {
     bool is_there;
     size_t calls, agents;
-    json_t *pids; /* {room: pid} as of the beginning */
-    bool is_told; /* it stops its calls */
+    json_t *pids;     /* {room: pid} as of the beginning */
+    bool is_told;     /* it stops its calls … */
+    bool is_deleting; /* … and deletes rooms */
     size_t stopping, left;
     struct diag diag; /* why it is not there */
 };
@@ -118,6 +120,8 @@ static bool tell_bridge(struct clearing *clearing) {
     }
     json_t *told = json_loadb(answer.body.len > 0 ? answer.body.p : "", answer.body.len, 0, NULL);
     bridge->is_told = answer.status == ACCEPTED;
+    const char *rooms = json_string_value(json_object_get(told, "rooms"));
+    bridge->is_deleting = bridge->is_told && rooms != NULL && strcmp(rooms, "deleting") == 0;
     bridge->stopping = (size_t)json_integer_value(json_object_get(told, "calls_stopping"));
     if (!bridge->is_told) {
         const char *message = json_string_value(json_object_get(told, "message"));
@@ -145,9 +149,15 @@ static void print_result(const struct clearing *clearing) {
 }
 
 static int clear_all(struct clearing *clearing) {
-    const struct clear_wish wish = {.prefix = slice_of(clearing->settings->room_prefix),
-                                    .json = clearing->options->json};
+    cleanup_result struct livekit_result *listed = clear_list(clearing->cli, clearing->access);
+    if (listed == NULL) {
+        return CLI_FAILED;
+    }
     int code = tell_bridge(clearing) ? CLI_OK : CLI_FAILED;
+    const struct clear_wish wish = {.prefix = slice_of(clearing->settings->room_prefix),
+                                    .json = clearing->options->json,
+                                    .listed = &listed->answer,
+                                    .patience_ms = clearing->bridge.is_deleting ? PATIENCE_MS : 0};
     int cleared = clear_rooms(clearing->cli, clearing->access, &wish, &clearing->done);
     code = cleared != CLI_OK ? cleared : code;
     clearing->bridge.left = clearing->bridge.agents;
@@ -173,10 +183,11 @@ static int ask(const struct clearing *clearing) {
 }
 
 static int clear(struct clearing *clearing) {
-    const struct clear_wish wish = {.prefix = slice_of(clearing->settings->room_prefix)};
-    if (!clear_count(clearing->cli, clearing->access, &wish, &clearing->rooms)) {
+    cleanup_result struct livekit_result *listed = clear_list(clearing->cli, clearing->access);
+    if (listed == NULL) {
         return CLI_FAILED;
     }
+    clearing->rooms = clear_count(listed, slice_of(clearing->settings->room_prefix));
     look_at_bridge(clearing);
     const struct bridge_view *bridge = &clearing->bridge;
     bool is_empty = clearing->rooms + bridge->calls + bridge->agents == 0;
@@ -220,8 +231,9 @@ const struct cli_command cli_clear_sip_bridge = {
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
     .details =
-        "The running bridge is told to stop its calls, then every room whose name begins with SIP_ROOM_PREFIX is "
-        "deleted in LiveKit, and LiveKit asked whether they are gone. Without a running bridge only rooms are "
-        "deleted, with a warning: an agent that lost its bridge ends when its room does, if it is well-behaved.",
+        "The running bridge is told to stop its calls and to delete every room whose name begins with "
+        "SIP_ROOM_PREFIX. What is still there 3 s later is deleted here, and LiveKit asked whether all are gone. "
+        "Without a running bridge only rooms are deleted, with a warning: an agent that lost its bridge ends "
+        "when its room does, if it is well-behaved.",
     .run = run,
 };

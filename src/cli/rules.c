@@ -155,9 +155,9 @@ static int explain(const struct decide_input *input, bool json) {
 static void warn_without_sources(const struct cli *cli, const struct settings *settings) {
     if (settings->rules_file == NULL && settings->agents_file == NULL && settings->redis_url == NULL &&
         settings->agent_command == NULL) {
-        cli_error(cli,
-                  "warning: none of SIP_RULES_FILE, SIP_AGENTS_FILE, REDIS_URL and SIP_AGENT_COMMAND is set; are the "
-                  "daemon's settings in a file (--env-file)?");
+        cli_error(cli, "warning: none of SIP_RULES_FILE, SIP_AGENTS_FILE, REDIS_URL, STIMM_API_URL and "
+                       "SIP_AGENT_COMMAND is set; are the "
+                       "daemon's settings in a file (--env-file)?");
     }
 }
 

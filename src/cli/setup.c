@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "cli/dispatch.h"
-#include "cli/documents.h"
+#include "cli/rules_edit.h"
 #include "cli/secret.h"
 #include "cli/setup_plan.h"
 #include "cli/setup_rule.h"
@@ -278,7 +278,7 @@ static int look(struct setup *setup) {
     if (code != CLI_OK) {
         return code;
     }
-    const struct rules_place place = setup_rule_place(&setup->session.settings);
+    const struct rules_place place = rules_edit_place(&setup->session.settings);
     if (!rules_place_check(&place, &diag)) {
         (void)cli_fail(cli, &diag);
         return CLI_USAGE;

@@ -3,9 +3,10 @@
 
 #include "base/json_text.h"
 #include "base/text.h"
+#include "cli/rules_edit.h"
 #include "rules/ruleset.h"
 
-enum { WRITE_TIMEOUT_MS = 5000, SHOWN_MAX = 200 };
+enum { SHOWN_MAX = 200 };
 
 /* The first rule for calls to the number, whoever calls; NULL when there is none. */
 static const struct rule *first_rule(const struct ruleset *rules, const struct setup_rule *wish) {
@@ -69,14 +70,8 @@ static enum edit_result edit(void *context, struct slice text, struct buf *ret_t
     return EDIT_CHANGED;
 }
 
-struct rules_place setup_rule_place(const struct settings *settings) {
-    return (struct rules_place){.file = settings->rules_file,
-                                .redis_url = settings->redis_url,
-                                .timeout_ms = WRITE_TIMEOUT_MS};
-}
-
 enum edit_result setup_rule_write(const struct settings *settings, struct setup_rule *rule, struct diag *diag) {
-    const struct rules_place place = setup_rule_place(settings);
+    const struct rules_place place = rules_edit_place(settings);
     const struct rules_change change = {.edit = edit, .context = rule};
     enum edit_result result = rules_write(&place, &change, NULL, diag);
     return result == EDIT_SAME && !rule->ret_is_there ? EDIT_CHANGED : result;

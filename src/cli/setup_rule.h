@@ -3,8 +3,8 @@
 #define CLI_SETUP_RULE_H
 
 #include "base/buf.h"
+#include "rules/edit.h"
 #include "settings/settings.h"
-#include "source/rules_writer.h"
 
 struct setup_rule {
     struct slice number; /* normalised */
@@ -15,8 +15,6 @@ struct setup_rule {
     bool ret_is_there;    /* it was there already */
 };
 
-/* Where the settings have the rules. */
-struct rules_place setup_rule_place(const struct settings *settings);
 /* EDIT_CHANGED: written, or (is_trial) it would be. EDIT_SAME: a rule gives the number to the agent already. EDIT_FAILED
  * with DIAG: another rule comes before, there is no place for rules, or it cannot be read or written. */
 enum edit_result setup_rule_write(const struct settings *settings, struct setup_rule *rule, struct diag *diag)

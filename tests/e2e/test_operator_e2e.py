@@ -75,6 +75,8 @@ def test_a_number_from_its_setup_to_its_end(stage):
     assert phone.ended()["ended_by"] == "far end"
     assert not is_alive(pid)
     assert sh.json("list-rooms") == []
+    begun = [record for record in stage.daemon.log if record["message"].startswith("room started")]
+    assert len(begun) == 1, "two who delete one room make it anew for a moment, and an agent starts in vain"
 
     assert sh.json("dispatch", "delete", rule["id"], "--yes") == {"deleted": [rule["id"]]}
     assert sh.json("trunks", "delete", trunk["id"], "--yes") == {"deleted": [trunk["id"]]}

@@ -99,6 +99,12 @@ class FakeLiveKit:
         self.rooms[name] = room
         return room
 
+    def add_call(self, call):
+        """The room of a livekit.Call with its caller in it."""
+        self.add_room(call.room, participants=1, sid=call.sid)
+        leg = {name: value for name, value in call.caller_joined()["participant"].items() if name != "joinedAt"}
+        self.participants[call.room] = [{**leg, "joined_at": str(call.created), "state": "ACTIVE"}]
+
     def add_trunk(self, *numbers, **more):
         return self.create_trunk({"trunk": {"numbers": list(numbers), **more}})["sip_trunk_id"]
 
@@ -173,6 +179,7 @@ class FakeLiveKit:
             self.on_delete_room(name)
         if name not in self.stubborn:
             del self.rooms[name]
+            self.participants.pop(name, None)
         return {}
 
     def list_participants(self, request):

@@ -257,7 +257,7 @@ def operator(sh, daemon, **more):
 def with_calls(daemon, lk, count):
     calls = [Call(caller=f"+1555000{n:04}") for n in range(count)]
     for call in calls:
-        lk.add_room(call.room, participants=1, sid=call.sid)
+        lk.add_call(call)
         daemon.post(*call.ringing())
     return calls, [daemon.wait_agent(call)["pid"] for call in calls]
 
@@ -314,7 +314,7 @@ def test_the_route_stops_calls_and_deletes_rooms_and_does_not_wait(start, lk):
     wait_for(lambda: set(lk.rooms) == {"meeting"}, "only the room that is not ours is left")
     for pid in pids:
         daemon.wait_gone(pid)
-    daemon.wait_logged(r"clean-up: \d of \d rooms deleted")
+    daemon.wait_logged(r"clean-up: 1 of 1 rooms without a call deleted")
     assert lk.refused == []
 
 
@@ -326,7 +326,7 @@ def test_the_route_answers_while_livekit_is_mute(start, lk):
         second = daemon.admin("POST", CLEANUP, livekit.operator_token())
     assert (first[0], second[0]) == (202, 202)
     assert "already" in json.loads(second[1])["message"]
-    daemon.wait_logged("clean-up: 1 of 1 rooms deleted")
+    daemon.wait_logged("clean-up: 1 of 1 rooms without a call deleted")
 
 
 def test_the_route_tells_of_a_livekit_that_is_away(start, lk):
@@ -357,7 +357,7 @@ def test_the_route_is_for_operators_only(start, lk, token):
     assert daemon.admin("POST", CLEANUP, tokens[token])[0] == 401
     assert daemon.admin("GET", CLEANUP, livekit.operator_token())[0] == 405
     assert daemon.request("POST", CLEANUP)[0] == 404, "strangers do not even learn that it is there"
-    assert lk.requests == [] and set(lk.rooms) == {"sip-inbound_1"}
+    assert lk.changes() == [] and set(lk.rooms) == {"sip-inbound_1"}
 
 
 # --- calls stop ---
@@ -381,6 +381,7 @@ def test_calls_stop(start, sh, lk):
 
 
 def test_calls_stop_without_a_bridge(sh):
+    assert "LIVEKIT_API_KEY" in sh.bad(2, "calls", "stop", "RM_x", "--yes", LIVEKIT_API_KEY=None)
     assert "nobody answers there" in sh.bad(1, "calls", "stop", "RM_x", "--yes")
 
 

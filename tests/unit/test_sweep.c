@@ -13,11 +13,10 @@
 enum { MOST_ROOMS = 64 };
 
 struct room {
-    const char *name;
+    const char *name, *fail; /* fail: the answer to DeleteRoom, with status 400 */
     char sid[16];
-    int stays;        /* so many DeleteRoom do nothing */
-    bool comes_back;  /* deleted, it is there again with another sid */
-    const char *fail; /* the status line's number and body of DeleteRoom */
+    int stays;       /* so many DeleteRoom do nothing */
+    bool comes_back; /* deleted, it is there again with another sid */
     bool is_gone;
 };
 
@@ -27,7 +26,7 @@ static struct livekit_api *api;
 static struct keyring *keys;
 static struct room rooms[MOST_ROOMS];
 static size_t room_count;
-static int lists, list_fails_from, deletes, in_flight_most;
+static int lists, gone_at_list, list_fails_from, deletes, in_flight_most;
 static int done_calls, progress_calls;
 static size_t count, left, last_done;
 static bool is_known;
@@ -40,9 +39,13 @@ static void add_room(struct room room) {
 
 static void answer_list(struct odd_conn *conn) {
     cleanup_buf struct buf body = {0};
-    if (list_fails_from > 0 && ++lists >= list_fails_from) {
+    lists++;
+    if (list_fails_from > 0 && lists >= list_fails_from) {
         odd_answer(conn, 401, "", "invalid token");
         return;
+    }
+    for (size_t i = 0; lists == gone_at_list && i < room_count; i++) {
+        rooms[i].is_gone = true;
     }
     buf_adds(&body, "{\"rooms\":[");
     bool first = true;
@@ -100,7 +103,7 @@ static int setup(void **state) {
     cleanup_free char *url = xasprintf("http://127.0.0.1:%d", server.port);
     api = livekit_new(&(struct livekit_options){.loop = loop, .url = url, .keys = keys});
     room_count = count = left = last_done = 0;
-    lists = list_fails_from = deletes = in_flight_most = done_calls = progress_calls = 0;
+    lists = gone_at_list = list_fails_from = deletes = in_flight_most = done_calls = progress_calls = 0;
     memset(rooms, 0, sizeof rooms);
     return 0;
 }
@@ -137,21 +140,30 @@ static void on_done(void *context, const struct sweep_report *report) {
     }
 }
 
-static struct sweep *start(const char *prefix) {
-    return sweep_start(&(struct sweep_options){.api = api,
-                                               .loop = loop,
-                                               .prefix = slice_of(prefix),
-                                               .is_every_room = *prefix == '\0',
-                                               .on_progress = on_progress,
-                                               .on_done = on_done,
-                                               .context = &server});
+static struct sweep *start_with(struct sweep_options options, const char *prefix) {
+    options.api = api;
+    options.loop = loop;
+    options.prefix = slice_of(prefix);
+    options.is_every_room = *prefix == '\0';
+    options.on_progress = on_progress;
+    options.on_done = on_done;
+    options.context = &server;
+    return sweep_start(&options);
 }
 
-static void sweep(const char *prefix) {
-    start(prefix);
+static struct sweep *start(const char *prefix) {
+    return start_with((struct sweep_options){0}, prefix);
+}
+
+static void sweep_with(struct sweep_options options, const char *prefix) {
+    start_with(options, prefix);
     assert_int_equal(done_calls, 0);
     TURN_UNTIL(loop, done_calls > 0);
     assert_int_equal(done_calls, 1);
+}
+
+static void sweep(const char *prefix) {
+    sweep_with((struct sweep_options){0}, prefix);
 }
 
 static void test_only_the_prefix(void **state) {
@@ -192,12 +204,12 @@ static void test_every_room_a_few_at_a_time(void **state) {
 
 static void test_a_room_that_is_slow_to_go_is_deleted_again(void **state) {
     (void)state;
-    add_room((struct room){.name = "sip-inbound_1", .stays = 2});
+    add_room((struct room){.name = "sip-inbound_1", .stays = 1});
     add_room((struct room){.name = "sip-inbound_2"});
     sweep("sip-inbound");
     assert_int_equal(left, 0);
     assert_true(is_known);
-    assert_int_equal(deletes, 4); /* both, and twice again the first */
+    assert_int_equal(deletes, 3); /* both, and again the first */
 }
 
 static void test_a_room_that_stays_is_told(void **state) {
@@ -219,6 +231,55 @@ static void test_a_room_that_comes_back_is_another(void **state) {
     assert_int_equal(room_count, 2);
     assert_false(rooms[1].is_gone);
     assert_int_equal(deletes, 1);
+}
+
+static bool skips_desk(void *context, const struct livekit_room *room) {
+    assert_ptr_equal(context, &server);
+    return slice_is(room->name, "sip-inbound-desk");
+}
+
+static void test_what_somebody_else_deletes_is_left_alone(void **state) {
+    (void)state;
+    add_room((struct room){.name = "sip-inbound-desk"});
+    add_room((struct room){.name = "sip-inbound_1"});
+    sweep_with((struct sweep_options){.skips = skips_desk}, "sip-inbound");
+    assert_int_equal(count, 1);
+    assert_int_equal(left, 0);
+    assert_true(!rooms[0].is_gone && rooms[1].is_gone);
+}
+
+static void test_patience_sees_rooms_go_by_themselves(void **state) {
+    (void)state;
+    add_room((struct room){.name = "sip-inbound_1"});
+    gone_at_list = 3;
+    sweep_with((struct sweep_options){.patience_ms = 10000}, "sip-inbound");
+    assert_int_equal(count, 1);
+    assert_int_equal(left, 0);
+    assert_int_equal(deletes, 0);
+}
+
+static void test_patience_has_an_end(void **state) {
+    (void)state;
+    add_room((struct room){.name = "sip-inbound_1"});
+    sweep_with((struct sweep_options){.patience_ms = 150}, "sip-inbound");
+    assert_int_equal(left, 0);
+    assert_int_equal(deletes, 1);
+    assert_true(lists >= 3);
+}
+
+static void test_rooms_listed_before(void **state) {
+    static const struct livekit_room before[] = {{.name = SLICE("sip-inbound_1"), .sid = SLICE("RM_0")},
+                                                 {.name = SLICE("sip-inbound_gone"), .sid = SLICE("RM_9")},
+                                                 {.name = SLICE("meeting"), .sid = SLICE("RM_8")}};
+    const struct livekit_answer listed = {.what = LIVEKIT_ROOMS, .count = 3, .rooms = before};
+    (void)state;
+    add_room((struct room){.name = "sip-inbound_1"});
+    add_room((struct room){.name = "sip-inbound_later"});
+    sweep_with((struct sweep_options){.listed = &listed}, "sip-inbound");
+    assert_int_equal(count, 2);
+    assert_int_equal(left, 0);
+    assert_int_equal(deletes, 1);
+    assert_true(rooms[0].is_gone && !rooms[1].is_gone);
 }
 
 static void test_livekit_does_not_answer(void **state) {
@@ -265,6 +326,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_room_that_is_slow_to_go_is_deleted_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_room_that_stays_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_room_that_comes_back_is_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_somebody_else_deletes_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_patience_sees_rooms_go_by_themselves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_patience_has_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rooms_listed_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_livekit_does_not_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_livekit_does_not_answer_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancelled, setup, teardown),

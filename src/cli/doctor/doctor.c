@@ -16,12 +16,11 @@
 
 enum { WAIT_DEFAULT_MS = 6000, SHOWN_MAX = 2048, DOCUMENTS_TIMEOUT_MS = 2000, NAME_WIDTH = 18 };
 
-/* Redis was just asked: if it is away, there is no need to wait for it a second time. */
+/* Redis was asked before: what it said then counts. */
 static void gather_documents(struct gather *gather) {
     const struct exam_redis *redis = &gather->exam.redis;
     bool away = redis->asked && !redis->reached;
-    documents_load(&gather->settings, &(struct documents_from){.redis_timeout_ms = away ? 1 : DOCUMENTS_TIMEOUT_MS},
-                   &gather->documents);
+    documents_load(&gather->settings, &(struct documents_from){.timeout_ms = DOCUMENTS_TIMEOUT_MS}, &gather->documents);
     struct fetch_document *both[] = {&gather->documents.fetch.rules, &gather->documents.fetch.agents};
     for (size_t i = 0; i < ARRAY_LEN(both); i++) {
         if (away && strcmp(both[i]->kind, "redis") == 0) {

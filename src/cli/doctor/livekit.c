@@ -13,7 +13,14 @@
 
 /* EMPTY_S: so long after the wait LiveKit deletes it by itself, should we be killed. LATEST_MS: after so long no room is
  * made: the rest must end in time. */
-enum { EMPTY_S = 10, LATEST_MS = 6000, LOOK_EVERY_MS = 100, ASK_EVERY_MS = 500, AFTER_REJECTION_MS = 1000 };
+enum {
+    ASK_TIMEOUT_MS = 4000,
+    EMPTY_S = 10,
+    LATEST_MS = 6000,
+    LOOK_EVERY_MS = 100,
+    ASK_EVERY_MS = 500,
+    AFTER_REJECTION_MS = 1000
+};
 
 /* In place of what was there. */
 static const struct livekit_result *keep(struct gather *gather, enum gather_result place, struct livekit_call *call) {
@@ -31,7 +38,8 @@ void gather_livekit(struct gather *gather) {
         return;
     }
     gather->loop = loop_new();
-    gather->api = livekit_from_settings(settings, gather->loop, gather->keys, &livekit->failure);
+    const struct livekit_options base = {.loop = gather->loop, .keys = gather->keys, .timeout_ms = ASK_TIMEOUT_MS};
+    gather->api = livekit_from_settings(settings, &base, &livekit->failure);
     if (gather->api == NULL) {
         return;
     }
