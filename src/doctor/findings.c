@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#define MORE_FORMAT " (and %zu more like it)"
+
 struct findings {
     struct finding list[FINDINGS_MAX];
     struct finding spare; /* takes what is over the limits */
@@ -80,12 +82,13 @@ static char *format_text(const char *format, va_list args) {
 /* The last finding that is kept also tells of those that are not. */
 static void say_more(struct findings *findings) {
     struct finding *last = &findings->list[findings->count - 1];
-    size_t more = findings->of_check - FINDINGS_MAX_PER_CHECK;
-    char *end = strstr(last->what, " (and ");
-    cleanup_free char *old =
-        end != NULL && more > 1 ? xmemdup(last->what, (size_t)(end - last->what)) : xstrdup(last->what);
+    size_t more = findings->of_check - FINDINGS_MAX_PER_CHECK, size = strlen(last->what);
+    if (more > 1) {
+        size -= (size_t)snprintf(NULL, 0, MORE_FORMAT, more - 1);
+    }
+    cleanup_free char *what = xmemdup(last->what, size);
     free(last->what);
-    last->what = xasprintf("%s (and %zu more like it)", old, more);
+    last->what = xasprintf("%s" MORE_FORMAT, what, more);
 }
 
 static struct finding *place_for_one(struct findings *findings) {

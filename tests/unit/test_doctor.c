@@ -757,11 +757,12 @@ static void limits(void **state) {
     (void)state;
     findings_begin(findings, "numbers");
     for (int i = 0; i < 20; i++) {
-        finding_repair(findings_problem(findings, "number %d", i), "mend it");
+        finding_repair(findings_problem(findings, "number %d (and more)", i), "mend it");
     }
     assert_int_equal(findings_count(findings), FINDINGS_MAX_PER_CHECK);
     assert_int_equal(findings_total(findings, FINDING_PROBLEM), 20);
-    assert_string_equal(findings_at(findings, FINDINGS_MAX_PER_CHECK - 1)->what, "number 5 (and 14 more like it)");
+    assert_string_equal(findings_at(findings, FINDINGS_MAX_PER_CHECK - 1)->what,
+                        "number 5 (and more) (and 14 more like it)");
     findings_begin(findings, "webhook");
     findings_ok(findings, "good");
     assert_string_equal(findings_at(findings, FINDINGS_MAX_PER_CHECK)->what, "good");
