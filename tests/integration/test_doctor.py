@@ -364,7 +364,8 @@ def test_livekit_cannot_list_its_trunks(ward):
     it = ward()
     it.livekit.answers["ListSIPInboundTrunk"] = (500, {"code": "internal", "msg": "proto: cannot parse \x1b[2J"})
     found = it.doctor()
-    found.bad("grant-sip-admin", r"LiveKit cannot list its trunks: internal: proto: cannot parse \x1b[2J", "REDIS_URL")
+    found.bad("grant-sip-admin", "LiveKit cannot list its trunks: ", "REDIS_URL")  # its last try may be cut by the deadline
+    assert "\x1b" not in found.text
 
 
 @pytest.mark.parametrize("skew_s, what", [(-100, "100 s behind"), (100, "100 s ahead")])

@@ -330,7 +330,7 @@ static void break_no_sip_admin(struct world *w) {
 }
 
 static void break_no_rules(struct world *w) {
-    refuse(&w->rules, LIVEKIT_AWAY, "internal", "proto");
+    refuse(&w->rules, LIVEKIT_AWAY, "internal", "proto\x1b");
 }
 
 static void break_clock(struct world *w) {
@@ -550,7 +550,7 @@ static const struct {
     {"no_room_made", "grant-room-create", FINDING_PROBLEM, "roomCreate: later", break_no_room_made},
     {"no_room_admin", "grant-room-admin", FINDING_PROBLEM, "refuses it", break_no_room_admin},
     {"no_sip_admin", "grant-sip-admin", FINDING_PROBLEM, "refuses it", break_no_sip_admin},
-    {"no_rules", "grant-sip-admin", FINDING_PROBLEM, "cannot list its dispatch rules", break_no_rules},
+    {"no_rules", "grant-sip-admin", FINDING_PROBLEM, "cannot list its dispatch rules: proto\\x1b", break_no_rules},
     {"clock", "clock", FINDING_PROBLEM, "45 s behind", break_clock},
     {"webhook_none", "webhook", FINDING_PROBLEM, "no webhook about it came", break_webhook_none},
     {"webhook_no_token", "webhook", FINDING_PROBLEM, "drops it", break_webhook_no_token},
