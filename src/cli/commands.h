@@ -18,6 +18,7 @@
     X(clear_sip_bridge) \
     X(clear_rooms)      \
     X(status)           \
+    X(doctor)           \
     X(token)            \
     X(config)           \
     X(simulate)         \

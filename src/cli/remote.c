@@ -20,6 +20,7 @@ enum { ANSWER_TIMEOUT_MS = 5000, ANSWER_MAX = 64 << 20, TOKEN_TTL_S = 60, HTTP_O
 struct request {
     const char *method;
     bool needs_operator;
+    int timeout_ms; /* 0: ANSWER_TIMEOUT_MS */
     const struct target *target;
 };
 
@@ -41,7 +42,7 @@ static bool send_request(const struct settings *settings, const struct request *
         .url = request->target->url,
         .unix_socket = request->target->unix_socket,
         .authorization = *token != '\0' ? authorization : NULL,
-        .timeout_ms = ANSWER_TIMEOUT_MS,
+        .timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : ANSWER_TIMEOUT_MS,
         .max_answer = ANSWER_MAX,
     };
     bool good = http_client_call(client, &call, &ret_answer->status, &ret_answer->body, diag);
@@ -86,6 +87,13 @@ bool remote_ask_status(const struct settings *settings, const char *where, struc
     }
     target_base(&target, where, STATUS_PATH);
     return get_status(settings, &target, ret_body, diag);
+}
+
+bool remote_look(const struct settings *settings, int timeout_ms, struct remote_answer *ret_answer, struct diag *diag) {
+    struct target target __attribute__((cleanup(target_release))) = {0};
+    const struct request request = {.method = "GET", .timeout_ms = timeout_ms, .target = &target};
+    target_base(&target, settings->admin_listen[0], STATUS_PATH);
+    return send_request(settings, &request, ret_answer, diag);
 }
 
 int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {

@@ -20,6 +20,11 @@ int remote_status(const struct cli *cli, const struct settings *settings, const 
 bool remote_ask_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag)
     __attribute__((warn_unused_result));
 
+/* What is at the first address of SIP_ADMIN_LISTEN, which there must be: true with the answer to such a request,
+ * whatever it is; false with DIAG when there was none within TIMEOUT_MS. */
+bool remote_look(const struct settings *settings, int timeout_ms, struct remote_answer *ret_answer, struct diag *diag)
+    __attribute__((warn_unused_result));
+
 /* What an operator asks of the running bridge. */
 struct remote_wish {
     const char *where; /* http://host:port, https://…, or an address as in SIP_ADMIN_LISTEN; NULL: its first */

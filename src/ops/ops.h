@@ -72,6 +72,8 @@ bool ops_is_local(const char *address);
 enum ops_health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_DISABLED };
 /* The basic health, and one sentence that names what is wrong without details a stranger could use. */
 enum ops_health ops_health(const struct ops *ops, const char **ret_message);
+/* "healthy", "degraded", "disabled". */
+const char *ops_health_name(enum ops_health health);
 /* Bodies of GET /health/sip-bridge and /health/sip-bridge-status. */
 void ops_health_json(const struct ops *ops, struct buf *out);
 void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out);
