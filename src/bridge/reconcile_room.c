@@ -301,7 +301,6 @@ void check_room(struct reconcile *reconcile, const struct livekit_room *room, bo
     check->reconcile = reconcile;
     snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(room->sid));
     check->room = (struct slice){xmemdup(room->name.p, room->name.n), room->name.n};
-    check->created_s = room->creation_time_s;
     check->stale = stale;
     check->sent_at = now_of(check);
     DL_APPEND(reconcile->checks, check);

@@ -23,6 +23,8 @@ struct stage {
     char instance[ENGINE_INSTANCE_SIZE];
     unsigned instances;
     bool can_ask;
+    enum trunk_answer trunk;
+    unsigned suspicions; /* that LiveKit is gone */
 };
 
 static inline void stage_ensure(void *self, const struct engine_job *job) {
@@ -60,12 +62,28 @@ static inline void stage_list(void *self, void (*each)(void *context, const stru
 }
 
 static inline bool stage_ask(void *self, const char *sid, struct slice room, enum want_ask ask) {
+    static const char *const words[] = {
+        [ASK_NUMBER] = "ask-number", [ASK_READY] = "ask-ready", [ASK_ROOM] = "ask-room"};
     (void)room;
     struct stage *stage = self;
-    if (stage->can_ask && ask == ASK_READY) {
-        buf_addf(&stage->log, "ask-ready %s;", sid);
+    if (stage->can_ask) {
+        buf_addf(&stage->log, "%s %s;", words[ask], sid);
     }
-    return stage->can_ask && ask == ASK_READY;
+    return stage->can_ask;
+}
+
+static inline enum trunk_answer stage_trunk(void *self, struct slice trunk, struct slice *ret_number) {
+    struct stage *stage = self;
+    buf_addf(&stage->log, "trunk %.*s;", SLICE_ARG(trunk));
+    if (stage->trunk == TRUNK_NUMBER) {
+        *ret_number = SLICE("+15550001");
+    }
+    return stage->trunk;
+}
+
+static inline void stage_suspect(void *self) {
+    struct stage *stage = self;
+    stage->suspicions++;
 }
 
 static inline bool stage_delete(void *self, const char *sid, struct slice room) {
@@ -128,7 +146,12 @@ static inline void stage_open(struct stage *stage, const struct bridge_options *
     }
     struct bridge_ports ports = {
         .engine = {.self = stage, .ensure = stage_ensure, .stop = stage_stop, .list = stage_list},
-        .livekit = {.self = stage, .ask = stage_ask, .delete_room = stage_delete, .reject = stage_reject},
+        .livekit = {.self = stage,
+                    .ask = stage_ask,
+                    .delete_room = stage_delete,
+                    .reject = stage_reject,
+                    .trunk_number = stage_trunk,
+                    .suspect = stage_suspect},
         .self = stage,
         .mint = stage_mint,
         .new_instance = stage_instance,

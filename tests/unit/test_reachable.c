@@ -270,6 +270,7 @@ static void check_want(struct search *search, const struct call *call, const cha
     HOLDS(want.phase != PHASE_WAITING || (!alive && !call->had_caller));
     HOLDS(want.phase != PHASE_LIVEKIT_AWAY || (!alive && search->policy.livekit_away));
     HOLDS(want.agent != AGENT_RUN || alive || !search->policy.livekit_away);
+    HOLDS(!call->nobody_there || !call->had_caller);
     HOLDS(want.room != ROOM_DELETE || call->had_caller || call->had_reject);
     HOLDS((want.end != END_NO_AGENT && want.end != END_AGENT_FAILED) || call->had_caller);
     HOLDS(!call->exit_open || !alive);
