@@ -133,8 +133,9 @@ static inline void stage_rules(struct stage *stage, const char *rules, const cha
     bridge_set_rules(stage->bridge, stage->rules, stage->directory, true, stage->now);
 }
 
-/* A bridge without rules; OPTIONS NULL: the defaults. */
-static inline void stage_open(struct stage *stage, const struct bridge_options *options) {
+/* A bridge without rules; OPTIONS NULL: the defaults; LIVEKIT NULL: a fake. */
+static inline void stage_open_with(struct stage *stage, const struct bridge_options *options,
+                                   const struct livekit_port *livekit) {
     *stage = (struct stage){.now = STAGE_START, .options = options != NULL ? *options : bridge_options_default};
     stage->can_ask = stage->options.policy.close_room;
     stage->options.livekit_url = "ws://livekit:7880";
@@ -157,7 +158,12 @@ static inline void stage_open(struct stage *stage, const struct bridge_options *
         .new_instance = stage_instance,
         .wall_ms = stage_wall,
     };
+    ports.livekit = livekit != NULL ? *livekit : ports.livekit;
     stage->bridge = bridge_new(&stage->options, &ports);
+}
+
+static inline void stage_open(struct stage *stage, const struct bridge_options *options) {
+    stage_open_with(stage, options, NULL);
 }
 
 static inline void stage_close(struct stage *stage) {
