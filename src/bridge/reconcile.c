@@ -45,6 +45,9 @@ static void index_build(struct index *index, const struct livekit_answer *answer
     for (size_t i = 0; i < answer->count; i++) {
         struct listed_room *item = &index->items[i], *same = NULL;
         item->room = &answer->rooms[i];
+        if (item->room->sid.n == 0) {
+            continue;
+        }
         HASH_FIND(hh, index->by_sid, item->room->sid.p, item->room->sid.n, same);
         if (same == NULL) {
             HASH_ADD_KEYPTR(hh, index->by_sid, item->room->sid.p, item->room->sid.n, item);

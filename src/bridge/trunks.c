@@ -61,7 +61,9 @@ static void add(struct trunks *trunks, const struct livekit_trunk *trunk) {
 void trunks_take(struct trunks *trunks, const struct livekit_answer *answer, mono_ms now) {
     clear(trunks);
     for (size_t i = 0; i < answer->count; i++) {
-        add(trunks, &answer->trunks[i]);
+        if (answer->trunks[i].id.n > 0) {
+            add(trunks, &answer->trunks[i]);
+        }
     }
     trunks->listed_at = trunks->tried_at = now;
     trunks->asking = false;

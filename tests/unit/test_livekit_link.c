@@ -593,7 +593,8 @@ static void list_trunks(const char *number_of_one) {
     const struct livekit_trunk trunks[] = {{.id = SLICE("ST_1"), .numbers = {one, 1}},
                                            {.id = SLICE("ST_1"), .numbers = {two, 1}}, /* odd: the first counts */
                                            {.id = SLICE("ST_2"), .numbers = {two, 2}},
-                                           {.id = SLICE("ST_0")}};
+                                           {.id = SLICE("ST_0")},
+                                           {.numbers = {one, 1}}};
     fake_list(fake, QUESTION_TRUNKS, trunks, ARRAY_LEN(trunks));
 }
 
