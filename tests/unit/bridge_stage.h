@@ -2,14 +2,24 @@
 #ifndef TESTS_BRIDGE_STAGE_H
 #define TESTS_BRIDGE_STAGE_H
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
 
 enum { STAGE_START = 1000000 };
+
+/* A group's set-up: everything is logged, to nowhere. */
+static inline int stage_silence_log(void **state) {
+    (void)state;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    log_init(&(struct log_options){.fd = null, .level = LOG_DEBUG});
+    return null < 0;
+}
 
 /* What the bridge asked of its ports, as lines, and the last job in full. */
 struct stage {

@@ -7,10 +7,8 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <jansson.h>
 
-#include "base/log.h"
 #include "bridge_stage.h"
 
 #define MINT "mint sip-inbound_x sip-agent-RM_1;"
@@ -20,13 +18,6 @@
     "[{\"pattern\":\"+1555*\",\"agent_name\":\"support\",\"metadata\":{\"team\":[1,2]}},"                    \
     "{\"pattern\":\"+1666*\",\"agent_name\":\"sales\"},{\"pattern\":\"+1777*\",\"agent_name\":\"unknown\"}," \
     "{\"pattern\":\"*\",\"caller\":\"+1999*\",\"reject\":true,\"priority\":1}]"
-
-static int silence_log(void **state) {
-    (void)state;
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    log_init(&(struct log_options){.fd = null, .level = LOG_DEBUG});
-    return null < 0;
-}
 
 static struct stage stage;
 
@@ -988,5 +979,5 @@ int main(void) {
         ON_STAGE(test_limits),
         ON_STAGE(test_a_call_keeps_the_agent_it_began_with),
     };
-    return cmocka_run_group_tests(tests, silence_log, NULL);
+    return cmocka_run_group_tests(tests, stage_silence_log, NULL);
 }

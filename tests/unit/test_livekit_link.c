@@ -6,9 +6,6 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
-
-#include "base/log.h"
 #include "livekit_scene.h"
 
 #define START "mint sip-inbound_x sip-agent-RM_1;start RM_1 support;"
@@ -23,13 +20,6 @@
 static struct scene scene;
 static struct stage *const stage = &scene.stage;
 static struct fake_asker *const fake = &scene.fake;
-
-static int silence_log(void **state) {
-    (void)state;
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    log_init(&(struct log_options){.fd = null, .level = LOG_DEBUG});
-    return null < 0;
-}
 
 static int open_scene(void **state) {
     (void)state;
@@ -749,5 +739,5 @@ int main(void) {
         IN_SCENE(test_suspicion_without_a_listener),
         IN_SCENE(test_freed_with_questions_under_way),
     };
-    return cmocka_run_group_tests(tests, silence_log, NULL);
+    return cmocka_run_group_tests(tests, stage_silence_log, NULL);
 }
