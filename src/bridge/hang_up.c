@@ -82,10 +82,8 @@ static const struct errand_kind remove_errand = {QUESTION_REMOVE, on_removed, "r
 
 bool errand_reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
     struct errand *waiting = errand_find(self, &remove_errand, room, identity);
-    if (waiting != NULL) {
-        if (when == REJECT_NOW && waiting->asked == NULL) {
-            errand_ask(waiting);
-        }
+    if (when == REJECT_NOW && waiting != NULL && waiting->asked == NULL) {
+        errand_ask(waiting); /* they have arrived */
         return true;
     }
     struct errand *errand = errand_new(self, &remove_errand, SLICE(""), room);

@@ -39,10 +39,11 @@ static inline void scene_suspicion(void *context) {
     }
 }
 
-static inline void scene_open(struct scene *scene) {
+static inline void scene_open_for(struct scene *scene, const char *room_prefix) {
     *scene = (struct scene){0};
     struct bridge_options options = bridge_options_default;
     options.policy = call_policy_default;
+    options.room_prefix = room_prefix;
     struct livekit_link_options link = {.asker = fake_asker(&scene->fake),
                                         .now = scene_now,
                                         .on_touched = scene_touched,
@@ -52,6 +53,10 @@ static inline void scene_open(struct scene *scene) {
     struct livekit_port port = livekit_link_port(scene->link);
     stage_open_with(&scene->stage, &options, &port);
     livekit_link_attach(scene->link, scene->stage.bridge);
+}
+
+static inline void scene_open(struct scene *scene) {
+    scene_open_for(scene, "sip-inbound");
 }
 
 static inline void scene_reconcile(struct scene *scene, bool delete_stale) {

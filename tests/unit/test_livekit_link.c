@@ -350,6 +350,22 @@ static void test_confirming_for_two(void **state) {
     assert_int_equal(there, 1);
 }
 
+/* The same identity as another participant, or in another room of that name, is somebody else. */
+static void test_confirming_others(void **state) {
+    (void)state;
+    there = 0;
+    stage_rules(stage, NULL, STAGE_AGENTS);
+    struct livekit_participant listed = fake_caller("PA_1");
+    livekit_link_confirm(scene.link, SLICE("RM_1"), SLICE(STAGE_ROOM), &listed, on_there, &scene);
+    livekit_link_confirm(scene.link, SLICE("RM_2"), SLICE(STAGE_ROOM), &listed, on_there, &scene);
+    listed.sid = SLICE("PA_2");
+    livekit_link_confirm(scene.link, SLICE("RM_1"), SLICE(STAGE_ROOM), &listed, on_there, &scene);
+    assert_int_equal(fake_open(fake), 3);
+    for (int i = 0; i < 3; i++) {
+        fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    }
+}
+
 static void test_confirming_many(void **state) {
     (void)state;
     stage_rules(stage, NULL, STAGE_AGENTS);
@@ -547,6 +563,28 @@ static void test_rejecting_who_arrives(void **state) {
     fake_did(fake, ""); /* once is enough */
 }
 
+/* The same person again, by another leg: one removal may have come too early for it. */
+static void test_rejecting_who_comes_again(void **state) {
+    (void)state;
+    answered_call();
+    struct webhook_event spam = stage_caller_event("RM_1", "PA_2", "+1");
+    spam.participant.trunk_id = SLICE("");
+    bridge_webhook(stage->bridge, &spam, stage->now);
+    scene_wait(&scene, 2000);
+    spam.participant.sid = SLICE("PA_3");
+    bridge_webhook(stage->bridge, &spam, stage->now);
+    fake_did(fake, "");
+    scene_wait(&scene, 1000);
+    fake_did(fake, "remove sip-inbound_x PA_2;");
+    spam.participant.audible = true;
+    bridge_webhook(stage->bridge, &spam, stage->now);
+    fake_did(fake, "remove sip-inbound_x PA_2;");
+    fake_outcome(fake, QUESTION_REMOVE, LIVEKIT_OK);
+    fake_outcome(fake, QUESTION_REMOVE, LIVEKIT_OK);
+    scene_wait(&scene, 2000);
+    fake_outcome(fake, QUESTION_REMOVE, LIVEKIT_NOT_FOUND);
+}
+
 static void test_rejecting_fails(void **state) {
     (void)state;
     answered_call();
@@ -621,6 +659,8 @@ static void test_numbers_of_trunks_grow_old(void **state) {
     scene_wait(&scene, 1);
     hidden("RM_3", "ST_9"); /* it may be new */
     fake_did(fake, "trunks;");
+    hidden("RM_6", "ST_1"); /* known, whatever is asked */
+    assert_string_equal(called_by("RM_6"), "+15550001");
     list_trunks("+15550001");
     scene_wait(&scene, 59999);
     hidden("RM_4", "ST_1");
@@ -719,6 +759,7 @@ int main(void) {
         IN_SCENE(test_back_unheard),
         IN_SCENE(test_confirming),
         IN_SCENE(test_confirming_for_two),
+        IN_SCENE(test_confirming_others),
         IN_SCENE(test_confirming_many),
         IN_SCENE(test_deleting),
         IN_SCENE(test_deleting_what_is_not_there),
@@ -730,6 +771,7 @@ int main(void) {
         IN_SCENE(test_the_end_comes_while_it_is_deleted),
         IN_SCENE(test_rejecting),
         IN_SCENE(test_rejecting_who_arrives),
+        IN_SCENE(test_rejecting_who_comes_again),
         IN_SCENE(test_rejecting_fails),
         IN_SCENE(test_numbers_of_trunks),
         IN_SCENE(test_numbers_of_trunks_grow_old),

@@ -112,14 +112,15 @@ static void test_rounds_that_are_wanted_soon(void **state) {
     round_is(NULL, 0);
     reconcile_soon(scene.reconcile);
     reconcile_soon(scene.reconcile);
-    next_round_in(1000);             /* at least so far apart */
-    reconcile_soon(scene.reconcile); /* something came up that this answer may not know of */
+    next_round_in(1000);                         /* at least so far apart */
+    reconcile_soon(scene.reconcile);             /* something came up that this answer may not know of */
+    reconcile_tick(scene.reconcile, stage->now); /* one at a time */
     round_is(NULL, 0);
     next_round_in(1000);
     round_is(NULL, 0);
     scene_wait(&scene, 30000);
     reconcile_answers(scene.reconcile); /* of course it does */
-    fake_did(fake, "");
+    assert_int_equal(reconcile_next_due(scene.reconcile), stage->now + 30000);
     reconcile_soon(scene.reconcile);
     next_round_in(0);
     round_is(NULL, 0);
@@ -311,6 +312,24 @@ static void test_webhooks_do_not_arrive(void **state) {
     buf_clear(&fake->log);
 }
 
+/* Callers of the first 2 s after our start may have come before it: the clocks may differ by so much. */
+static void test_who_could_be_told_of(void **state) {
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        int64_t began_s = wall_s();
+        reconcile_alone();
+        round_is(NULL, 0);
+        next_round_in(5000);
+        round_of_one(1);
+        FAKE_PEOPLE(fake, caller_since("PA_1", began_s + 2 + late));
+        fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+        assert_int_equal(view().started, 1);
+        assert_int_equal(view().unheard, late);
+        scene_close(&scene);
+        open_scene(NULL);
+    }
+}
+
 static void test_webhooks_arrive_again(void **state) {
     (void)state;
     run_into_unheard();
@@ -491,13 +510,54 @@ static void test_people_who_changed_meanwhile(void **state) {
     absent_once();
     round_of_one(1);
     stage_person(stage, EVENT_track_published, "RM_1", "PA_1", KIND_SIP);
-    FAKE_PEOPLE(fake, fake_agent("PA_A1"));
+    FAKE_PEOPLE(fake, fake_agent("PA_A1"), fake_caller("PA_2"));
     fake_did(fake, PEOPLE);
     stage_is(stage, "RM_1", "talking");
     scene_wait(&scene, 60000);
     round_of_one(2);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
     fake_did(fake, PEOPLE);
+}
+
+/* The leg of a call that has left is not absent a second time. */
+static void test_absent_once_and_gone(void **state) {
+    (void)state;
+    stage_caller(stage, "RM_1", "PA_0", "+1");
+    answered_call();
+    round_of_one(2);
+    FAKE_PEOPLE(fake, fake_caller("PA_0"), fake_agent("PA_A1"));
+    stage_caller_leaves(stage, "RM_1", "PA_1");
+    next_round_in(5000);
+    buf_clear(&fake->log);
+    fake_list(fake, QUESTION_ROOMS, NULL, 0);
+    scene_wait(&scene, 5000);
+    round_of_one(2);
+    scene_wait(&scene, 60000);
+    round_of_one(3);
+    FAKE_PEOPLE(fake, fake_caller("PA_0"), fake_agent("PA_A1"));
+    assert_int_equal(view().left, 0);
+    next_round_in(60000);
+    buf_clear(&fake->log);
+    fake_list(fake, QUESTION_ROOMS, NULL, 0);
+}
+
+/* Who ends a call looks himself before the room is deleted. */
+static void test_a_call_that_ends(void **state) {
+    (void)state;
+    answered_call();
+    round_of_one(2);
+    stage_caller_leaves(stage, "RM_1", "PA_1");
+    fake_did(fake, "room sip-inbound_x;");
+    scene_wait(&scene, 5000);
+    buf_clear(&fake->log);
+    struct livekit_room room = room_aged("RM_1", 7, 300);
+    struct livekit_result rooms = {.outcome = LIVEKIT_OK, .answer = {.count = 1, .rooms = &room}};
+    fake_answer_to(fake, fake->open->next, &rooms);
+    scene_wait(&scene, 60000);
+    fake_did(fake, "rooms;");
+    fake_answer_to(fake, fake->open->next, &rooms);
+    fake_did(fake, "");
+    fake_list(fake, QUESTION_ROOM, NULL, 0);
 }
 
 /* A young call is not doubted: LiveKit counts late. */
@@ -547,7 +607,9 @@ static void test_an_agent_absent_twice(void **state) {
     stage_is(stage, "RM_1", "talking"); /* it was listed in between */
     next_round_in(5000);
     round_of_one(1);
-    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    struct livekit_participant gone = fake_agent("PA_A1");
+    gone.state = LIVEKIT_DISCONNECTED;
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), gone);
     stage_is(stage, "RM_1", "joining");
     stage_did(stage, "");
     buf_clear(&fake->log);
@@ -556,6 +618,27 @@ static void test_an_agent_absent_twice(void **state) {
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
     stage_is(stage, "RM_1", "talking");
     fake_did(fake, PEOPLE);
+}
+
+/* Of an agent with a token of its own it is not known which participant it is. */
+static void test_an_agent_with_a_token_of_its_own(void **state) {
+    (void)state;
+    stage_rules(stage, "[{\"pattern\":\"*\",\"agent_name\":\"sales\"}]", STAGE_AGENTS);
+    stage_caller(stage, "RM_1", "PA_1", "+1");
+    stage_engine(stage, "RM_1", ENGINE_STARTED, 0);
+    stage_person(stage, EVENT_participant_joined, "RM_1", "worker", KIND_AGENT);
+    stage_person(stage, EVENT_track_published, "RM_1", "worker", KIND_AGENT);
+    stage_wait(stage, 20000);
+    reconcile_alone();
+    for (int i = 0; i < 3; i++) {
+        round_of_one(1);
+        FAKE_PEOPLE(fake, fake_caller("PA_1"));
+        fake_did(fake, PEOPLE);
+        stage_is(stage, "RM_1", "talking");
+        next_round_in(i == 0 ? 5000 : 60000);
+    }
+    buf_clear(&fake->log);
+    fake_list(fake, QUESTION_ROOMS, NULL, 0);
 }
 
 /* --- stale rooms --- */
@@ -681,8 +764,16 @@ static void test_served_by_somebody_else(void **state) {
     fake_did(fake, PEOPLE);
     next_round_in(60000);
     stage_did(stage, "");
+    round_is(NULL, 0);
+    next_round_in(60000);
+    round_of_one(2);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_did(fake, PEOPLE);
+    next_round_in(5000); /* another one: it counts anew */
     round_of_one(1);
-    FAKE_PEOPLE(fake, caller_since("PA_1", wall_s() - 100));
+    struct livekit_participant mute = fake_agent("PA_A1"); /* serves nobody */
+    mute.audio_tracks = 0;
+    FAKE_PEOPLE(fake, caller_since("PA_1", wall_s() - 300), mute);
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_did(stage, START);
@@ -707,6 +798,40 @@ static void test_calls_that_are_not_ours_any_more(void **state) {
     round_of_one(9);
     fake_did(fake, "");
     stage_did(stage, "");
+}
+
+static void test_a_name_that_came_back(void **state) {
+    (void)state;
+    answered_call();
+    round_of_one(2);
+    stage_room(stage, EVENT_room_started, "RM_2");
+    scene_wait(&scene, 5000);
+    round_of_one(7);
+    fake_did(fake, "");
+}
+
+/* Without a prefix any room may be ours, by its caller; but none is ours to delete. */
+static void test_any_room(void **state) {
+    (void)state;
+    scene_close(&scene);
+    scene_open_for(&scene, "");
+    stage_rules(stage, NULL, STAGE_AGENTS);
+    reconcile_alone();
+    struct livekit_room rooms[] = {fake_room("RM_1", "meeting", 1), fake_room("RM_2", "empty", 0),
+                                   fake_room("RM_3", "", 1)};
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        rooms[i].creation_time_s = wall_s() - 3600;
+    }
+    round_is(rooms, ARRAY_LEN(rooms));
+    fake_did(fake, "participants meeting;");
+    FAKE_NOBODY(fake);
+    fake_did(fake, "");
+    next_round_in(5000);
+    round_is(rooms, ARRAY_LEN(rooms));
+    FAKE_PEOPLE(fake, caller_since("PA_1", 0));
+    fake_did(fake, "participants meeting;confirm meeting PA_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    stage_did(stage, "mint meeting sip-agent-RM_1;start RM_1 support;");
 }
 
 /* --- LiveKit is away --- */
@@ -734,7 +859,30 @@ static void test_away(void **state) {
     round_of_one(1);
     fake_did(fake, "");
     next_round_in(60000);
-    round_of_one(1);
+    assert_int_equal(fake->open->timeout_ms, 2000);
+    fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY); /* another outage begins anew */
+    next_round_in(1000);
+    fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY);
+    next_round_in(2000);
+    buf_clear(&fake->log);
+    fake_list(fake, QUESTION_ROOMS, NULL, 0);
+}
+
+/* What was heard during an earlier outage says nothing of this one. */
+static void test_heard_in_an_earlier_outage(void **state) {
+    (void)state;
+    reconcile_alone();
+    fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY);
+    next_round_in(1000);
+    reconcile_heard(scene.reconcile);
+    fake_list(fake, QUESTION_ROOMS, NULL, 0);
+    next_round_in(1000);
+    fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY); /* 1 s after the webhook */
+    assert_true(view().away);
+    reconcile_heard(scene.reconcile);
+    next_round_in(1000);
+    fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY);
+    assert_false(view().away);
 }
 
 static void test_away_and_something_else_gets_an_answer(void **state) {
@@ -769,6 +917,22 @@ static void test_heard_though_not_to_be_asked(void **state) {
         fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY);
         assert_false(view().away);
     }
+}
+
+/* A webhook ends the wait for the next try. */
+static void test_heard_after_a_long_time(void **state) {
+    (void)state;
+    reconcile_alone();
+    for (int i = 0; i < 5; i++) {
+        fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY);
+        scene_wait(&scene, 20000);
+    }
+    fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY);
+    scene_wait(&scene, 5000);
+    buf_clear(&fake->log);
+    reconcile_heard(scene.reconcile);
+    next_round_in(0);
+    round_is(NULL, 0);
 }
 
 /* Where it did answer before, one webhook does not excuse it for ever. */
@@ -979,6 +1143,7 @@ int main(void) {
         IN_SCENE(test_what_is_no_bulk),
         IN_SCENE(test_a_caller_from_before_our_start),
         IN_SCENE(test_webhooks_do_not_arrive),
+        IN_SCENE(test_who_could_be_told_of),
         IN_SCENE(test_webhooks_arrive_again),
         IN_SCENE(test_a_slow_webhook),
         IN_SCENE(test_ghosts_of_a_crash),
@@ -990,9 +1155,12 @@ int main(void) {
         IN_SCENE(test_the_second_caller_absent_twice),
         IN_SCENE(test_all_absent_twice),
         IN_SCENE(test_people_who_changed_meanwhile),
+        IN_SCENE(test_absent_once_and_gone),
+        IN_SCENE(test_a_call_that_ends),
         IN_SCENE(test_not_settled),
         IN_SCENE(test_an_agents_arrival_is_found),
         IN_SCENE(test_an_agent_absent_twice),
+        IN_SCENE(test_an_agent_with_a_token_of_its_own),
         IN_SCENE(test_stale_rooms),
         IN_SCENE(test_stale_rooms_that_cannot_be_deleted),
         IN_SCENE(test_stale_rooms_that_are_not),
@@ -1000,9 +1168,13 @@ int main(void) {
         IN_SCENE(test_the_room_of_a_call_that_is_over),
         IN_SCENE(test_served_by_somebody_else),
         IN_SCENE(test_calls_that_are_not_ours_any_more),
+        IN_SCENE(test_a_name_that_came_back),
+        IN_SCENE(test_any_room),
         IN_SCENE(test_away),
+        IN_SCENE(test_heard_in_an_earlier_outage),
         IN_SCENE(test_away_and_something_else_gets_an_answer),
         IN_SCENE(test_heard_though_not_to_be_asked),
+        IN_SCENE(test_heard_after_a_long_time),
         IN_SCENE(test_heard_and_then_gone),
         IN_SCENE(test_answers_that_are_none),
         IN_SCENE(test_hostile_rooms),
