@@ -804,10 +804,21 @@ static void test_a_name_that_came_back(void **state) {
     (void)state;
     answered_call();
     round_of_one(2);
+    char first[ENGINE_INSTANCE_SIZE];
+    memcpy(first, stage->instance, sizeof first);
     stage_room(stage, EVENT_room_started, "RM_2");
     scene_wait(&scene, 5000);
     round_of_one(7);
-    fake_did(fake, "");
+    fake_did(fake, ""); /* it is ending … */
+    memcpy(stage->instance, first, sizeof first);
+    stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(stage, "RM_1", "");
+    scene_wait(&scene, 10000);
+    fake_did(fake, PEOPLE "rooms;");
+    FAKE_NOBODY(fake); /* the new one's own question */
+    struct livekit_room room = room_aged("RM_1", 7, 300);
+    fake_list(fake, QUESTION_ROOMS, &room, 1);
+    fake_did(fake, ""); /* … and over */
 }
 
 /* Without a prefix any room may be ours, by its caller; but none is ours to delete. */
