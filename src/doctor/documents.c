@@ -40,8 +40,8 @@ static void tell_broken(struct findings *findings, const char *name, const char 
 
 static size_t tell_agents(struct findings *findings, const struct directory *directory) {
     size_t wrong = 0;
-    const struct agent *template = directory_find(directory, SLICE(""));
-    if (template != NULL && template->name[0] == '\0' && template->broken != NULL) {
+    const struct agent *template = directory_template(directory);
+    if (template != NULL && template->broken != NULL) {
         tell_broken(findings, "of SIP_AGENT_COMMAND", template->broken);
         wrong++;
     }
@@ -66,7 +66,7 @@ void judge_agents(const struct exam *exam, struct findings *findings) {
     if (is_bad(document, "agents", findings)) {
         return;
     }
-    bool has_template = directory != NULL && directory_find(directory, SLICE("")) != NULL;
+    bool has_template = directory != NULL && directory_template(directory) != NULL;
     if (directory == NULL || (directory_count(directory) == 0 && !has_template)) {
         struct finding *finding = findings_problem(findings, "there are no agents");
         finding_causes(finding, "every call is hung up");
@@ -75,7 +75,12 @@ void judge_agents(const struct exam *exam, struct findings *findings) {
                        "redis-cli HSET sip_agents NAME '{\"command\":[\"python3\",\"bot.py\"]}'");
         return;
     }
-    if (tell_agents(findings, directory) == 0) {
+    if (tell_agents(findings, directory) > 0) {
+        return;
+    }
+    if (has_template) {
+        findings_ok(findings, "one command for every name (SIP_AGENT_COMMAND), its program is there");
+    } else {
         findings_ok(findings, "%zu agent%s from %s, every program is there", directory_count(directory),
                     directory_count(directory) == 1 ? "" : "s", document->kind);
     }

@@ -79,6 +79,10 @@ static json_t *document_json(const struct source_state *state) {
 static json_t *broken_json(const struct directory *directory) {
     json_t *broken = json_object();
     size_t count = directory != NULL ? directory_count(directory) : 0;
+    const struct agent *template = directory != NULL ? directory_template(directory) : NULL;
+    if (template != NULL && template->broken != NULL) {
+        json_object_set_new(broken, "SIP_AGENT_COMMAND", text_of(slice_of(template->broken)));
+    }
     for (size_t i = 0; i < count; i++) {
         const struct agent *agent = directory_at(directory, i);
         if (agent->broken != NULL) {

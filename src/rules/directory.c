@@ -221,6 +221,10 @@ const struct agent *directory_find(const struct directory *directory, struct sli
     return found != NULL ? *found : NULL;
 }
 
+const struct agent *directory_template(const struct directory *directory) {
+    return directory->template;
+}
+
 const struct agent *directory_first(const struct directory *directory) {
     if (directory->template != NULL) {
         return directory->template->broken == NULL ? directory->template : NULL;

@@ -60,6 +60,8 @@ const struct agent *directory_at(const struct directory *directory, size_t place
 /* NULL when there is none of that name. In a directory_of_command every name gives the template's entry, whose
  * own name is "". */
 const struct agent *directory_find(const struct directory *directory, struct slice name);
+/* The entry of a directory_of_command that stands for every name; NULL in every other directory. */
+const struct agent *directory_template(const struct directory *directory);
 /* The first that is not broken; NULL when there is none. */
 const struct agent *directory_first(const struct directory *directory);
 /* Marks agents broken whose executable CHECK does not find (it fills the diag). Only before the directory is shared. */

@@ -12,6 +12,17 @@ const char *report_noun(const struct snapshot *snapshot) {
     return snapshot->what == SNAPSHOT_RULES ? "rules" : "agents";
 }
 
+/* Of the one command that answers every name, or that there is nobody at all. */
+static void warn_of_nobody(const struct directory *directory) {
+    const struct agent *template = directory != NULL ? directory_template(directory) : NULL;
+    if (template != NULL && template->broken != NULL) {
+        log_warning(NULL, "SIP_AGENT_COMMAND cannot be used: %s; every call will be hung up", template->broken);
+    } else if (template == NULL && (directory == NULL || directory_count(directory) == 0)) {
+        log_warning(NULL, "no agent is known: every call will be hung up; set SIP_AGENTS_FILE, SIP_AGENT_COMMAND, "
+                          "REDIS_URL or STIMM_API_URL, or write agents where they say");
+    }
+}
+
 static void warn_of_broken(const struct directory *directory, const char *from) {
     size_t broken = 0;
     for (size_t i = 0; i < directory_count(directory); i++) {
@@ -29,11 +40,18 @@ static void warn_of_broken(const struct directory *directory, const char *from) 
     }
 }
 
+void report_none(const struct snapshot *snapshot) {
+    if (snapshot->what == SNAPSHOT_AGENTS) {
+        warn_of_nobody(snapshot->directory);
+    }
+}
+
 void report_new(const struct snapshot *snapshot, const char *from) {
     log_info(NULL, "%s from %s: %zu in use now", report_noun(snapshot), from, snapshot->state.count);
     for (size_t i = 0; snapshot->rules != NULL && i < ruleset_warnings(snapshot->rules); i++) {
         log_warning(NULL, "rules from %s: %s", from, ruleset_warning(snapshot->rules, i));
     }
+    report_none(snapshot);
     if (snapshot->directory == NULL) {
         return;
     }

@@ -10,6 +10,8 @@
 const char *report_noun(const struct snapshot *snapshot);
 /* A new document is in use; FROM says where it was: a path, or Redis' label. Also what is odd in it. */
 void report_new(const struct snapshot *snapshot, const char *from);
+/* There is no document: that nobody can answer, if so. */
+void report_none(const struct snapshot *snapshot);
 /* A newer one is not used: state.error. */
 void report_kept(const struct snapshot *snapshot, const char *from);
 

@@ -28,11 +28,15 @@ static void loaded(struct snapshot *self, const char *kind) {
     self->state.loaded_wall_ms = clock_wall_ms();
 }
 
+static void check(const struct snapshot *self, struct directory *directory) {
+    if (self->check != NULL && directory != NULL) {
+        directory_check(directory, self->check);
+    }
+}
+
 /* TEXT is taken. */
 static void swap(struct snapshot *self, const struct parsed *parsed, struct buf *text) {
-    if (self->check != NULL && parsed->directory != NULL) {
-        directory_check(parsed->directory, self->check);
-    }
+    check(self, parsed->directory);
     ruleset_release(self->rules);
     directory_release(self->directory);
     buf_release(&self->text);
@@ -101,14 +105,17 @@ enum snapshot_result snapshot_offer_none(struct snapshot *self, const char *kind
     if (self->text.len > 0) {
         return SNAPSHOT_BAD;
     }
-    bool news = !self->known;
+    bool news = !self->known || self->stale;
     loaded(self, kind);
     if (self->what == SNAPSHOT_AGENTS && self->defaults->command != NULL) {
         self->state.kind = "command";
-        if (self->directory == NULL) {
+        if (self->directory == NULL || self->stale) {
+            directory_release(self->directory);
             self->directory = directory_of_command(self->defaults);
+            check(self, self->directory);
         }
     }
+    self->stale = false;
     return news ? SNAPSHOT_NEW : SNAPSHOT_SAME;
 }
 

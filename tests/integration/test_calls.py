@@ -1,5 +1,6 @@
 """The main job: a webhook comes in, the right agent's process runs, and it is gone when the call is over."""
 import json
+import signal
 import subprocess
 import time
 
@@ -99,6 +100,30 @@ def test_one_command_is_enough(start):
     wait_for(lambda: daemon.status()["process_pids"].get(call.room), "a process for the room")
     output = daemon.state / "calls" / f"{call.sid}.log"
     wait_for(lambda: output.exists() and call.room in output.read_text(), "the room's name as an argument")
+    daemon.post(*call.hung_up())
+    wait_for(lambda: daemon.status()["process_count"] == 0, "the process is gone")
+
+
+@pytest.mark.parametrize("settings,said", [
+    ({"SIP_AGENT_COMMAND": "nosuchprog {room}"}, "SIP_AGENT_COMMAND cannot be used: .*nosuchprog is not in PATH"),
+    ({}, "no agent is known: every call will be hung up; set SIP_AGENTS_FILE"),
+])
+def test_a_start_without_anybody_to_answer_is_said(start, settings, said):
+    daemon = start(rules=False, agents=False, **settings)
+    daemon.wait_logged(said)
+
+
+def test_a_reload_looks_up_the_one_command_again(start, tmp_path):
+    program = tmp_path / "bot"
+    daemon = start(rules=False, agents=False, SIP_AGENT_COMMAND=f"{program} {{room}}")
+    daemon.wait_logged("SIP_AGENT_COMMAND cannot be used")
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_logged("reloaded")
+    call = Call()
+    daemon.post(*call.ringing())
+    wait_for(lambda: daemon.status()["process_pids"].get(call.room), "a process for the room")
     daemon.post(*call.hung_up())
     wait_for(lambda: daemon.status()["process_count"] == 0, "the process is gone")
 

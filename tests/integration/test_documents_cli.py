@@ -85,6 +85,15 @@ def test_agents(cli):
     assert (good.returncode, good.stdout) == (0, "agents from file: 1, broken: 0, warnings: 0\n")
 
 
+@pytest.mark.parametrize("command,code,said", [
+    ("nosuchprog bot.py {room}", 1, "broken: SIP_AGENT_COMMAND: command[0]: nosuchprog is not in PATH"),
+    ("sleep 60", 0, "one command for every name (SIP_AGENT_COMMAND): good\n"),
+])
+def test_the_one_command_is_looked_up(cli, command, code, said):
+    done = cli("agents", "check", SIP_AGENTS_FILE="", SIP_AGENT_COMMAND=command)
+    assert (done.returncode, done.stdout[:len(said)]) == (code, said)
+
+
 @pytest.mark.parametrize("verb", [["rules", "list"], ["rules", "explain", "+33"], ["agents", "list"]])
 def test_a_bad_document_is_said(cli, verb):
     done = cli(*verb, rules="[", agents="[")
