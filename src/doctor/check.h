@@ -82,8 +82,8 @@ enum doctor_need {
       "a signed event that starts nothing, sent to `--webhook-url`: does it arrive, Authorization and body unchanged", \
       "LiveKit's events are lost on the way")                                                                          \
     X(trunks, "trunks", WITH(TRUNKS), "whether LiveKit has an inbound trunk", "LiveKit drops every call")              \
-    X(open_trunk, "open-trunk", WITH(HAS_TRUNK), "trunks without numbers, allowed addresses and password",             \
-      "anyone on the Internet can start agents")                                                                       \
+    X(open_trunk, "open-trunk", WITH(HAS_TRUNK), "trunks without allowed addresses, callers and password",             \
+      "anyone who reaches LiveKit's SIP port can start agents")                                                         \
     X(dispatch, "dispatch", WITH(DISPATCH),                                                                            \
       "whether a LiveKit dispatch rule makes rooms that begin with `SIP_ROOM_PREFIX`",                                 \
       "LiveKit drops calls, or makes rooms that sipbridge leaves alone")                                               \

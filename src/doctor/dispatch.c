@@ -31,11 +31,17 @@ static const char *prefix_of(const struct exam *exam) {
     return exam->settings.values->room_prefix != NULL ? exam->settings.values->room_prefix : "";
 }
 
-/* "office (SDR_x)" */
-static const char *label_of(const struct livekit_rule *rule, struct findings *findings) {
+const char *judge_label(struct findings *findings, struct slice name, struct slice id) {
     char text[2 * FINDINGS_SHOWN + 8];
-    snprintf(text, sizeof text, "%s (%s)", findings_show(findings, rule->name), findings_show(findings, rule->id));
+    if (name.n == 0) {
+        return findings_show(findings, id);
+    }
+    snprintf(text, sizeof text, "%s (%s)", findings_show(findings, name), findings_show(findings, id));
     return findings_text(findings, text);
+}
+
+static const char *label_of(const struct livekit_rule *rule, struct findings *findings) {
+    return judge_label(findings, rule->name, rule->id);
 }
 
 void judge_dispatch(const struct exam *exam, struct findings *findings) {
@@ -72,16 +78,15 @@ static bool judge_trunk(const struct exam *exam, struct findings *findings, cons
     if (ours > 0) {
         return true;
     }
-    const char *name = findings_show(findings, trunk->name), *id = findings_show(findings, trunk->id);
+    const char *label = judge_label(findings, trunk->name, trunk->id);
     struct finding *finding =
-        any == 0
-            ? findings_problem(findings, "no LiveKit dispatch rule takes calls over the trunk %s (%s)", name, id)
-            : findings_warning(findings, "the trunk %s (%s) has only dispatch rules whose rooms sipbridge leaves alone",
-                               name, id);
+        any == 0 ? findings_problem(findings, "no LiveKit dispatch rule takes calls over the trunk %s", label)
+                 : findings_warning(findings, "the trunk %s has only dispatch rules whose rooms sipbridge leaves alone",
+                                    label);
     finding_causes(finding, any == 0 ? "LiveKit drops them" : "no agent of sipbridge's answers them");
-    finding_repair(finding,
-                   "sipbridge setup +NUMBER --agent NAME, or add %s to the trunks of a rule (sipbridge dispatch list)",
-                   id);
+    finding_repair(finding, "sipbridge dispatch create --trunk-id %s\nor: sipbridge setup %s --agent NAME",
+                   findings_word(findings, trunk->id),
+                   trunk->numbers.count > 0 ? findings_word(findings, trunk->numbers.at[0]) : "+NUMBER");
     return false;
 }
 

@@ -50,6 +50,8 @@ struct exam_json_field {
     const char *hash; /* "sip_inbound_trunk" */
     char *field;
     size_t field_size;
+    char *content;        /* the JSON on one line, secrets left out, cut; NULL when it cannot be read */
+    char *name, *numbers; /* of a trunk: what it says, numbers with commas; or NULL */
 };
 enum { EXAM_JSON_FIELDS = 32 };
 

@@ -25,31 +25,35 @@ static bool allows_everywhere(const struct livekit_texts *addresses) {
 }
 
 static bool is_open(const struct livekit_trunk *trunk) {
-    return trunk->numbers.count == 0 && allows_everywhere(&trunk->allowed_addresses) &&
-           trunk->allowed_numbers.count == 0 && !trunk->has_password;
+    return allows_everywhere(&trunk->allowed_addresses) && trunk->allowed_numbers.count == 0 && !trunk->has_password;
+}
+
+/* A trunk for certain numbers is found by scanners less often, but found. */
+static void tell_open(struct findings *findings, const struct livekit_trunk *trunk) {
+    bool every = trunk->numbers.count == 0;
+    struct finding *finding =
+        findings_add(findings, every ? FINDING_PROBLEM : FINDING_WARNING,
+                     "the trunk %s takes calls to %s from everywhere, without a password",
+                     judge_label(findings, trunk->name, trunk->id), every ? "every number" : "its numbers");
+    finding_causes(finding, "%s, and each call starts an agent that costs money",
+                   every ? "anyone on the Internet can call" : "whoever reaches LiveKit's SIP port can call them");
+    finding_repair(finding,
+                   "sipbridge trunks update %s --allowed-address YOUR-PROVIDERS-ADDRESS\n(or %s--auth-user NAME "
+                   "--password-file FILE)",
+                   findings_word(findings, trunk->id), every ? "--number +NUMBER, or " : "");
 }
 
 void judge_open_trunk(const struct exam *exam, struct findings *findings) {
     const struct livekit_answer *answer = &exam->livekit.trunks->answer;
     bool good = true;
     for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_trunk *trunk = &answer->trunks[i];
-        if (!is_open(trunk)) {
-            continue;
+        if (is_open(&answer->trunks[i])) {
+            tell_open(findings, &answer->trunks[i]);
+            good = false;
         }
-        good = false;
-        struct finding *finding =
-            findings_problem(findings,
-                             "the trunk %s (%s) takes calls to every number from everywhere, without a password",
-                             findings_show(findings, trunk->name), findings_show(findings, trunk->id));
-        finding_causes(finding, "anyone on the Internet can call, and each call starts an agent that costs money");
-        finding_repair(finding,
-                       "sipbridge trunks update %s --allowed-address YOUR-PROVIDERS-ADDRESS\n(or --number +NUMBER, or "
-                       "--auth-user NAME --password-file FILE)",
-                       findings_word(findings, trunk->id));
     }
     if (good) {
-        findings_ok(findings, "no trunk is open to the world");
+        findings_ok(findings, "every trunk asks for an address, a password or a caller");
     }
 }
 
@@ -72,9 +76,13 @@ static struct choice choose(const struct exam *exam, const struct number *number
     return decide(&input);
 }
 
+static const char *name_of(const struct livekit_trunk *trunk, struct findings *findings) {
+    return findings_show(findings, trunk->name.n > 0 ? trunk->name : trunk->id);
+}
+
 static bool judge_number(const struct exam *exam, struct findings *findings, const struct number *number) {
     struct choice choice = choose(exam, number);
-    const char *called = findings_show(findings, number->called), *trunk = findings_show(findings, number->trunk->name);
+    const char *called = findings_show(findings, number->called), *trunk = name_of(number->trunk, findings);
     bool has_rules = exam->documents->rules.rules != NULL && ruleset_count(exam->documents->rules.rules) > 0;
     if (choice.kind == CHOICE_NOBODY) {
         struct finding *finding =

@@ -1,6 +1,7 @@
 /* Redis: ours, and LiveKit's keys in it. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "doctor/judges.h"
 
 void judge_redis(const struct exam *exam, struct findings *findings) {
@@ -49,17 +50,34 @@ void judge_redis_tracking(const struct exam *exam, struct findings *findings) {
                    "&__redis__:invalidate");
 }
 
+const char *json_field_again(const struct exam_json_field *json, struct findings *findings) {
+    if (json->numbers == NULL || strstr(json->hash, "trunk") == NULL) {
+        return NULL;
+    }
+    cleanup_free char *name =
+        json->name != NULL ? xasprintf("--name %s ", findings_word(findings, slice_of(json->name))) : xstrdup("");
+    cleanup_free char *line =
+        xasprintf("sipbridge trunks create %s--number %s", name, findings_word(findings, slice_of(json->numbers)));
+    return findings_text(findings, line);
+}
+
+static void tell_json(const struct exam *exam, struct findings *findings, const struct exam_json_field *json) {
+    struct slice field = {json->field, json->field_size};
+    const char *again = json_field_again(json, findings);
+    struct finding *finding =
+        findings_problem(findings, "the Redis hash %s holds JSON in its field %s, LiveKit keeps protobuf there%s%s",
+                         json->hash, findings_show(findings, field), json->content != NULL ? ": " : "",
+                         json->content != NULL ? json->content : "");
+    finding_causes(finding, "LiveKit cannot list its trunks or rules, and refuses every call with 503");
+    finding_repair(finding, "redis-cli -u %s HDEL %s %s\nor: sipbridge doctor --fix%s%s",
+                   findings_word(findings, slice_of(exam->redis.shown_url)), json->hash, findings_word(findings, field),
+                   again != NULL ? "\nthen: " : "", again != NULL ? again : "");
+}
+
 void judge_redis_json(const struct exam *exam, struct findings *findings) {
     const struct exam_redis *redis = &exam->redis;
     for (size_t i = 0; i < redis->json_count; i++) {
-        const struct exam_json_field *json = &redis->json[i];
-        struct slice field = {json->field, json->field_size};
-        struct finding *finding =
-            findings_problem(findings, "the Redis hash %s holds JSON in its field %s, LiveKit keeps protobuf there",
-                             json->hash, findings_show(findings, field));
-        finding_causes(finding, "LiveKit cannot list its trunks or rules, and refuses every call with 503");
-        finding_repair(finding, "redis-cli -u %s HDEL %s %s\nor: sipbridge doctor --fix",
-                       findings_word(findings, slice_of(redis->shown_url)), json->hash, findings_word(findings, field));
+        tell_json(exam, findings, &redis->json[i]);
     }
     if (redis->json_cut) {
         struct finding *finding = findings_warning(findings, "LiveKit's hashes are too large to look at every field");

@@ -13,11 +13,13 @@ from daemon import binary
 class Terminal:
     """`with Terminal("trunks", "delete", "ST_x", env=…) as it: it.expect("[y/N]"); it.type("y\\n"); it.end()`"""
 
-    def __init__(self, *arguments, env):
+    def __init__(self, *arguments, env, columns=0):
+        self.columns = columns  # 0: of a terminal that does not tell its width
         self.arguments, self.env, self.shown, self.seen_to = arguments, env, "", 0
 
     def __enter__(self):
         self.master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, self.columns))
         self.process = subprocess.Popen([binary(), *self.arguments], env={"TERM": "dumb", **self.env}, stdin=slave,
                                         stdout=slave, stderr=slave, start_new_session=True,
                                         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)))

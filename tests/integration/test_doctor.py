@@ -15,6 +15,7 @@ import pytest
 from daemon import Daemon, binary, wait_for
 from doctor_livekit import SEEN, FakeLiveKit, Findings, rule, trunk
 from servers import Nginx, Redis, free_port
+from terminal import Terminal
 
 RULES = [{"pattern": "+1234567", "agent_name": "support"}]
 DENIED = (401, {"code": "unauthenticated", "msg": "permissions denied"})
@@ -91,6 +92,17 @@ def test_healthy_as_text(ward):
     lines = run.stdout.splitlines()
     assert lines[-1] == f"0 problems, 0 warnings, {len(lines) - 6} good, 4 not checked"
     assert "unchecked redis              not checked, because REDIS_URL is not set" in lines
+
+
+def test_text_is_wrapped_on_a_terminal_but_no_command(ward):
+    it = ward(runs=False)
+    it.livekit.rules = []
+    env = {name: str(value) for name, value in it.daemon.settings.items() if value is not None}
+    with Terminal("doctor", env=env, columns=60) as it:
+        assert it.end() == 1
+    lines = it.shown.splitlines()
+    assert all(len(line) <= 60 for line in lines if "sipbridge " not in line and "/" not in line), it.shown
+    assert any("sipbridge dispatch create --trunk-id ST_" in line for line in lines), it.shown
 
 
 def test_rooms_of_doctor_are_no_calls_whatever_the_prefix(ward):
@@ -190,12 +202,16 @@ def test_redis_without_tracking(ward):
 
 
 def test_json_in_livekits_hashes(ward, redis):
-    redis("HSET", "sip_inbound_trunk", "ST_old", '{"sip_trunk_id":"ST_old"}', "ST_good", "\n\x06ST_good", "it's", "[]")
+    old = '{"sip_trunk_id":"ST_old","name":"my office","numbers":["+1","+2"],"auth_password":"hush"}'
+    redis("HSET", "sip_inbound_trunk", "ST_old", old, "ST_good", "\n\x06ST_good", "it's", "[]")
     redis("HSET", "sip_dispatch_rule", "SDR_old", '{"rule":{}}')
     it = ward(redis=redis)
     found = it.doctor()
     found.bad("redis-json", "sip_inbound_trunk holds JSON in its field ST_old",
               f"redis-cli -u {redis.url} HDEL sip_inbound_trunk ST_old")
+    again = "sipbridge trunks create --name 'my office' --number +1,+2"
+    found.bad("redis-json", '"numbers":["+1","+2"]', again)
+    assert "hush" not in found.text
     found.bad("redis-json", "it's", r"HDEL sip_inbound_trunk 'it'\''s'")
     found.bad("redis-json", "sip_dispatch_rule holds JSON in its field SDR_old")
     refused = it.run("--fix")
@@ -203,6 +219,9 @@ def test_json_in_livekits_hashes(ward, redis):
     assert redis("HLEN", "sip_inbound_trunk") == "3"
     fixed = it.run("--fix", "--yes")
     assert "deleted: sip_inbound_trunk ST_old" in fixed.stderr, fixed
+    assert 'deleting: sip_inbound_trunk ST_old: {' in fixed.stderr and '"name":"my office"' in fixed.stderr, fixed
+    assert f"to have that trunk again: {again}" in fixed.stderr and "run sipbridge doctor again" in fixed.stderr, fixed
+    assert "hush" not in fixed.stdout + fixed.stderr
     assert redis("HKEYS", "sip_inbound_trunk") == "ST_good" and redis("EXISTS", "sip_dispatch_rule") == "0"
     it.doctor().good("redis-json")
     assert "nothing to delete" in it.run("--fix", "--yes").stderr
@@ -542,7 +561,15 @@ def test_open_trunk(ward, addresses):
     assert r"bad\x1b[31m" in finding["what"]
 
 
-@pytest.mark.parametrize("more", [{"numbers": ["+1"]}, {"addresses": ["192.0.2.1"]}, {"auth_username": "a", "auth_password": "hush"}])
+def test_open_trunk_of_certain_numbers(ward):
+    it = ward()
+    it.livekit.trunks = [trunk("", numbers=["+1234567"], addresses=[], sip_trunk_id="ST_open")]
+    finding = it.doctor().warns("open-trunk", "the trunk ST_open takes calls to its numbers from everywhere",
+                                "sipbridge trunks update ST_open --allowed-address")
+    assert "--number" not in finding["repair"]
+
+
+@pytest.mark.parametrize("more", [{"addresses": ["192.0.2.1"]}, {"auth_username": "a", "auth_password": "hush"}])
 def test_closed_trunks(ward, more):
     it = ward()
     it.livekit.trunks = [trunk(**{"numbers": [], "addresses": [], **more})]
@@ -572,7 +599,8 @@ def test_trunk_without_rule(ward):
     it.livekit.rules = [rule(trunks=["ST_other"])]
     found = it.doctor()
     found.good("dispatch")
-    found.bad("trunk-dispatch", "no LiveKit dispatch rule takes calls", "sipbridge dispatch list")
+    found.bad("trunk-dispatch", "no LiveKit dispatch rule takes calls", "sipbridge dispatch create --trunk-id ST_")
+    found.bad("trunk-dispatch", "no LiveKit dispatch rule", "sipbridge setup +1234567 --agent NAME")
 
 
 def test_number_that_no_rule_matches(ward):

@@ -216,7 +216,7 @@ static void break_untracked(struct world *w) {
 }
 
 static void break_json(struct world *w) {
-    w->exam.redis.json[0] = (struct exam_json_field){"sip_trunk", (char *)"a\x1b", 2};
+    w->exam.redis.json[0] = (struct exam_json_field){.hash = "sip_trunk", .field = (char *)"a\x1b", .field_size = 2};
     w->exam.redis.json_count = 1;
 }
 

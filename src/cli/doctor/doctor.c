@@ -11,10 +11,19 @@
 #include "cli/confirm.h"
 #include "cli/doctor/gather.h"
 #include "cli/doctor/watch.h"
+#include "cli/help.h"
 #include "cli/show.h"
 #include "doctor/check.h"
 
-enum { WAIT_DEFAULT_MS = 6000, SHOWN_MAX = 2048, DOCUMENTS_TIMEOUT_MS = 2000, NAME_WIDTH = 18 };
+enum {
+    WAIT_DEFAULT_MS = 6000,
+    SHOWN_MAX = 2048,
+    DOCUMENTS_TIMEOUT_MS = 2000,
+    LEVEL_WIDTH = 10,
+    NAME_WIDTH = 18,
+    DETAIL_INDENT = 18,
+    NARROWEST = 20
+};
 
 /* Redis was asked before: what it said then counts. */
 static void gather_documents(struct gather *gather) {
@@ -70,6 +79,19 @@ static void gather_release(struct gather *gather) {
     settings_release(&gather->settings);
 }
 
+/* Text of ours that goes on at INDENT on a terminal's next line; elsewhere it is one line. */
+static void print_wrapped(const char *text, size_t indent) {
+    cleanup_buf struct buf lines = {0};
+    size_t width = cli_width();
+    help_wrap(&lines, text, indent, width > indent + NARROWEST ? width : SIZE_MAX);
+    fputs(lines.p, stdout);
+}
+
+/* Commands are copied: they stay on one line. */
+static bool is_command(const char *text) {
+    return strstr(text, "sipbridge ") != NULL || strstr(text, "redis-cli ") != NULL;
+}
+
 /* The lines of TEXT, each under LABEL's. */
 static void print_detail(const char *label, const char *text) {
     for (const char *line = text; line != NULL;) {
@@ -77,7 +99,12 @@ static void print_detail(const char *label, const char *text) {
         struct slice one = {line, end != NULL ? (size_t)(end - line) : strlen(line)};
         cleanup_buf struct buf shown = {0};
         text_clean(&shown, one, SHOWN_MAX);
-        printf("%10s%-8s%s\n", "", line == text ? label : "", shown.p != NULL ? shown.p : "");
+        printf("%10s%-8s", "", line == text ? label : "");
+        if (shown.p == NULL || is_command(shown.p)) {
+            puts(shown.p != NULL ? shown.p : "");
+        } else {
+            print_wrapped(shown.p, DETAIL_INDENT);
+        }
         line = end != NULL ? end + 1 : NULL;
     }
 }
@@ -89,8 +116,9 @@ static void print_finding(const struct finding *finding) {
                                               [FINDING_SKIPPED] = COLOUR_DIM};
     cleanup_buf struct buf shown = {0};
     text_clean(&shown, slice_of(finding->what), SHOWN_MAX);
-    printf("%s%-9s%s %-*s %s\n", cli_colour(colours[finding->level]), finding_level_name(finding->level),
-           cli_colour(COLOUR_NONE), NAME_WIDTH, finding->check, shown.p);
+    printf("%s%-9s%s %-*s ", cli_colour(colours[finding->level]), finding_level_name(finding->level),
+           cli_colour(COLOUR_NONE), NAME_WIDTH, finding->check);
+    print_wrapped(shown.p, LEVEL_WIDTH + NAME_WIDTH + 1);
     if (finding->causes != NULL) {
         print_detail("causes", finding->causes);
     }

@@ -1,10 +1,12 @@
 /* A few questions to the Redis of REDIS_URL. LiveKit may keep its trunks there, too: its hashes are walked, never
- * fetched whole, and only the first byte of a value counts, for passwords are in them. */
+ * fetched whole, and the first byte tells JSON; of a value that LiveKit wrote
+ * no more is looked at, for passwords are in it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/doctor/gather.h"
+#include "doctor/judges.h"
 #include "redis/redis_client.h"
 
 enum { ANSWER_TIMEOUT_MS = 2000, MAX_BYTES = 8 << 20, MAX_ELEMENTS = 10000, MAX_SCANS = 50, SHOWN_FIELD = 96 };
@@ -92,8 +94,9 @@ static void on_scanned(void *context, const struct redis_reply *reply) {
     for (size_t i = 0; i + 1 < redis_reply_count(fields); i += 2) {
         struct slice field = redis_reply_text(redis_reply_at(fields, i));
         redis->livekit_fields++;
-        if (is_json(redis_reply_text(redis_reply_at(fields, i + 1))) && redis->json_count < EXAM_JSON_FIELDS) {
-            redis->json[redis->json_count++] = (struct exam_json_field){scan->hash, xmemdup(field.p, field.n), field.n};
+        struct slice value = redis_reply_text(redis_reply_at(fields, i + 1));
+        if (is_json(value) && redis->json_count < EXAM_JSON_FIELDS) {
+            redis->json[redis->json_count++] = json_field_of(scan->hash, field, value);
         }
     }
     struct slice cursor = redis_reply_text(redis_reply_at(reply, 0));
@@ -144,9 +147,24 @@ void gather_redis(const struct settings *settings, struct exam_redis *ret_redis)
 
 void gather_redis_release(struct exam_redis *redis) {
     for (size_t i = 0; i < redis->json_count; i++) {
-        free(redis->json[i].field);
+        json_field_release(&redis->json[i]);
     }
     redis->json_count = 0;
+}
+
+/* Before it is gone. */
+static void show_field(const struct exam_json_field *json, const char *field) {
+    fprintf(stderr, "deleting: %s %s: %s\n", json->hash, field,
+            json->content != NULL ? json->content : "(JSON that cannot be read)");
+}
+
+static void show_again(const struct exam_json_field *json) {
+    struct findings *words = findings_new();
+    const char *again = json_field_again(json, words);
+    if (again != NULL) {
+        fprintf(stderr, "to have that trunk again: %s\n", again);
+    }
+    findings_free(words);
 }
 
 static bool delete_field(struct redis_client *client, const struct exam_json_field *json, struct diag *diag) {
@@ -156,15 +174,17 @@ static bool delete_field(struct redis_client *client, const struct exam_json_fie
                                           &kept,
                                           3,
                                           {SLICE("HDEL"), slice_of(json->hash), {json->field, json->field_size}}};
+    cleanup_buf struct buf shown = {0};
+    text_escape(&shown, (struct slice){json->field, json->field_size}, SHOWN_FIELD);
+    show_field(json, shown.p);
     if (!redis_client_ask(client, &command, diag)) {
         return false;
     }
-    cleanup_buf struct buf shown = {0};
-    text_escape(&shown, (struct slice){json->field, json->field_size}, SHOWN_FIELD);
     if (kept.is_error) {
         return diag_fail(diag, json->hash, "%s is not deleted: %s", shown.p, answer);
     }
     fprintf(stderr, "deleted: %s %s\n", json->hash, shown.p);
+    show_again(json);
     return true;
 }
 
@@ -179,5 +199,8 @@ int gather_redis_fix(const struct gather *gather) {
     }
     redis_client_free(client);
     loop_free(loop);
+    if (good) {
+        fputs("what is said above was found before: run sipbridge doctor again\n", stderr);
+    }
     return good ? CLI_OK : cli_fail(gather->cli, &diag);
 }
