@@ -91,10 +91,11 @@ static void start_notify(struct job *job) {
 }
 
 /* A caller matters more than a log: where the file cannot be had the output goes nowhere, and this is said. */
-static int open_output(const struct job *job) {
+static int open_output(struct job *job) {
     struct diag diag = {0};
     int fd = output_open(job->host->output_dir, job->label, &diag);
     if (fd >= 0) {
+        job->output_at = lseek(fd, 0, SEEK_END);
         return fd;
     }
     struct log_about what = about(job);

@@ -35,6 +35,7 @@ struct job {
     char *agent, *cwd, *line, *secret;
     struct strv argv, env;
     pid_t pid; /* 0: queued */
+    off_t output_at; /* where its output begins in the file of its label */
     int in;    /* our end of its stdin; -1 while queued */
     struct child_watch exit;
     struct notify notify;

@@ -24,7 +24,8 @@ enum { SPAWNS_A_TURN = 8, REAPS_A_TURN = 256, REAP_MS = 5, TRIM_MS = 1000, EXPIR
 struct told {
     STAILQ_ENTRY(told) next;
     struct engine_event event;
-    char *secret; /* of a job that exited */
+    char *secret;    /* of a job that exited */
+    off_t output_at; /* its output begins there */
 };
 
 struct local {
@@ -39,7 +40,7 @@ struct local {
     int spawns;
     struct timer spawn_timer, trim_timer, expire_timer, reap_timer;
     bool trim_failed;
-    char *last_label, *last_secret; /* of the job that exited last: its listener asks for the tail */
+    struct told *last; /* of the job that exited last: its listener asks for the tail */
 };
 
 static struct local *local_of(const struct job *job) {
@@ -59,18 +60,10 @@ static struct told *tell(struct local *local, const struct job *job, enum engine
 }
 
 static void free_told(struct told *told) {
-    free(told->secret);
-    free(told);
-}
-
-static void remember_secret(struct local *local, struct told *told) {
-    if (told->event.kind != ENGINE_EXITED || told->secret == NULL) {
-        return;
+    if (told != NULL) {
+        free(told->secret);
+        free(told);
     }
-    free(local->last_label);
-    free(local->last_secret);
-    local->last_label = xstrdup(told->event.label);
-    local->last_secret = take_ptr(told->secret);
 }
 
 /* Tells what was queued when the turn came; what the listener causes is told in its own turn. */
@@ -81,9 +74,11 @@ static void on_tell(struct task *task) {
     while (!STAILQ_EMPTY(&events)) {
         struct told *told = STAILQ_FIRST(&events);
         STAILQ_REMOVE_HEAD(&events, next);
-        remember_secret(local, told);
+        bool is_exit = told->event.kind == ENGINE_EXITED && told->secret != NULL;
+        struct told *gone = is_exit ? local->last : told;
+        local->last = is_exit ? told : local->last;
         local->options.on_event(local->options.context, &told->event);
-        free_told(told);
+        free_told(gone);
     }
 }
 
@@ -118,6 +113,7 @@ static void on_job_exit(struct job *job, const struct child_exit *how) {
     told->event.exit_kind = how->kind;
     told->event.exit_value = how->value;
     told->secret = take_ptr(job->secret);
+    told->output_at = job->output_at;
     local->host.counters.exited++;
     trim(local, job);
     remove_job(local, job);
@@ -372,8 +368,7 @@ void local_free(struct local *local) {
     strv_release(&local->host.base_env);
     free(local->host.output_dir);
     free(local->host.notify_dir);
-    free(local->last_label);
-    free(local->last_secret);
+    free_told(local->last);
     free(local);
 }
 
@@ -385,9 +380,12 @@ void local_tail(struct local *local, const char *label, unsigned count, void (*e
     }
     const struct job *job = jobs_find(&local->jobs, label);
     const char *secret = job != NULL ? job->secret : NULL;
-    if (local->last_label != NULL && strcmp(local->last_label, label) == 0) {
-        secret = local->last_secret;
+    off_t at = job != NULL ? job->output_at : 0;
+    if (local->last != NULL && strcmp(local->last->event.label, label) == 0) {
+        secret = local->last->secret;
+        at = local->last->output_at;
     }
+    lseek(fd, at, SEEK_SET);
     reader_tail(fd, count, slice_of(secret), each, context);
 }
 

@@ -38,7 +38,7 @@ const struct local_counters *local_counters(const struct local *local);
  * inside the listener. */
 void local_free(struct local *local);
 
-/* The last COUNT lines of LABEL's output, escaped and cut, for the log of a crash. */
+/* The last COUNT lines that the newest process of LABEL wrote, escaped and cut, for the log of a crash. */
 void local_tail(struct local *local, const char *label, unsigned count, void (*each)(void *context, const char *line),
                 void *context);
 

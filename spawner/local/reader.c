@@ -143,19 +143,20 @@ void reader_close(struct reader *reader) {
     buf_release(&reader->part);
 }
 
-/* The last CHUNK bytes of FD. A first line whose start is missing is dropped: half a secret would not be known. */
+/* The last CHUNK bytes of FD, at most what stands behind its offset. A first line whose start is missing is dropped: half a secret would not be known. */
 static void read_tail(int fd, struct buf *out) {
-    off_t size = lseek(fd, 0, SEEK_END);
-    off_t from = data_start(fd, size > CHUNK ? size - CHUNK : 0);
+    off_t start = lseek(fd, 0, SEEK_CUR), size = lseek(fd, 0, SEEK_END);
+    off_t from = data_start(fd, size - start > CHUNK ? size - CHUNK : start);
     ssize_t got = pread(fd, buf_reserve(out, CHUNK), CHUNK, from);
     if (got <= 0) {
         return;
     }
     out->len = (size_t)got;
-    const char *newline = from > 0 ? memchr(out->p, '\n', out->len) : NULL;
+    bool torn = from > start;
+    const char *newline = torn ? memchr(out->p, '\n', out->len) : NULL;
     if (newline != NULL) {
         buf_consume(out, (size_t)(newline - out->p) + 1);
-    } else if (from > 0) {
+    } else if (torn) {
         buf_consume(out, out->len);
         buf_adds(out, "[a line too long to show]");
     }

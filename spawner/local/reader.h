@@ -27,7 +27,8 @@ void reader_new_lines(struct reader *reader, reader_line *each, void *context);
 void reader_rest(struct reader *reader, reader_line *each, void *context);
 void reader_close(struct reader *reader);
 
-/* The last COUNT lines of FD, each at most READER_TAIL_SHOWN bytes, with SECRET replaced. */
+/* The last COUNT lines of what stands in FD behind its offset, each at most READER_TAIL_SHOWN bytes, with SECRET
+ * replaced. */
 void reader_tail(int fd, unsigned count, struct slice secret, reader_line *each, void *context);
 
 #endif

@@ -95,6 +95,21 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
     bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
 }
 
+/* A caller who is hung up because of us is a warning; `status` shows it without the call it is about. */
+static void say_end(const struct bridge_call *call, enum call_end end) {
+    struct log_about about;
+    bridge_about(call, &about);
+    const char *sid = call->entry.sid;
+    if (end == END_NO_AGENT) {
+        log_warning(&about, "ending the call: %s (call %s): its caller is hung up", call_end_text(end), sid);
+    } else if (end == END_AGENT_FAILED) {
+        log_warning(&about, "ending the call: %s (call %s; sipbridge calls logs %s): its caller is hung up",
+                    call_end_text(end), sid, sid);
+    } else {
+        log_info(&about, "ending the call: %s", call_end_text(end));
+    }
+}
+
 static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {
     if (end == END_NONE) {
         call->end = END_NONE;
@@ -106,9 +121,7 @@ static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_
     }
     call->end = end;
     bridge_unuse(bridge, call);
-    struct log_about about;
-    bridge_about(call, &about);
-    log_info(&about, "ending the call: %s", call_end_text(end));
+    say_end(call, end);
     bridge_trace(bridge, call, "decision: end the call: %s", call_end_text(end));
 }
 

@@ -1,5 +1,6 @@
 """The main job: a webhook comes in, the right agent's process runs, and it is gone when the call is over."""
 import json
+import re
 import signal
 import subprocess
 import time
@@ -326,3 +327,16 @@ def test_agents_output_is_kept_and_shown(start):
     assert output.stat().st_mode & 0o777 == 0o600
     shown = subprocess.run([binary(), "calls", "logs", call.sid], env=daemon.environment(), capture_output=True, text=True)
     assert shown.returncode == 0 and "agent support is here" in shown.stdout, shown.stderr
+
+
+def test_an_agent_that_fails_is_told_with_its_call(start):
+    """In `status` too, where nothing else says which call it was; and each crash shows its own last lines only."""
+    daemon = start(rules=False, agents=lambda d: {"broken": {"command": ["sh", "-c", "echo started as $$; exit 3"]}})
+    call = Call()
+    daemon.post(*call.ringing())
+    daemon.wait_logged(f"ending the call: the agent failed too often .call {call.sid}; sipbridge calls logs {call.sid}")
+    told = [error["message"] for error in daemon.status()["errors"]]
+    crashes = [one for one in told if one.startswith(f"the agent broken ended by itself with status 3 (call {call.sid}; ")]
+    assert crashes and any(one.startswith("ending the call: the agent failed too often") for one in told), told
+    lines = [line for line in daemon.story().splitlines() if "agent says: started as" in line]
+    assert len(lines) == len(crashes) == len(set(re.findall(r"started as \d+", "\n".join(lines)))), lines

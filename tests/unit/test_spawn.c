@@ -850,6 +850,8 @@ static void test_crash_and_tail(void **state) {
     local_tail(world->local, "RM_none", 20, add_line, &world->tail);
     local_tail(world->local, "../RM_a", 20, add_line, &world->tail);
     assert_string_equal(world->tail.p, "my token is [secret]\nabout to fail\n");
+    run_to_end(world, "RM_a", "crash"); /* the file goes on, the tail is that of the new process alone */
+    assert_string_equal(world->tail.p, "my token is [secret]\nabout to fail\n");
     world_free(world);
 }
 
