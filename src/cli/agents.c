@@ -5,6 +5,9 @@
 
 #include "base/text.h"
 #include "cli/documents.h"
+#include "cli/help.h"
+
+enum { WHY_MAX = 1024 };
 
 struct agents_options {
     bool json;
@@ -33,8 +36,35 @@ static void add_row(struct cli_table *table, const struct agent *agent, const ch
     cli_table_add(table, agent->api_credentials ? "api" : "token");
     cli_table_add(table, stop);
     cli_table_add_coloured(table, agent->broken != NULL ? COLOUR_RED : COLOUR_GREEN,
-                           agent->broken != NULL ? agent->broken : "good");
+                           agent->broken != NULL ? "broken" : "good");
     cli_table_add(table, command);
+}
+
+static void print_broken(const char *name, const char *why) {
+    cleanup_buf struct buf line = {0};
+    buf_addf(&line, "%s: ", name);
+    text_clean(&line, slice_of(why), WHY_MAX);
+    fputs("broken: ", stdout);
+    help_print(line.p, strlen("broken: "));
+}
+
+static size_t tell_broken(const struct directory *directory) {
+    size_t broken = 0;
+    const struct agent *template = directory_template(directory);
+    if (template != NULL && template->broken != NULL) {
+        print_broken("SIP_AGENT_COMMAND", template->broken);
+        broken++;
+    }
+    for (size_t i = 0; i < directory_count(directory); i++) {
+        const struct agent *agent = directory_at(directory, i);
+        if (agent->broken != NULL) {
+            cleanup_buf struct buf name = {0};
+            text_escape(&name, slice_of(agent->name), 200);
+            print_broken(name.p, agent->broken);
+            broken++;
+        }
+    }
+    return broken;
 }
 
 static void print_table(const struct directory *directory) {
@@ -50,6 +80,7 @@ static void print_table(const struct directory *directory) {
         add_row(&table, agent, agent->name);
     }
     cli_table_print(&table);
+    (void)tell_broken(directory);
 }
 
 /* Names of variables only: their values may be secrets. */
@@ -118,25 +149,6 @@ static int run_list(struct cli *cli) {
     return CLI_OK;
 }
 
-static size_t count_broken(const struct directory *directory) {
-    size_t broken = 0;
-    const struct agent *template = directory_template(directory);
-    if (template != NULL && template->broken != NULL) {
-        printf("broken: SIP_AGENT_COMMAND: %s\n", template->broken);
-        broken++;
-    }
-    for (size_t i = 0; i < directory_count(directory); i++) {
-        const struct agent *agent = directory_at(directory, i);
-        if (agent->broken != NULL) {
-            cleanup_buf struct buf name = {0};
-            text_escape(&name, slice_of(agent->name), 200);
-            printf("broken: %s: %s\n", name.p, agent->broken);
-            broken++;
-        }
-    }
-    return broken;
-}
-
 static int run_check(struct cli *cli) {
     cleanup_settings struct settings settings = {0};
     cleanup_documents struct documents documents = {0};
@@ -156,7 +168,7 @@ static int run_check(struct cli *cli) {
     for (size_t i = 0; i < directory_warnings(document->directory); i++) {
         printf("warning: %s\n", directory_warning(document->directory, i));
     }
-    size_t broken = count_broken(document->directory);
+    size_t broken = tell_broken(document->directory);
     if (directory_template(document->directory) != NULL) {
         fputs(broken == 0 ? "one command for every name (SIP_AGENT_COMMAND): good\n" : "", stdout);
         return broken == 0 ? CLI_OK : CLI_FAILED;

@@ -144,7 +144,7 @@ static int run(struct cli *cli) {
 static int run_or_help(struct cli *cli) {
     const char *first = cli->argc > 0 ? cli->argv[0] : NULL;
     if (first == NULL) {
-        print_help(help_program, cli, stderr);
+        print_help(help_commands, cli, stderr);
         return CLI_USAGE;
     }
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {

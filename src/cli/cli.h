@@ -108,12 +108,15 @@ const char *cli_colour(enum cli_colour colour);
 /* Columns of the terminal on standard output; 0 when it is none (then nothing is cut). */
 size_t cli_width(void);
 
-/* A table with aligned columns: cells are copied, made printable, and cut where the terminal is too narrow (only in
- * the widest column). Titles may be NULL for a table without a heading. */
+/* A table with aligned columns: cells are copied and made printable. Where the terminal is too narrow, columns of
+ * `spare` are left out, the last one first, and then the widest columns are cut, those of `whole` never (an id that is
+ * cut is none). Titles may be NULL for a table without a heading. */
 enum { CLI_MAX_COLUMNS = 12 };
 struct cli_table {
     size_t columns;
     const char *const *titles;
+    unsigned whole, spare; /* bit I: column I; cli_table_init makes the first column whole */
+    bool wraps;            /* the last column goes on in the next line instead of being cut */
     struct cli_cell {
         char *text;
         size_t width; /* characters on a terminal, nearly: code points */

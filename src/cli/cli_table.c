@@ -8,8 +8,9 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/help.h"
 
-enum { CELL_MAX = 1024, GAP = 2, NARROWEST = 12 };
+enum { CELL_MAX = 1024, GAP = 2, NARROWEST = 7 };
 
 static const char *const colours[COLOUR_COUNT] = {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"};
 
@@ -30,7 +31,7 @@ size_t cli_width(void) {
 
 void cli_table_init(struct cli_table *table, const char *const *titles, size_t columns) {
     assert(columns > 0 && columns <= CLI_MAX_COLUMNS);
-    *table = (struct cli_table){.columns = columns, .titles = titles};
+    *table = (struct cli_table){.columns = columns, .titles = titles, .whole = 1};
 }
 
 static size_t count_characters(const char *text) {
@@ -75,19 +76,58 @@ static void measure(const struct cli_table *table, size_t *widths) {
     }
 }
 
-/* Takes from the widest column what the terminal lacks. */
-static void fit(size_t *widths, size_t columns, size_t terminal) {
-    size_t total = GAP * (columns - 1), widest = 0;
-    for (size_t i = 0; i < columns; i++) {
-        total += widths[i];
-        widest = widths[i] > widths[widest] ? i : widest;
+/* How a table is printed: the widths of its columns, and those that are shown. */
+struct layout {
+    size_t widths[CLI_MAX_COLUMNS];
+    unsigned shown;
+    size_t last; /* the last that is shown */
+};
+
+static bool has(unsigned columns, size_t column) {
+    return (columns >> column & 1U) != 0;
+}
+
+static size_t total(const struct layout *layout) {
+    size_t sum = 0;
+    for (size_t i = 0; i <= layout->last; i++) {
+        sum += has(layout->shown, i) ? layout->widths[i] + (i < layout->last ? GAP : 0) : 0;
     }
-    if (terminal == 0 || total <= terminal) {
+    return sum;
+}
+
+static void drop_spare(struct layout *layout, unsigned spare, size_t terminal) {
+    for (size_t i = layout->last; i > 0 && total(layout) > terminal; i--) {
+        if (has(spare, i)) {
+            layout->shown &= ~(1U << i);
+            layout->last -= i == layout->last ? 1 : 0;
+        }
+    }
+}
+
+/* The widest column that may be cut; `columns` when there is none. */
+static size_t widest(const struct layout *layout, const struct cli_table *table) {
+    size_t found = table->columns, most = NARROWEST;
+    for (size_t i = 0; i <= layout->last; i++) {
+        if (has(layout->shown & ~table->whole, i) && layout->widths[i] > most) {
+            found = i;
+            most = layout->widths[i];
+        }
+    }
+    return found;
+}
+
+static void fit(struct layout *layout, const struct cli_table *table, size_t terminal) {
+    if (terminal == 0) {
         return;
     }
-    size_t lack = total - terminal;
-    size_t least = widths[widest] < NARROWEST ? widths[widest] : NARROWEST;
-    widths[widest] = widths[widest] > lack + least ? widths[widest] - lack : least;
+    drop_spare(layout, table->spare, terminal);
+    while (total(layout) > terminal) {
+        size_t column = widest(layout, table);
+        if (column == table->columns) {
+            return;
+        }
+        layout->widths[column]--;
+    }
 }
 
 /* TEXT in WIDTH characters, cut with "…" or (unless it is the last in its row) filled up with blanks. */
@@ -109,22 +149,39 @@ static void print_cell(const struct cli_cell *cell, size_t width, bool last) {
     printf("%*s", last ? 0 : (int)(width - used + GAP), "");
 }
 
+static void print_row(const struct cli_table *table, const struct cli_cell *cells, const struct layout *layout) {
+    for (size_t i = 0; i <= layout->last; i++) {
+        bool last = i == layout->last;
+        if (last && table->wraps && cells[i].width > layout->widths[i]) {
+            bool coloured = cells[i].colour != COLOUR_NONE;
+            fputs(coloured ? cli_colour(cells[i].colour) : "", stdout);
+            help_print(cells[i].text, total(layout) - layout->widths[i]);
+            fputs(coloured ? cli_colour(COLOUR_NONE) : "", stdout);
+            continue;
+        }
+        if (has(layout->shown, i)) {
+            print_cell(&cells[i], layout->widths[i], last);
+        }
+        fputs(last ? "\n" : "", stdout);
+    }
+}
+
 void cli_table_print(const struct cli_table *table) {
-    size_t widths[CLI_MAX_COLUMNS] = {0};
+    struct layout layout = {.shown = (1U << table->columns) - 1, .last = table->columns - 1};
     if (table->columns == 0) {
         return;
     }
-    measure(table, widths);
-    fit(widths, table->columns, cli_width());
-    for (size_t i = 0; table->titles != NULL && i < table->columns; i++) {
-        struct cli_cell cell = {(char *)table->titles[i], count_characters(table->titles[i]), COLOUR_BOLD};
-        print_cell(&cell, widths[i], i + 1 == table->columns);
+    measure(table, layout.widths);
+    fit(&layout, table, cli_width());
+    if (table->titles != NULL) {
+        struct cli_cell titles[CLI_MAX_COLUMNS];
+        for (size_t i = 0; i < table->columns; i++) {
+            titles[i] = (struct cli_cell){(char *)table->titles[i], count_characters(table->titles[i]), COLOUR_BOLD};
+        }
+        print_row(table, titles, &layout);
     }
-    fputs(table->titles != NULL ? "\n" : "", stdout);
-    for (size_t i = 0; i < table->count; i++) {
-        bool last = i % table->columns + 1 == table->columns;
-        print_cell(&table->cells[i], widths[i % table->columns], last);
-        fputs(last ? "\n" : "", stdout);
+    for (size_t i = 0; i < table->count; i += table->columns) {
+        print_row(table, &table->cells[i], &layout);
     }
 }
 

@@ -124,6 +124,6 @@ const struct cli_command dispatch_create_command = {
     .option_count = ARRAY_LEN(create_table),
     .details = "By default every call gets a room of its own (an individual rule) whose name begins with "
                "SIP_ROOM_PREFIX. Trunks and numbers may be given several times, or with commas.\n\n"
-               "For example: sipbridge dispatch create --trunk-id ST_AbC",
+               "For example:\n    sipbridge dispatch create --trunk-id ST_AbC",
     .run = run_create,
 };

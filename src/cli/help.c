@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 80, COMMAND_COLUMN = 12, OPTION_COLUMN = 26, SETTING_COLUMN = 26 };
+enum { WIDTH = 80, COMMAND_COLUMN = 12, OPTION_COLUMN = 26, SETTING_COLUMN = 26, NARROWEST = 20 };
+
+#define EXAMPLE "    "
 
 static const struct cli_option common_options[] = {
     {"env-file", 0, CLI_TEXT, 0, "FILE", "settings, as NAME=VALUE lines; the environment wins over it"},
@@ -17,29 +19,56 @@ static void fill(struct buf *out, size_t count) {
     out->p[out->len] = '\0';
 }
 
+/* Where the text being wrapped is. */
+struct place {
+    size_t column, indent, width;
+};
+
+static void start_line(struct buf *out, struct place *place) {
+    buf_addc(out, '\n');
+    fill(out, place->indent);
+    place->column = place->indent;
+}
+
+/* A line that is to be copied, whole; where it ends. */
+static const char *add_example(struct buf *out, const char *text) {
+    size_t line = strcspn(text, "\n");
+    buf_add(out, text, line);
+    return text + line;
+}
+
+/* The next word, and the blank or the new line before it. */
+static const char *add_word(struct buf *out, const char *text, struct place *place) {
+    size_t word = strcspn(text, " \n");
+    if (place->column > place->indent && place->column + 1 + word > place->width) {
+        start_line(out, place);
+    } else if (place->column > place->indent) {
+        buf_addc(out, ' ');
+        place->column++;
+    }
+    buf_add(out, text, word);
+    place->column += word;
+    return text + word;
+}
+
 void help_wrap(struct buf *out, const char *text, size_t indent, size_t width) {
-    size_t column = indent;
+    struct place place = {.column = indent, .indent = indent, .width = width};
     while (*text != '\0') {
-        size_t word = strcspn(text, " \n");
-        if (column > indent && column + 1 + word > width) {
-            buf_addc(out, '\n');
-            fill(out, indent);
-            column = indent;
-        } else if (column > indent) {
-            buf_addc(out, ' ');
-            column++;
-        }
-        buf_add(out, text, word);
-        column += word;
-        text += word;
+        bool is_example = place.column == indent && strncmp(text, EXAMPLE, strlen(EXAMPLE)) == 0;
+        text = is_example ? add_example(out, text) : add_word(out, text, &place);
         if (*text == '\n') {
-            buf_addc(out, '\n');
-            fill(out, indent);
-            column = indent;
+            start_line(out, &place);
         }
         text += *text != '\0';
     }
     buf_addc(out, '\n');
+}
+
+void help_print(const char *text, size_t indent) {
+    cleanup_buf struct buf lines = {0};
+    size_t width = cli_width();
+    help_wrap(&lines, text, indent, width > indent + NARROWEST ? width : SIZE_MAX);
+    fputs(lines.p, stdout);
 }
 
 /* "  NAME   TEXT", TEXT on lines of its own where NAME is too long. */
@@ -91,7 +120,7 @@ static void settings_list(struct buf *out) {
     }
 }
 
-void help_program(const struct cli *cli, struct buf *out) {
+void help_commands(const struct cli *cli, struct buf *out) {
     buf_adds(out, "Usage: sipbridge COMMAND [OPTION...] [ARGUMENT...]\n\n"
                   "Starts the agent that answers a LiveKit SIP call, and ends it with the call.\n\nCommands:\n");
     for (const struct cli_command *const *command = cli->commands; *command != NULL; command++) {
@@ -99,11 +128,17 @@ void help_program(const struct cli *cli, struct buf *out) {
     }
     buf_adds(out, "\n`sipbridge COMMAND --help` tells more of each; `sipbridge --version` the version.\n"
                   "Exit codes: 0 done, 1 the check or the request failed, 2 usage or settings.\n\n");
-    help_wrap(
-        out,
-        "Settings are environment variables, or lines NAME=VALUE in the file of --env-file; the environment wins. "
-        "`sipbridge config` shows those in effect.",
-        0, WIDTH);
+    help_wrap(out,
+              "Settings are environment variables: `sipbridge --help` and `sipbridge docs settings` list them, "
+              "`sipbridge config` shows those in effect.",
+              0, WIDTH);
+}
+
+void help_program(const struct cli *cli, struct buf *out) {
+    help_commands(cli, out);
+    buf_addc(out, '\n');
+    help_wrap(out, "They may stand as lines NAME=VALUE in the file of --env-file, too; the environment wins.", 0,
+              WIDTH);
     settings_list(out);
 }
 

@@ -4,14 +4,19 @@
 
 #include "cli/cli.h"
 
+/* `sipbridge` alone: the commands. */
+void help_commands(const struct cli *cli, struct buf *out);
 /* `sipbridge --help`: the commands and the settings. */
 void help_program(const struct cli *cli, struct buf *out);
 /* `sipbridge COMMAND --help`. */
 void help_command(const struct cli *cli, struct buf *out);
 /* "[OPTION...] ARGUMENTS" or "VERB ..." after a command's name. */
 void help_synopsis(const struct cli_command *command, struct buf *out);
-/* Breaks TEXT at blanks into lines of at most WIDTH characters after INDENT blanks; a newline is kept. The first line
+/* Breaks TEXT at blanks into lines of at most WIDTH characters after INDENT blanks; a newline is kept, and so are lines
+ * that begin with four blanks (an example, which is copied). The first line
  * goes on where OUT is, at column INDENT. */
 void help_wrap(struct buf *out, const char *text, size_t indent, size_t width);
+/* Prints TEXT so on a terminal; on one line elsewhere, and where the terminal is too narrow for it. */
+void help_print(const char *text, size_t indent);
 
 #endif

@@ -21,29 +21,12 @@ static int64_t age_s(const struct livekit_room *room) {
     return age > 0 ? age : 0;
 }
 
-/* The two largest units: "42s", "12m 5s", "3h 12m", "2d 3h". */
-static void add_age(struct cli_table *table, int64_t seconds) {
-    static const struct {
-        int64_t seconds;
-        char unit;
-    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-    size_t first = 0;
-    while (first + 1 < ARRAY_LEN(units) && seconds < units[first].seconds) {
-        first++;
-    }
-    if (first + 1 == ARRAY_LEN(units)) {
-        cli_table_addf(table, "%" PRId64 "s", seconds);
-    } else {
-        cli_table_addf(table, "%" PRId64 "%c %" PRId64 "%c", seconds / units[first].seconds, units[first].unit,
-                       seconds % units[first].seconds / units[first + 1].seconds, units[first + 1].unit);
-    }
-}
-
 static void print_table(const struct livekit_answer *answer, struct slice prefix) {
     static const char *const titles[] = {"ROOM", "OURS", "PARTICIPANTS", "AGE", "SID"};
     cleanup_table struct cli_table table;
     size_t ours = 0;
     cli_table_init(&table, titles, ARRAY_LEN(titles));
+    table.whole = 1U << (ARRAY_LEN(titles) - 1); /* a name may be long, a sid is not */
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_room *room = &answer->rooms[i];
         bool is_ours = slice_starts(room->name, prefix);
@@ -51,7 +34,7 @@ static void print_table(const struct livekit_answer *answer, struct slice prefix
         show_text(&table, room->name);
         cli_table_add_coloured(&table, is_ours ? COLOUR_GREEN : COLOUR_DIM, is_ours ? "yes" : "no");
         cli_table_addf(&table, "%" PRId64, room->num_participants);
-        add_age(&table, age_s(room));
+        show_age(&table, age_s(room));
         show_text(&table, room->sid);
     }
     printf("%zu room%s, %zu of them ours\n", answer->count, answer->count == 1 ? "" : "s", ours);
@@ -104,7 +87,8 @@ const struct cli_command cli_list_rooms = {
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
     .details =
-        "OURS are those whose name begins with SIP_ROOM_PREFIX. LiveKit lists rooms from Redis: after a crash of "
+        "OURS are those whose name begins with SIP_ROOM_PREFIX. PARTICIPANTS is LiveKit's own count, which lags some "
+        "seconds behind who is there. LiveKit lists rooms from Redis: after a crash of "
         "it some may be there that nobody is in.",
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include "auth/keyring.h"
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/show.h"
 #include "cli/target.h"
 #include "http/client.h"
 #include "livekit/token.h"
@@ -120,33 +121,47 @@ bool remote_post(const struct settings *settings, const struct remote_wish *wish
     return send_request(settings, &request, ret_answer, diag);
 }
 
-/* A value of any simple kind, as text. */
-static void add_value(struct buf *out, const json_t *value) {
+/* A value of any simple kind. */
+static void add_value(struct cli_table *table, const json_t *value) {
     if (json_is_string(value)) {
-        buf_adds(out, json_string_value(value));
+        cli_table_add(table, json_string_value(value));
     } else if (json_is_integer(value)) {
-        buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        cli_table_addf(table, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     } else if (json_is_boolean(value)) {
-        buf_adds(out, json_is_true(value) ? "yes" : "no");
+        cli_table_add(table, json_is_true(value) ? "yes" : "no");
     } else {
-        buf_adds(out, "-");
+        cli_table_add(table, "-");
+    }
+}
+
+static void add_calls(struct cli_table *table, const json_t *calls) {
+    static const char *const before[] = {"sid", "state", "agent", "called", "caller", "ring_ms", "restarts"};
+    static const char *const after[] = {"pid", "room"};
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        const json_t *call = json_array_get(calls, i);
+        for (size_t field = 0; field < ARRAY_LEN(before); field++) {
+            add_value(table, json_object_get(call, before[field]));
+        }
+        const json_t *age = json_object_get(call, "age_s");
+        if (json_is_integer(age)) {
+            show_age(table, json_integer_value(age));
+        } else {
+            cli_table_add(table, "-"); /* of an older bridge */
+        }
+        for (size_t field = 0; field < ARRAY_LEN(after); field++) {
+            add_value(table, json_object_get(call, after[field]));
+        }
     }
 }
 
 void remote_print_calls(const json_t *calls) {
-    static const char *const titles[] = {"CALL", "STATE",   "AGENT",    "CALLED",  "CALLER",
-                                         "PID",  "RING ms", "RESTARTS", "STARTED", "ROOM"};
-    static const char *const fields[ARRAY_LEN(titles)] = {"sid", "state",   "agent",    "called",     "caller",
-                                                          "pid", "ring_ms", "restarts", "started_at", "room"};
+    static const char *const titles[] = {"CALL",    "STATE",    "AGENT", "CALLED", "CALLER",
+                                         "RING ms", "RESTARTS", "AGE",   "PID",    "ROOM"};
+    enum { PID = 8, ROOM = 9 };
     cleanup_table struct cli_table table;
     cli_table_init(&table, titles, ARRAY_LEN(titles));
-    for (size_t i = 0; i < json_array_size(calls); i++) {
-        for (size_t field = 0; field < ARRAY_LEN(fields); field++) {
-            cleanup_buf struct buf text = {0};
-            add_value(&text, json_object_get(json_array_get(calls, i), fields[field]));
-            cli_table_add(&table, text.p);
-        }
-    }
+    table.spare = 1U << PID | 1U << ROOM;
+    add_calls(&table, calls);
     printf("%zu call%s in progress\n", json_array_size(calls), json_array_size(calls) == 1 ? "" : "s");
     if (json_array_size(calls) > 0) {
         cli_table_print(&table);

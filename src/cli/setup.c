@@ -366,6 +366,6 @@ const struct cli_command cli_setup = {
     .details =
         "What is there already stays as it is; running it again changes nothing. A dispatch rule that puts the "
         "number's calls into other rooms, or a rule of ours that gives it to somebody else, is said, and nothing "
-        "is changed.\n\nFor example: sipbridge setup +1234567 --agent support --allowed-address 203.0.113.7",
+        "is changed.\n\nFor example:\n    sipbridge setup +1234567 --agent support --allowed-address 203.0.113.7",
     .run = run,
 };

@@ -1,6 +1,7 @@
 /* Slices to cells and to JSON. */
 #include "cli/show.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -25,6 +26,23 @@ void show_texts(struct cli_table *table, struct livekit_texts texts, const char 
     cleanup_buf struct buf text = {0};
     show_add_texts(&text, texts, none);
     cli_table_add(table, text.p);
+}
+
+void show_age(struct cli_table *table, int64_t seconds) {
+    static const struct {
+        int64_t seconds;
+        char unit;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    size_t first = 0;
+    while (first + 1 < ARRAY_LEN(units) && seconds < units[first].seconds) {
+        first++;
+    }
+    if (first + 1 == ARRAY_LEN(units)) {
+        cli_table_addf(table, "%" PRId64 "s", seconds);
+    } else {
+        cli_table_addf(table, "%" PRId64 "%c %" PRId64 "%c", seconds / units[first].seconds, units[first].unit,
+                       seconds % units[first].seconds / units[first + 1].seconds, units[first + 1].unit);
+    }
 }
 
 json_t *show_json_text(struct slice text) {

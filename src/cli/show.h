@@ -12,7 +12,9 @@ struct json_t;
 void show_text(struct cli_table *table, struct slice text);
 /* "+1, +2", or NONE where there are none. */
 void show_texts(struct cli_table *table, struct livekit_texts texts, const char *none);
-/* The same at the end of OUT, escaped. */
+/* The two largest units: "42s", "12m 5s", "3h 12m", "2d 3h". */
+void show_age(struct cli_table *table, int64_t seconds);
+/* The same texts at the end of OUT, escaped. */
 void show_add_texts(struct buf *out, struct livekit_texts texts, const char *none);
 
 struct json_t *show_json_text(struct slice text);

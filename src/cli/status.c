@@ -110,6 +110,7 @@ static void add_webhooks(struct cli_table *table, const json_t *webhooks) {
 static void print_summary(const json_t *status) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
+    table.wraps = true;
     add_bridge(&table, status);
     add_document(&table, "rules", json_object_get(status, "rules"));
     add_document(&table, "agents", json_object_get(status, "agents"));
@@ -125,6 +126,7 @@ static void print_summary(const json_t *status) {
 static void print_errors(const json_t *errors) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
+    table.wraps = true;
     for (size_t i = 0; i < json_array_size(errors); i++) {
         cli_table_add_coloured(&table, COLOUR_DIM, text_of(json_array_get(errors, i), "at"));
         cli_table_add(&table, text_of(json_array_get(errors, i), "message"));

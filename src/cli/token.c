@@ -55,7 +55,7 @@ const struct cli_command cli_token = {
     .summary = "Print a token for sipbridge's own status and operator requests.",
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
-    .details = "For example: curl -H \"Authorization: Bearer $(sipbridge token --reader)\" "
+    .details = "For example:\n    curl -H \"Authorization: Bearer $(sipbridge token --reader)\" "
                "http://127.0.0.1:8791/health/sip-bridge-status\n\nIt is signed with the API secret and carries a claim "
                "of sipbridge's own: LiveKit takes it for nothing, and no LiveKit token takes its place.",
     .run = run,

@@ -274,9 +274,10 @@ const struct cli_command trunk_create_command = {
     .summary = "Create an inbound SIP trunk.",
     .options = create_table,
     .option_count = ARRAY_LEN(create_table),
-    .details = "Numbers, addresses and allowed numbers may be given several times, or with commas. Without an allowed "
-               "address and without a password whoever reaches LiveKit's SIP port may call.\n\n"
-               "For example: sipbridge trunks create --name carrier --number +1234567 --allowed-address 203.0.113.0/24",
+    .details =
+        "Numbers, addresses and allowed numbers may be given several times, or with commas. Without an allowed "
+        "address and without a password whoever reaches LiveKit's SIP port may call.\n\n"
+        "For example:\n    sipbridge trunks create --name carrier --number +1234567 --allowed-address 203.0.113.0/24",
     .run = run_create,
 };
 const struct cli_command trunk_update_command = {

@@ -62,6 +62,8 @@ static void add_call(void *context, const struct bridge_view *view) {
     json_object_set_new(call, "caller", text_of(view->caller));
     json_object_set_new(call, "pid", view->pid != 0 ? json_integer(view->pid) : json_null());
     json_object_set_new(call, "started_at", time_text(view->started_wall_ms));
+    int64_t age_ms = clock_wall_ms() - view->started_wall_ms;
+    json_object_set_new(call, "age_s", json_integer(age_ms > 0 ? age_ms / 1000 : 0));
     json_object_set_new(call, "ring_ms", view->ring_ms >= 0 ? json_integer(view->ring_ms) : json_null());
     json_object_set_new(call, "restarts", json_integer(view->restarts));
     json_array_append_new(lists->calls, call);

@@ -4,6 +4,7 @@ import subprocess
 
 from daemon import binary, wait_for
 from livekit import Call
+from terminal import Terminal
 
 TALKER = 'echo "hello from $SIP_CALL_SID"; while [ ! -e "$AGENT_OUT/go" ]; do sleep 0.02; done; echo bye; exec sleep 600'
 
@@ -34,3 +35,25 @@ def test_list_and_logs_of_a_call_until_nobody_writes_any_more(start, tmp_path):
         assert follower.wait(10) == 0
     assert followed.read_text() == f"hello from {call.sid}\nbye\n"
     assert calls(daemon, "logs", "RM_unknown").returncode == 1
+
+
+def test_a_narrow_terminal_leaves_out_columns_and_wraps_what_says_why(start):
+    """The call's SID is whole, a row is a line, and the advice at the end of a warning is there."""
+    daemon = start(rules=[{"pattern": "*", "agent_name": "it"}],
+                   agents=lambda d: {"it": d.entry(), "gone": {"command": ["/nowhere/at-all/a-program-that-is-missing"]}})
+    call = Call()
+    daemon.post(*call.ringing())
+    daemon.wait_agent(call)
+    env = {name: str(value) for name, value in daemon.environment().items()}
+    with Terminal("calls", "list", env=env, columns=80) as it:
+        assert it.end() == 0
+    rows = it.shown.splitlines()
+    assert "PID" not in rows[1] and "ROOM" not in rows[1] and "AGE" in rows[1] and rows[2].startswith(f"{call.sid} "), rows
+    with Terminal("status", env=env, columns=80) as it:
+        assert it.end() == 0
+    assert "is broken" in it.shown and "…" not in it.shown and max(map(len, it.shown.splitlines())) <= 80, it.shown
+    assert "install it or correct the path" in " ".join(it.shown.split()), it.shown
+    with Terminal("agents", "list", env=env, columns=80) as it:
+        assert it.end() == 0
+    assert it.shown.splitlines()[-1].startswith("broken: ") or "install it" in " ".join(it.shown.split()), it.shown
+    assert calls(daemon, "list").stdout.splitlines()[1].split()[-2:] == ["PID", "ROOM"]

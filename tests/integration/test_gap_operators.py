@@ -11,7 +11,7 @@ from livekit import Call
 STATUS = "/health/sip-bridge-status"
 STATUS_KEYS = {"enabled", "running", "active_rooms", "process_count", "process_pids", "version", "uptime_s", "calls",
                "rules", "agents", "redis", "livekit", "webhooks", "errors"}
-CALL_KEYS = {"sid", "room", "state", "agent", "called", "caller", "pid", "started_at", "ring_ms", "restarts"}
+CALL_KEYS = {"sid", "room", "state", "agent", "called", "caller", "pid", "started_at", "age_s", "ring_ms", "restarts"}
 
 
 def bearer(*args, **more):

@@ -59,6 +59,23 @@ def sh(lk, tmp_path):
 
 # --- trunks ---
 
+@pytest.mark.parametrize("command", [["setup"], ["dispatch", "create"], ["trunks", "create"], ["token"]])
+def test_an_example_is_one_line_that_can_be_copied(sh, command):
+    lines = sh.good(*command, "--help").splitlines()
+    example = lines[lines.index("For example:") + 1]
+    assert example.startswith("    ") and " ".join(["sipbridge", *command]) in example and example[-1] != "\\"
+    assert example.split()[-1][0].isdigit() or example.split()[-1].startswith(("ST_", "http"))
+
+
+def test_an_id_is_never_cut(sh, lk):
+    made = sh.json("dispatch", "create", "--name", "a name that is rather long for a rule", "--number", "+1234567,+1234568")
+    trunk = sh.json("trunks", "create", "--name", "another name that is far too long for a row", "--number", "+1,+2,+3")
+    for arguments in (("dispatch", "list"), ("trunks", "list")):
+        with Terminal(*arguments, env={**sh.env, "SIP_ROOM_PREFIX": "sip-inbound-with-more"}, columns=80) as it:
+            assert it.end() == 0
+        assert (made["id"] if arguments[0] == "dispatch" else trunk["id"]) in it.shown and "…" in it.shown, it.shown
+
+
 def test_trunks_from_create_to_delete(sh, lk):
     assert "no inbound trunk" in sh.good("trunks", "list")
     assert sh.json("trunks", "list") == []

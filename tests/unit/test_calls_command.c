@@ -141,8 +141,8 @@ static void test_list(void **state) {
     } cases[] = {
         {"table", status, NULL,
          "1 call in progress\n"
-         "CALL  STATE    AGENT  CALLED  CALLER  PID  RING ms  RESTARTS  STARTED  ROOM\n"
-         "RM_1  TALKING  a      +1      +2      42   1        0         x        r\n",
+         "CALL  STATE    AGENT  CALLED  CALLER  RING ms  RESTARTS  AGE  PID  ROOM\n"
+         "RM_1  TALKING  a      +1      +2      1        0         -    42   r\n",
          CLI_OK},
         {"none", "{\"calls\":[]}", NULL, "0 calls in progress\n", CLI_OK},
         {"json", "{\"calls\":[]}", "--json", "[]\n", CLI_OK},

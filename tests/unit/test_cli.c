@@ -224,6 +224,8 @@ static void help_is_there(void **state) {
     assert_int_equal(nothing.code, CLI_USAGE);
     assert_string_equal(nothing.out.p, "");
     assert_non_null(strstr(nothing.err.p, "Usage: sipbridge COMMAND"));
+    assert_null(strstr(nothing.err.p, "LIVEKIT_URL "));
+    assert_non_null(strstr(nothing.err.p, "`sipbridge config`"));
     cleanup_ran struct ran verbs = run_cli(commands, no_environment, (char *[]){(char *)"things", NULL});
     assert_int_equal(verbs.code, CLI_USAGE);
     assert_non_null(strstr(verbs.err.p, "Verbs:"));

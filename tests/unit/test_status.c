@@ -21,7 +21,8 @@ static const char full_status[] =
     "well\",\"calls\":[{\"sid\":\"RM_1\",\"room\":\"r\\u001b[31m\",\"state\":"
     "\"TALKING\","
     "\"agent\":\"support\",\"called\":\"+331\",\"caller\":\"+332\",\"pid\":42,\"started_at\":\"2026-11-22T20:00:00Z\","
-    "\"ring_ms\":320,\"restarts\":0}],\"rules\":{\"source\":\"redis\",\"count\":3,\"loaded_at\":\"x\",\"error\":null,"
+    "\"age_s\":725,\"ring_ms\":320,\"restarts\":0}],\"rules\":{\"source\":\"redis\",\"count\":3,\"loaded_at\":\"x\","
+    "\"error\":null,"
     "\"warnings\":[\"rules[1]: x\"]},"
     "\"agents\":{\"source\":\"file\",\"count\":2,\"loaded_at\":null,\"error\":\"agents.json: wrong\",\"broken\":"
     "{\"sales\":\"no such file\"}},"
@@ -50,22 +51,22 @@ static void shows_tables(void **state) {
     cleanup_ran struct ran ran = ask_server(&server, NULL);
     assert_string_equal(ran.err.p, "");
     assert_int_equal(ran.code, CLI_OK);
-    assert_string_equal(
-        ran.out.p, "bridge    running, version 0.1.0, up 90s, 1 agent process\n"
-                   "          all is well\n"
-                   "rules     3 from redis, loaded x\n"
-                   "          rules[1]: x\n"
-                   "agents    2 from file: agents.json: wrong\n"
-                   "          sales is broken: no such file\n"
-                   "redis     connected\n"
-                   "stimm     away: it answers 500\n"
-                   "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, bad_method 0, "
-                   "rejected expired 2\n"
-                   "\n1 call in progress\n"
-                   "CALL  STATE    AGENT    CALLED  CALLER  PID  RING ms  RESTARTS  STARTED               ROOM\n"
-                   "RM_1  TALKING  support  +331    +332    42   320      0         2026-11-22T20:00:00Z  r\\x1b[31m\n"
-                   "\nlast errors and warnings\n"
-                   "2026-11-22T20:00:01Z  agent crashed\n");
+    assert_string_equal(ran.out.p,
+                        "bridge    running, version 0.1.0, up 90s, 1 agent process\n"
+                        "          all is well\n"
+                        "rules     3 from redis, loaded x\n"
+                        "          rules[1]: x\n"
+                        "agents    2 from file: agents.json: wrong\n"
+                        "          sales is broken: no such file\n"
+                        "redis     connected\n"
+                        "stimm     away: it answers 500\n"
+                        "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, bad_method 0, "
+                        "rejected expired 2\n"
+                        "\n1 call in progress\n"
+                        "CALL  STATE    AGENT    CALLED  CALLER  RING ms  RESTARTS  AGE     PID  ROOM\n"
+                        "RM_1  TALKING  support  +331    +332    320      0         12m 5s  42   r\\x1b[31m\n"
+                        "\nlast errors and warnings\n"
+                        "2026-11-22T20:00:01Z  agent crashed\n");
     server_stop(&server);
 }
 

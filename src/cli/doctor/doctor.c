@@ -79,14 +79,6 @@ static void gather_release(struct gather *gather) {
     settings_release(&gather->settings);
 }
 
-/* Text of ours that goes on at INDENT on a terminal's next line; elsewhere it is one line. */
-static void print_wrapped(const char *text, size_t indent) {
-    cleanup_buf struct buf lines = {0};
-    size_t width = cli_width();
-    help_wrap(&lines, text, indent, width > indent + NARROWEST ? width : SIZE_MAX);
-    fputs(lines.p, stdout);
-}
-
 /* Commands are copied: they stay on one line. */
 static bool is_command(const char *text) {
     return strstr(text, "sipbridge ") != NULL || strstr(text, "redis-cli ") != NULL;
@@ -103,7 +95,7 @@ static void print_detail(const char *label, const char *text) {
         if (shown.p == NULL || is_command(shown.p)) {
             puts(shown.p != NULL ? shown.p : "");
         } else {
-            print_wrapped(shown.p, DETAIL_INDENT);
+            help_print(shown.p, DETAIL_INDENT);
         }
         line = end != NULL ? end + 1 : NULL;
     }
@@ -118,7 +110,7 @@ static void print_finding(const struct finding *finding) {
     text_clean(&shown, slice_of(finding->what), SHOWN_MAX);
     printf("%s%-9s%s %-*s ", cli_colour(colours[finding->level]), finding_level_name(finding->level),
            cli_colour(COLOUR_NONE), NAME_WIDTH, finding->check);
-    print_wrapped(shown.p, LEVEL_WIDTH + NAME_WIDTH + 1);
+    help_print(shown.p, LEVEL_WIDTH + NAME_WIDTH + 1);
     if (finding->causes != NULL) {
         print_detail("causes", finding->causes);
     }
