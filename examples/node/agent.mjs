@@ -1,6 +1,7 @@
 // The smallest real voice agent: joins the call's room, plays a tone to the caller, leaves when it is told to or when the
 // room is gone. sipbridge starts it cold (the call's line is there at once), or ahead of a call as a standby
-// (SIP_STANDBY=1: it says READY=1 when it has loaded everything, and waits for that line). See doc/agents.md.
+// (SIP_STANDBY=1: it says READY=1 when it has loaded everything, and waits for that line; no standby is started in
+// this version). See doc/agents.md.
 //
 //     npm install && sipbridge's agents file: {"tone": {"command": ["node", "agent.mjs"], "cwd": "…/examples/node"}}
 import { createInterface } from 'node:readline';

@@ -85,8 +85,7 @@ bool output_is_final(int fd) {
     return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
 }
 
-/* NAME is "LABEL.log": its label, to be freed; NULL otherwise. */
-static char *label_of(const char *name) {
+char *output_label(const char *name) {
     size_t length = strlen(name);
     if (length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0) {
         return NULL;
@@ -109,7 +108,7 @@ struct expiry {
 
 static void expire_one(void *context, int directory, const char *name) {
     struct expiry *expiry = context;
-    cleanup_free char *label = label_of(name);
+    cleanup_free char *label = output_label(name);
     if (label != NULL && is_expired(expiry->directory, label, expiry->before_ms)) {
         expiry->removed += unlinkat(directory, name, 0) == 0 ? 1 : 0;
     }

@@ -19,6 +19,8 @@ int output_open_read(const char *directory, const char *label, struct diag *diag
 bool output_trim(const char *directory, const char *label, size_t max) __attribute__((warn_unused_result));
 /* Nobody holds the file of FD for writing any more. */
 bool output_is_final(int fd);
+/* The label of the file NAME, "LABEL.log", to be freed; NULL for any other name. */
+char *output_label(const char *name);
 /* Removes the final files that were not written to for KEEP_MS; returns how many. */
 unsigned output_expire(const char *directory, int64_t keep_ms, int64_t wall_ms);
 

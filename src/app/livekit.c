@@ -29,7 +29,7 @@ static void on_contact(void *context) {
         log_info(NULL, "LiveKit's API answers");
         reconcile_answers(app->reconcile);
     } else {
-        log_warning(NULL, "LiveKit's API is not to be had: %s; calls in progress live on, it is asked again",
+        log_warning(NULL, "LiveKit's API cannot be reached: %s; calls in progress live on, it is asked again",
                     contact->error);
     }
     app_touched(app);

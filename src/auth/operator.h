@@ -1,5 +1,5 @@
 /* Who may use sipbridge's own interface: the bearer of a token signed with an API key that carries our claim
- * "sipbridge": "operator" (everything; exp at most an hour ahead) or "reader" (GET only, for scrapers; any exp).
+ * "sipbridge": "operator" (everything; exp at most an hour ahead) or "reader" (GET only, for monitoring; any exp).
  * LiveKit's grants do not count: the browsers of people in a room hold those. Nor does a webhook's token. */
 #ifndef AUTH_OPERATOR_H
 #define AUTH_OPERATOR_H

@@ -4,10 +4,12 @@
 #include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/calls_kept.h"
 #include "cli/confirm.h"
 #include "cli/remote.h"
 #include "cli/show.h"
@@ -120,16 +122,21 @@ static int run_logs(struct cli *cli) {
     struct logs_options options = {0};
     cleanup_settings struct settings settings = {0};
     struct diag diag;
-    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) || !check_sid(cli, cli->argv[0])) {
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) ||
+        (cli->argc > 0 && !check_sid(cli, cli->argv[0]))) {
         return CLI_USAGE;
     }
     cleanup_free char *directory = xasprintf("%s/calls", settings.state_dir);
+    if (cli->argc == 0) {
+        calls_kept_print(directory);
+        return CLI_OK;
+    }
     struct reader reader;
     if (!reader_open(&reader, directory, cli->argv[0], &diag)) {
         if (errno == ENOENT) {
             diag_fail(&diag, cli->argv[0],
                       "no output is kept of that call in %s (SIP_LOG_KEEP, SIP_STATE_DIR); "
-                      "`sipbridge calls list` shows those in progress",
+                      "`sipbridge calls logs` lists those that have some",
                       directory);
         }
         return cli_fail(cli, &diag);
@@ -144,6 +151,10 @@ struct stop_options {
     const char *url;
 };
 
+static void tell_unknown(const struct cli *cli, const char *sid) {
+    cli_error(cli, "the running bridge has no call %s in progress; `sipbridge calls list` shows them", sid);
+}
+
 /* What the bridge said of it, for people. */
 static int tell_stop(const struct cli *cli, const char *sid, const struct remote_answer *answer, bool as_json) {
     bool stopping = answer->status == 200;
@@ -153,7 +164,7 @@ static int tell_stop(const struct cli *cli, const char *sid, const struct remote
         printf("call %s is being ended: its agent is told to stop, its room deleted\n", sid);
     }
     if (answer->status == 404) {
-        cli_error(cli, "the running bridge has no call %s in progress; `sipbridge calls list` shows them", sid);
+        tell_unknown(cli, sid);
     } else if (!stopping) {
         cli_error(cli, "the running bridge answered %d%s", answer->status,
                   answer->status == 401 ? ": the keys in your settings are not its own" : "");
@@ -173,6 +184,27 @@ static int stop(const struct cli *cli, const char *sid, const struct stop_option
     return code;
 }
 
+/* Before anything is asked. A status that cannot be had is no reason: the bridge itself will tell. */
+static bool is_there(const struct cli *cli, const struct stop_options *options, const struct settings *settings) {
+    struct diag diag;
+    cleanup_buf struct buf body = {0};
+    if (!remote_ask_status(settings, options->url, &body, &diag)) {
+        return true;
+    }
+    json_auto_t *status = json_loadb(body.p, body.len, 0, NULL);
+    const json_t *calls = json_object_get(status, "calls");
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        const char *sid = json_string_value(json_object_get(json_array_get(calls, i), "sid"));
+        if (sid != NULL && strcmp(sid, cli->argv[0]) == 0) {
+            return true;
+        }
+    }
+    if (json_is_array(calls)) {
+        tell_unknown(cli, cli->argv[0]);
+    }
+    return !json_is_array(calls);
+}
+
 static int run_stop(struct cli *cli) {
     struct stop_options options = {0};
     cleanup_settings struct settings settings = {0};
@@ -183,6 +215,9 @@ static int run_stop(struct cli *cli) {
     if (!settings_need_keys(&settings, &diag)) {
         (void)cli_fail(cli, &diag);
         return CLI_USAGE;
+    }
+    if (!options.yes && !is_there(cli, &options, &settings)) {
+        return CLI_FAILED;
     }
     int code = confirm(cli, options.yes, "End the call %s and hang up?", cli->argv[0]);
     return code == CLI_OK ? stop(cli, cli->argv[0], &options, &settings) : code;
@@ -213,9 +248,8 @@ static const struct cli_command list_command = {
 };
 static const struct cli_command logs_command = {
     .name = "logs",
-    .summary = "Print what the agents of the call SID wrote.",
-    .arguments = "SID",
-    .min_arguments = 1,
+    .summary = "Print what the agents of the call SID wrote; without SID, list the calls that have output.",
+    .arguments = "[SID]",
     .max_arguments = 1,
     .options = logs_table,
     .option_count = ARRAY_LEN(logs_table),

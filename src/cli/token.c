@@ -1,4 +1,4 @@
-/* sipbridge token: a token for sipbridge's own operator interface, for curl and scrapers. */
+/* sipbridge token: a token for sipbridge's own operator interface, for curl and monitoring. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -45,7 +45,7 @@ static int run(struct cli *cli) {
 }
 
 static const struct cli_option options_table[] = {
-    {"reader", 0, CLI_FLAG, offsetof(struct token_options, reader), NULL, "may only read (status, metrics); any --ttl"},
+    {"reader", 0, CLI_FLAG, offsetof(struct token_options, reader), NULL, "may only read (the status); any --ttl"},
     {"ttl", 0, CLI_DURATION, offsetof(struct token_options, ttl_ms), "TIME",
      "how long it is valid, at most 1h without --reader (default 1h)"},
 };

@@ -99,6 +99,14 @@ static void print_event(const struct webhook_event *event, const struct verify_d
     }
 }
 
+/* Of an old capture the rest is worth knowing, too. */
+static void tell_moment(enum verify_reason reason, int64_t at_s, const struct verify_detail *detail) {
+    if (reason == VERIFY_EXPIRED || reason == VERIFY_NOT_YET) {
+        int64_t good_s = reason == VERIFY_EXPIRED ? at_s - detail->skew_s : at_s + detail->skew_s;
+        printf("to check it as of its signing: --at %" PRId64 "\n", good_s);
+    }
+}
+
 static int judge(const struct cli *cli, const struct keyring *keys, const struct capture *capture, int64_t at_s) {
     struct verify_detail detail = {0};
     enum verify_reason reason =
@@ -109,6 +117,7 @@ static int judge(const struct cli *cli, const struct keyring *keys, const struct
         verify_hint(&hint, reason, &detail);
         printf("refused (%s): %s\n%s%s", verify_reason_label(reason), verify_reason_text(reason), hint.p,
                hint.len > 0 ? "\n" : "");
+        tell_moment(reason, at_s, &detail);
         return CLI_FAILED;
     }
     struct diag diag;

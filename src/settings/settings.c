@@ -161,8 +161,8 @@ static void check_together(const struct settings *settings, struct settings_repo
     }
     if (secret && strlen(settings->livekit_api_secret) < SECRET_GOOD) {
         (void)diag_fail(new_warning(report), "LIVEKIT_API_SECRET",
-                        "is only %zu bytes long: %d or more are hard to guess", strlen(settings->livekit_api_secret),
-                        SECRET_GOOD);
+                        "is only %zu byte%s long: %d or more are hard to guess", strlen(settings->livekit_api_secret),
+                        strlen(settings->livekit_api_secret) == 1 ? "" : "s", SECRET_GOOD);
     }
     if (settings->listen != NULL && settings->listen[0] == NULL) {
         (void)diag_fail(new_error(report), "SIP_LISTEN", "names no address: write for example 127.0.0.1:8790");

@@ -97,7 +97,7 @@
       "Where webhooks and health requests come in: `address:port`, `[v6]:port`, `:port` (every address), "             \
       "`unix:/path`, `fd:3`; several with commas.")                                                                    \
     X(SIP_ADMIN_LISTEN, admin_listen, LIST, "127.0.0.1:8791", EMPTY CHECK(check_listen), "HTTP",                       \
-      "Where operators and scrapers come in. Empty: nowhere.")                                                         \
+      "Where operators come in. Empty: nowhere.")                                                         \
     X(SIP_SOCKET_MODE, socket_mode, MODE, "0660", RANGE(0, 0777), "HTTP",                                              \
       "Permissions of unix sockets.")                                                                                  \
     X(SIP_SOCKET_GROUP, socket_group, TEXT, "", NO_LIMITS, "HTTP",                                                     \

@@ -57,3 +57,24 @@ def test_a_narrow_terminal_leaves_out_columns_and_wraps_what_says_why(start):
         assert it.end() == 0
     assert it.shown.splitlines()[-1].startswith("broken: ") or "install it" in " ".join(it.shown.split()), it.shown
     assert calls(daemon, "list").stdout.splitlines()[1].split()[-2:] == ["PID", "ROOM"]
+
+
+def test_an_ended_call_is_found_by_its_output(start):
+    daemon = start(rules=[{"pattern": "*", "agent_name": "it"}],
+                   agents=lambda d: {"it": d.entry(command=["/bin/sh", "-c", "echo hello; exec sleep 600"])})
+    assert calls(daemon, "logs").stdout.startswith("No agent's output is kept in ")
+    ended = Call()
+    daemon.post(*ended.ringing())
+    wait_for(lambda: "hello" in calls(daemon, "logs", ended.sid).stdout, "its words")
+    daemon.post(*ended.hung_up())
+    wait_for(lambda: daemon.status()["process_count"] == 0, "the agent is gone")
+    (daemon.state / "calls" / "no-sid.log").write_text("")
+    rows = [row.split() for row in calls(daemon, "logs").stdout.splitlines()]
+    assert rows[0] == ["CALL", "LAST", "WRITTEN", "BYTES"] and [row[0] for row in rows[1:]] == [ended.sid]
+    assert rows[1][2] == "6" and rows[1][1].endswith("Z")
+
+
+def test_an_unknown_call_is_said_before_anything_is_asked(start):
+    daemon = start()
+    done = calls(daemon, "stop", "RM_nope")
+    assert done.returncode == 1 and "has no call RM_nope in progress" in done.stderr and "--yes" not in done.stderr

@@ -346,6 +346,11 @@ static void verify_tells_event_or_reason(void **state) {
     cleanup_ran struct ran expired = verify(recorded, later, NULL);
     assert_int_equal(expired.code, CLI_FAILED);
     assert_non_null(strstr(expired.out.p, "refused (expired): the token has expired\n"));
+    const char *advice = strstr(expired.out.p, "to check it as of its signing: --at ");
+    assert_non_null(advice);
+    cleanup_free char *moment = xasprintf("--at=%lld", atoll(strpbrk(advice, "0123456789")));
+    cleanup_ran struct ran then = verify(recorded, moment, NULL);
+    assert_int_equal(then.code, CLI_OK);
     cleanup_ran struct ran altered = verify(changed, with_token, NULL);
     assert_int_equal(altered.code, CLI_FAILED);
     assert_non_null(strstr(altered.out.p, "refused (body_changed)"));
