@@ -2,6 +2,7 @@
 #include "cli/ask.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -29,9 +30,27 @@ static bool read_line(struct buf *line) {
     }
 }
 
+/* Ctrl-C at a question: what comes next begins on a line of its own. SA_RESETHAND: the second signal ends us. */
+static void on_interrupt(int number) {
+    ssize_t written = write(STDERR_FILENO, "\n", 1);
+    (void)written;
+    (void)raise(number);
+}
+
+static bool read_interruptible(struct buf *line) {
+    struct sigaction before, ours = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    bool replaced = ask_is_possible() && sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler == SIG_DFL &&
+                    sigaction(SIGINT, &ours, NULL) == 0;
+    bool good = read_line(line);
+    if (replaced) {
+        sigaction(SIGINT, &before, NULL);
+    }
+    return good;
+}
+
 bool ask_read(struct buf *ret_line) {
     cleanup_buf struct buf line = {0};
-    if (!read_line(&line)) {
+    if (!read_interruptible(&line)) {
         return false;
     }
     size_t start = line.len > 0 ? strspn(line.p, " \t\r") : 0;

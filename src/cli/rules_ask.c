@@ -125,20 +125,55 @@ static void take_agent(struct new_rule *rule, const struct directory *agents, co
     rule->agent = rule->reject ? NULL : is_place ? directory_at(agents, (size_t)place - 1)->name : answer;
 }
 
+/* ---- answers that are good but hardly meant: said, and taken when they are given again ---- */
+
+typedef void doubt(const struct new_rule *rule, const struct directory *agents, struct buf *ret_why);
+
+static void doubt_number(const char *pattern, struct buf *ret_why) {
+    if (pattern != NULL && strpbrk(pattern, "0123456789*?") == NULL) {
+        buf_adds(ret_why, "there is no digit and no wildcard in it");
+    }
+}
+
+static void doubt_called(const struct new_rule *rule, const struct directory *agents, struct buf *ret_why) {
+    (void)agents;
+    doubt_number(rule->pattern, ret_why);
+}
+
+static void doubt_caller(const struct new_rule *rule, const struct directory *agents, struct buf *ret_why) {
+    (void)agents;
+    doubt_number(rule->caller, ret_why);
+}
+
+static void doubt_trunk(const struct new_rule *rule, const struct directory *agents, struct buf *ret_why) {
+    (void)agents;
+    if (rule->trunk != NULL && strncmp(rule->trunk, "ST_", 3) != 0 && strcmp(rule->trunk, "*") != 0) {
+        buf_adds(ret_why, "LiveKit's trunks have ids that begin with ST_ (`sipbridge trunks list` shows them)");
+    }
+}
+
+static void doubt_agent(const struct new_rule *rule, const struct directory *agents, struct buf *ret_why) {
+    if (rule->agent != NULL && agents != NULL && directory_count(agents) > 0 &&
+        directory_find(agents, slice_of(rule->agent)) == NULL) {
+        buf_addf(ret_why, "it is not in the list, which has the places 0 to %zu", directory_count(agents));
+    }
+}
+
 enum step_kind { STEP_ALWAYS, STEP_AGENT, STEP_METADATA }; /* the last two not when the caller is rejected */
 
 static const struct step {
     enum step_kind kind;
     size_t offset; /* of a text in struct new_rule */
     const char *question, *fallback;
+    doubt *doubt; /* or NULL */
 } steps[NEW_RULE_ANSWERS] = {
-    {STEP_ALWAYS, offsetof(struct new_rule, pattern), "Called number, with * for any run and ? for one character",
-     NULL},
-    {STEP_ALWAYS, offsetof(struct new_rule, caller), "Caller's number, * for everyone", "*"},
-    {STEP_ALWAYS, offsetof(struct new_rule, trunk), "LiveKit trunk (ST_…), * for every one", "*"},
-    {STEP_AGENT, offsetof(struct new_rule, agent), "Agent, its name or its place in the list", NULL},
-    {STEP_ALWAYS, offsetof(struct new_rule, priority), "Priority, the lowest is tried first", "100"},
-    {STEP_METADATA, offsetof(struct new_rule, metadata), "Metadata for the agent, a JSON object", "none"},
+    {STEP_ALWAYS, offsetof(struct new_rule, pattern), "Called number, with * for any run and ? for one character", NULL,
+     doubt_called},
+    {STEP_ALWAYS, offsetof(struct new_rule, caller), "Caller's number, * for everyone", "*", doubt_caller},
+    {STEP_ALWAYS, offsetof(struct new_rule, trunk), "LiveKit trunk (ST_…), * for every one", "*", doubt_trunk},
+    {STEP_AGENT, offsetof(struct new_rule, agent), "Agent, its name or its place in the list", NULL, doubt_agent},
+    {STEP_ALWAYS, offsetof(struct new_rule, priority), "Priority, the lowest is tried first", "100", NULL},
+    {STEP_METADATA, offsetof(struct new_rule, metadata), "Metadata for the agent, a JSON object", "none", NULL},
 };
 
 static const char **field_of(struct new_rule *rule, const struct step *step) {
@@ -167,9 +202,37 @@ static void take_answer(struct new_rule *rule, const struct step *step, const st
     }
 }
 
+/* Whether to ask for it again: it is said why. DOUBTED is the answer that was doubted last. */
+static bool is_doubtful(struct new_rule *rule, const struct step *step, const struct directory *agents,
+                        struct buf *doubted) {
+    cleanup_buf struct buf why = {0};
+    const char *answer = *field_of(rule, step);
+    if (step->doubt == NULL || answer == NULL || slice_eq(slice_of(answer), buf_slice(doubted))) {
+        return false;
+    }
+    step->doubt(rule, agents, &why);
+    if (why.len == 0) {
+        return false;
+    }
+    buf_clear(doubted);
+    buf_adds(doubted, answer);
+    fprintf(stderr, "%s; answer the same again to take it nevertheless\n", why.p);
+    return true;
+}
+
+static void say_bad(const struct step *step, const struct directory *agents, const char *answer, const char *why) {
+    if (step->kind == STEP_AGENT && *answer == '\0') {
+        fprintf(stderr, "give a name or a place from 0 to %zu\n", agents != NULL ? directory_count(agents) : 0);
+        return;
+    }
+    print_escaped(why);
+    fputc('\n', stderr);
+}
+
 static bool run_step(struct new_rule *rule, const struct step *step, const struct directory *agents,
                      struct buf *answer) {
     struct diag diag;
+    cleanup_buf struct buf doubted = {0};
     const char *given = *field_of(rule, step);
     const char *fallback = given != NULL ? given : step->fallback;
     for (;;) {
@@ -177,11 +240,11 @@ static bool run_step(struct new_rule *rule, const struct step *step, const struc
             return false;
         }
         take_answer(rule, step, agents, answer->p);
-        if (check_answer(rule, step, &diag)) {
+        if (!check_answer(rule, step, &diag)) {
+            say_bad(step, agents, answer->p, diag.what);
+        } else if (!is_doubtful(rule, step, agents, &doubted)) {
             return true;
         }
-        print_escaped(diag.what);
-        fputc('\n', stderr);
     }
 }
 

@@ -166,6 +166,9 @@ static int import(struct importing *importing) {
     if (!options->json || !options->yes) {
         print_diff(importing, options->json ? stderr : stdout);
     }
+    for (size_t i = 0; i < ruleset_warnings(importing->parsed); i++) {
+        cli_error(importing->cli, "warning: %s", ruleset_warning(importing->parsed, i));
+    }
     if (!options->json) {
         rules_warn_of_agents(importing->parsed, importing->edit.agents);
     }

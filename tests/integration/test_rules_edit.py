@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import re
 import shutil
 import stat
@@ -377,6 +378,35 @@ def test_add_asks_for_a_rejection_and_takes_no_for_no(file_place):
     assert file_place.rules() == []
 
 
+def test_add_doubts_what_is_hardly_meant(file_place):
+    """Said and asked again; the same answer again is taken."""
+    file_place.write([])
+    with Terminal(file_place, "add") as terminal:
+        terminal.answer("Called number", "++")
+        terminal.answer("there is no digit and no wildcard in it", "abc")
+        terminal.answer("answer the same again to take it", "abc")
+        terminal.answer("Caller's number", "")
+        terminal.answer("LiveKit trunk", "1")
+        terminal.answer("LiveKit's trunks have ids that begin with ST_", "*")
+        terminal.answer("Agent, its name or its place in the list: ", "y")
+        terminal.answer("it is not in the list, which has the places 0 to 3", "")
+        terminal.answer("give a name or a place from 0 to 3", "sales")
+        terminal.answer("Priority", "")
+        terminal.answer("Metadata", "")
+        terminal.answer("[y/N] ", "y")
+        terminal.end(0)
+    assert file_place.rules() == [{"pattern": "abc", "agent_name": "sales"}]
+
+
+def test_ctrl_c_at_a_question_ends_the_line(file_place):
+    with Terminal(file_place, "add") as terminal:
+        terminal.expect("one character: ")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(10) == -signal.SIGINT
+        assert terminal.read() == "\r\n"
+    assert not file_place.file.exists()
+
+
 def test_the_end_of_the_answers_does_nothing(file_place):
     with Terminal(file_place, "add") as terminal:
         terminal.expect("Called number")
@@ -452,6 +482,16 @@ def test_what_was_shown_is_removed_not_what_stands_there_now(place):
 
 
 # --- import ---
+
+def test_import_warns_of_a_key_it_does_not_know_before_it_asks(file_place, tmp_path):
+    wanted = tmp_path / "wanted.json"
+    wanted.write_text('[{"pattern": "+1", "agent_name": "sales", "prority": 1}]')
+    with Terminal(file_place, "import", str(wanted)) as terminal:
+        terminal.expect("warning: ")
+        terminal.expect("priority")
+        terminal.answer("[y/N] ", "n")
+        terminal.end(1)
+
 
 def test_import_shows_what_changes_and_replaces(place, tmp_path):
     place.write(TWO)
