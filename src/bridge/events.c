@@ -360,7 +360,8 @@ void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mo
         call->looked_at_metadata = true;
         call->room_agent = agent_of_metadata(event->room.metadata);
     }
-    bridge_trace(bridge, call, "event: %.*s %.*s", SLICE_ARG(event->name), SLICE_ARG(event->participant.identity));
+    bridge_trace(bridge, call, "event: %.*s%s%.*s", SLICE_ARG(event->name),
+                 event->participant.identity.n > 0 ? " " : "", SLICE_ARG(event->participant.identity));
     call->newest_s = event->created_at_s > call->newest_s ? event->created_at_s : call->newest_s;
     note_event(bridge, call, event, now);
 }

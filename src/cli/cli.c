@@ -164,6 +164,11 @@ static int run_or_help(struct cli *cli) {
         }
         return command != NULL ? CLI_OK : CLI_USAGE;
     }
+    if (first[0] == '-' && first[1] != '\0') {
+        cli_error(cli, "%s stands before the command: options come after it, as in `sipbridge rules list %s%s`", first,
+                  first, strcmp(first, "--env-file") == 0 ? " FILE" : "");
+        return CLI_USAGE;
+    }
     return run(cli);
 }
 

@@ -52,13 +52,18 @@ static struct livekit_rule rule_of(const struct create_options *options, const s
     return rule;
 }
 
-static void warn(const struct cli *cli, const struct livekit_rule *rule, struct slice prefix) {
+static void warn(const struct cli *cli, const struct livekit_rule *rule, const struct settings *settings) {
+    struct slice prefix = slice_of(settings->room_prefix);
     if (!dispatch_is_ours(rule, prefix)) {
         cli_error(
             cli,
             "warning: rooms that begin with \"%.*s\" are none of sipbridge's: SIP_ROOM_PREFIX is \"%.*s\", and no "
-            "agent of its will come",
+            "agent of ours comes",
             SLICE_ARG(rule->room), SLICE_ARG(prefix));
+    }
+    if (rule->kind == LIVEKIT_RULE_CALLEE && settings->room_number == ROOM_NUMBER_CALLER) {
+        cli_error(cli, "warning: the rooms have the called number in their names, but SIP_ROOM_NUMBER is caller: set "
+                       "SIP_ROOM_NUMBER=called for the bridge, and the agent is chosen as soon as the room is there");
     }
     if (rule->hide_phone_number && rule->numbers.count == 0) {
         cli_error(cli, "warning: with the numbers hidden sipbridge tells the called number by the trunk, if that has "
@@ -87,7 +92,7 @@ static int create(const struct cli *cli, const struct create_options *options) {
         printf("%s created\n", label);
         dispatch_print(made, 1, prefix);
     }
-    warn(cli, made, prefix);
+    warn(cli, made, &settings);
     return CLI_OK;
 }
 

@@ -27,6 +27,7 @@ bool documents_good(const struct cli *cli, const struct fetch_document *document
     }
     char text[sizeof document->diag.where + sizeof document->diag.what + 4];
     diag_text(&document->diag, text, sizeof text);
-    cli_error(cli, "%s cannot be used: %s", what, text);
+    bool is_redis = document->text == NULL && document->kind != NULL && strcmp(document->kind, "redis") == 0;
+    cli_error(cli, "%s cannot be used: %s%s", what, text, is_redis ? "; is Redis running, is REDIS_URL right?" : "");
     return false;
 }

@@ -2,6 +2,7 @@
 #include "cli/dry_run.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "app/from_settings.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@ struct dry {
     uint64_t instances;
     struct engine_event pending[MOST_PENDING]; /* what the engine has yet to tell */
     size_t count;
+    char deleted[ENGINE_LABEL_MAX + 1]; /* the call whose room was deleted last */
 };
 
 static void later(struct dry *dry, enum engine_event_kind kind, const char *label, const char *instance) {
@@ -58,8 +60,21 @@ static int64_t wall_ms(void *self) {
     return ((const struct dry *)self)->now;
 }
 
+/* Nobody answers here, so it is wished for again and again until the recording says that the room is finished. */
+static bool is_told(struct dry *dry, const char *sid, const char *line) {
+    if (strcmp(line, "action: delete the room") != 0) {
+        return false;
+    }
+    bool told = strcmp(dry->deleted, sid) == 0;
+    snprintf(dry->deleted, sizeof dry->deleted, "%s", sid);
+    return told;
+}
+
 static void print_line(void *self, const char *sid, const char *line) {
-    const struct dry *dry = self;
+    struct dry *dry = self;
+    if (is_told(dry, sid, line)) {
+        return;
+    }
     cleanup_buf struct buf shown = {0};
     text_escape(&shown, slice_of(line), 400);
     printf("%9.3f s  %-20s  %s\n", (double)(dry->now - dry->first) / 1000, sid, shown.p);

@@ -29,7 +29,13 @@ void livekit_access_release(struct livekit_access *access) {
 
 /* LiveKit's SIP methods fail as a whole when Redis is missing, or when one value in it is not LiveKit's. */
 static void explain_sip(const struct cli *cli, const struct livekit_result *result) {
-    if (strstr(result->why, "redis required") != NULL) {
+    if (strcasestr(result->why, "conflicting inbound sip trunks") != NULL) {
+        cli_error(cli, "`sipbridge trunks list` shows the trunks: change that one (`sipbridge trunks update`), or give "
+                       "other numbers or --allowed-number");
+    } else if (strcasestr(result->why, "exists in dispatch rule") != NULL) {
+        cli_error(cli, "`sipbridge dispatch list` shows the rules: delete that one (`sipbridge dispatch delete`), or "
+                       "give other trunks or numbers");
+    } else if (strstr(result->why, "redis required") != NULL) {
         cli_error(cli,
                   "LiveKit keeps trunks and dispatch rules in Redis: give livekit-server a `redis:` block (the same "
                   "as livekit-sip's), and start it again");

@@ -151,6 +151,17 @@ static int explain(const struct decide_input *input, bool json) {
     return choice.kind == CHOICE_NOBODY ? CLI_FAILED : CLI_OK;
 }
 
+/* Rules for certain callers are judged, too. */
+static void say_hidden_caller(const struct cli *cli, const struct ruleset *rules) {
+    for (size_t i = 0; rules != NULL && i < ruleset_tries(rules); i++) {
+        const char *caller = ruleset_at(rules, i)->caller;
+        if (caller != NULL && strcmp(caller, "*") != 0) {
+            cli_error(cli, "no --caller given: taken as hidden");
+            return;
+        }
+    }
+}
+
 /* Nothing to decide with is most often a forgotten --env-file. */
 static void warn_without_sources(const struct cli *cli, const struct settings *settings) {
     if (settings->rules_file == NULL && settings->agents_file == NULL && settings->redis_url == NULL &&
@@ -174,6 +185,9 @@ static int run_explain(struct cli *cli) {
     bool good = documents_good(cli, &fetch->rules, "the rules");
     if (!documents_good(cli, &fetch->agents, "the agents") || !good) {
         return CLI_FAILED;
+    }
+    if (options.caller == NULL) {
+        say_hidden_caller(cli, fetch->rules.rules);
     }
     struct decide_input input = {
         .rules = fetch->rules.rules,

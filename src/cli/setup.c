@@ -81,6 +81,19 @@ static void note(struct setup *setup, const char *format, ...) {
     }
 }
 
+/* What is in the way: on standard error, and in the report. */
+static void refuse(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void refuse(struct setup *setup, const char *format, ...) {
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_object_set_new(setup->report, "error", show_json_text(slice_of(text)));
+    cli_error(setup->cli, "%s", text);
+}
+
 static bool read_number(const struct cli *cli, struct buf *ret_number) {
     struct slice text = slice_of(cli->argv[0]);
     number_normalise(ret_number, text);
@@ -226,8 +239,8 @@ static enum edit_result write_rule(struct setup *setup, bool is_trial, struct sl
     enum edit_result result = setup_rule_write(&setup->session.settings, &rule, &diag);
     if (result == EDIT_FAILED) {
         cleanup_free char *where = diag.where[0] != '\0' ? xasprintf("%s: ", diag.where) : xstrdup("");
-        cli_error(setup->cli, "%s cannot be given to %s%s: %s%s", setup->number.p, setup->options->agent,
-                  is_trial ? " (nothing was changed)" : " (the trunk and the dispatch rule stay)", where, diag.what);
+        refuse(setup, "%s cannot be given to %s%s: %s%s", setup->number.p, setup->options->agent,
+               is_trial ? " (nothing was changed)" : " (the trunk and the dispatch rule stay)", where, diag.what);
     }
     buf_add_slice(ret_label, buf_slice(&rule.ret_label));
     buf_release(&rule.ret_label);
@@ -249,7 +262,7 @@ static bool do_rule(struct setup *setup, const struct livekit_trunk *trunk) {
 }
 
 /* What is in the way is the operator's to decide. */
-static bool check_foreign(const struct setup *setup) {
+static bool check_foreign(struct setup *setup) {
     if (!setup->plan.is_foreign) {
         return true;
     }
@@ -258,14 +271,13 @@ static bool check_foreign(const struct setup *setup) {
     cleanup_free char *first = setup->plan.trunk != NULL
                                    ? xstrdup("")
                                    : xasprintf("`sipbridge trunks create --number %s`, then ", setup->number.p);
-    cli_error(
-        setup->cli,
-        "nothing was changed: %s takes the calls to %s, and its rooms do not begin with \"%s\" "
-        "(SIP_ROOM_PREFIX), so that sipbridge does not look at them. Delete it (`sipbridge dispatch delete "
-        "%.*s`), or give sipbridge this number alone (%s`sipbridge dispatch create --trunk-id %.*s --number %s`), "
-        "and run this again",
-        label, setup->number.p, setup->session.settings.room_prefix, SLICE_ARG(setup->plan.rule->id), first,
-        SLICE_ARG(trunk), setup->number.p);
+    refuse(setup,
+           "nothing was changed: %s takes the calls to %s, and its rooms do not begin with \"%s\" "
+           "(SIP_ROOM_PREFIX), so that sipbridge does not look at them. Delete it (`sipbridge dispatch delete "
+           "%.*s`), or give sipbridge this number alone (%s`sipbridge dispatch create --trunk-id %.*s --number %s`), "
+           "and run this again",
+           label, setup->number.p, setup->session.settings.room_prefix, SLICE_ARG(setup->plan.rule->id), first,
+           SLICE_ARG(trunk), setup->number.p);
     return false;
 }
 
@@ -297,16 +309,20 @@ static int look(struct setup *setup) {
     return write_rule(setup, true, trunk, &label) != EDIT_FAILED ? CLI_OK : CLI_FAILED;
 }
 
+static void print_report(const struct setup *setup, bool good) {
+    json_object_set_new(setup->report, "number", json_string(setup->number.p));
+    json_object_set_new(setup->report, "agent", show_json_text(slice_of(setup->options->agent)));
+    json_object_set_new(setup->report, "changed", json_boolean(setup->is_changed));
+    json_object_set_new(setup->report, "complete", json_boolean(good));
+    json_object_set(setup->report, "notes", setup->notes);
+    show_json(json_incref(setup->report));
+}
+
 static int make(struct setup *setup) {
     const struct livekit_trunk *trunk = do_trunk(setup);
     bool good = trunk != NULL && do_dispatch(setup, trunk) && do_rule(setup, trunk);
     if (setup->options->json) {
-        json_object_set_new(setup->report, "number", json_string(setup->number.p));
-        json_object_set_new(setup->report, "agent", show_json_text(slice_of(setup->options->agent)));
-        json_object_set_new(setup->report, "changed", json_boolean(setup->is_changed));
-        json_object_set_new(setup->report, "complete", json_boolean(good));
-        json_object_set(setup->report, "notes", setup->notes);
-        show_json(json_incref(setup->report));
+        print_report(setup, good);
     } else if (good) {
         printf("%s\n", setup->is_changed ? "Done; `sipbridge rules explain NUMBER` tells who answers a number, and why."
                                          : "Nothing had to be changed.");
@@ -340,7 +356,13 @@ static int run(struct cli *cli) {
         !secret_read(cli, options.password_file, "The trunk's password", &setup.password)) {
         return CLI_FAILED;
     }
+    if (cli->argv[0][0] != '+') {
+        note(&setup, "%s is taken for %s", cli->argv[0], setup.number.p);
+    }
     int code = look(&setup);
+    if (json_object_get(setup.report, "error") != NULL && options.json) {
+        print_report(&setup, false);
+    }
     return code == CLI_OK ? make(&setup) : code;
 }
 

@@ -187,5 +187,10 @@ const struct cli_command cli_status = {
     .summary = "Show what the running bridge does: calls, rules, agents, Redis, webhooks, last errors.",
     .options = options_table,
     .option_count = ARRAY_LEN(options_table),
+    .details =
+        "Of the webhooks, `verified` were LiveKit's: `ignored` ones are of no call of ours, `duplicate` ones came "
+        "before, `invalid` ones are no event (400), `refused` ones came when there was no room for them (503: LiveKit "
+        "sends them again). `bad_method` were no POST (405), `rejected` ones not LiveKit's, or not signed with a key "
+        "of ours (401), each with its reason: `sipbridge verify` tells more of a captured one.",
     .run = run,
 };

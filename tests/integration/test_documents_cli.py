@@ -105,7 +105,13 @@ def test_a_bad_document_is_said(cli, verb):
 def test_a_redis_that_is_away(cli):
     done = cli("rules", "list", SIP_RULES_FILE="", REDIS_URL="redis://127.0.0.1:1")
     assert done.returncode == 1
-    assert "Connection refused" in done.stderr
+    assert "Connection refused; is Redis running, is REDIS_URL right?" in done.stderr
+
+
+def test_a_caller_that_is_not_given_is_said(cli):
+    assert "no --caller given: taken as hidden" in cli("rules", "explain", "+331").stderr
+    assert cli("rules", "explain", "+331", "--caller", "+1").stderr == ""
+    assert cli("rules", "explain", "+331", rules=[{"pattern": "*", "agent_name": "sales"}]).stderr == ""
 
 
 def test_a_bad_command_is_a_bad_setting(cli):

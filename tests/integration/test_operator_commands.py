@@ -67,6 +67,27 @@ def test_an_example_is_one_line_that_can_be_copied(sh, command):
     assert example.split()[-1][0].isdigit() or example.split()[-1].startswith(("ST_", "http"))
 
 
+def test_options_before_the_command_are_told_where_they_go(sh):
+    assert "--env-file stands before the command: options come after it" in sh.bad(2, "--env-file", "F", "rules", "list")
+
+
+def test_a_number_without_plus_is_told_how_it_is_taken(sh):
+    assert "note      15550100 is taken for +15550100\n" in sh.good("setup", "15550100", "--agent", "support")
+
+
+def test_a_conflict_is_told_where_it_is_seen(sh):
+    sh.good("trunks", "create", "--number", "+1")
+    assert "`sipbridge trunks list`" in sh.bad(1, "trunks", "create", "--number", "+1")
+    sh.good("dispatch", "create")
+    assert "`sipbridge dispatch list`" in sh.bad(1, "dispatch", "create")
+
+
+def test_a_callee_rule_wants_a_setting(sh):
+    done = sh("dispatch", "create", "--callee")
+    assert done.returncode == 0 and "set SIP_ROOM_NUMBER=called" in done.stderr
+    assert sh("dispatch", "create", "--callee", "--number", "+1", SIP_ROOM_NUMBER="called").stderr == ""
+
+
 def test_an_id_is_never_cut(sh, lk):
     made = sh.json("dispatch", "create", "--name", "a name that is rather long for a rule", "--number", "+1234567,+1234568")
     trunk = sh.json("trunks", "create", "--name", "another name that is far too long for a row", "--number", "+1,+2,+3")
@@ -527,6 +548,10 @@ def test_setup_notes_what_will_not_do(sh, lk, what):
 def test_setup_overrides_no_rule_of_others(sh, lk):
     rule = lk.add_rule(prefix="conference")
     lk.requests.clear()
+    refused = sh("setup", "+1", "--agent", "support", "--json")
+    report = json.loads(refused.stdout)
+    assert (refused.returncode, report["changed"], report["complete"]) == (1, False, False)
+    assert report["error"].startswith("nothing was changed: dispatch rule ")
     said = sh.bad(1, "setup", "+1", "--agent", "support")
     assert f"nothing was changed: dispatch rule {rule} (room conference_…) takes the calls to +1" in said
     assert lk.changes() == [] and not sh.rules.exists()

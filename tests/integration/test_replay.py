@@ -134,3 +134,12 @@ def test_line_that_is_none_is_named_with_its_number(tmp_path):
     file.write_text('{"at_ms":1,"body":"{}"}\nhello\n')
     run = replay("--url", "http://127.0.0.1:1/", file)
     assert run.returncode == 1 and "bad.jsonl:2" in run.stderr
+
+
+def test_a_dry_run_wishes_once_that_a_room_is_deleted(tmp_path):
+    run = subprocess.run([binary(), "replay", "--dry-run", str(livekit.RECORDINGS / "answered.jsonl")], capture_output=True,
+                         text=True, timeout=20, env={"PATH": "/usr/bin:/bin", "SIP_AGENT_COMMAND": "true",
+                                                     "SIP_STATE_DIR": str(tmp_path)})
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("action: delete the room") == 1
+    assert not [line for line in run.stdout.splitlines() if line.endswith(" ")]
