@@ -12,6 +12,9 @@
 enum { LONGEST_TURN_MS = 60000 };
 
 static bool is_done(const struct app *app) {
+    if (app->leaving) {
+        return app->queue.count == 0; /* what was answered 200 is in the journal before we go */
+    }
     return app->stops > 0 && bridge_live(app->bridge) == 0 && local_is_idle(app->local);
 }
 
@@ -64,6 +67,7 @@ int app_run(const struct settings *settings, struct keyring *keys, struct diag *
     struct app *app = xcalloc(1, sizeof *app);
     app->settings = settings;
     app->keys = keys;
+    app->journal.fd = -1;
     bool built = app_build(app, diag);
     if (built) {
         log_start(app);

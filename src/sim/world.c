@@ -74,13 +74,20 @@ static void step(struct world *world, mono_ms at) {
     if (bridge_next_due(world->bridge) <= at) {
         bridge_tick(world->bridge, at);
     }
+    if (world->plan.loss_percent > 0 && dice_chance(&world->dice, world->plan.loss_percent)) {
+        memory_lose(world);
+    }
     check_step(world);
 }
 
-static void give_rules(struct world *world, enum plan_rules rules) {
+void world_give_rules(struct world *world) {
     const struct sim_stock *stock = world->stock;
+    bridge_set_rules(world->bridge, stock->rules[world->rules_given], stock->directory, true, world->now);
+}
+
+static void give_rules(struct world *world, enum plan_rules rules) {
     world->rules_given = (int)rules;
-    bridge_set_rules(world->bridge, stock->rules[rules], stock->directory, true, world->now);
+    world_give_rules(world);
 }
 
 static void rules_arrive(struct world *world, const struct happening *happening) {
