@@ -31,10 +31,14 @@ static void clamp(struct call *facts, mono_ms now) {
     }
 }
 
-/* What was waited for may have come while nobody listened: its word is late, so the wait begins anew. */
-static void rearm(struct call *facts, mono_ms now) {
+/* What was waited for may have come while nobody listened: its word is late, so the wait begins anew. What is ending
+ * (ENDED) goes on ending. */
+static void rearm(struct call *facts, enum call_end ended, mono_ms now) {
     if (facts->process != PROCESS_NONE && facts->voice != VOICE_SPEAKS) {
         facts->started_at = now;
+    }
+    if (ended != END_NONE) {
+        return;
     }
     if (!facts->had_caller) {
         facts->seen_at = now;
@@ -132,7 +136,7 @@ bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mo
         table_retire(&bridge->table, &call->entry, entry->over_at < now ? entry->over_at : now);
         return true;
     }
-    rearm(&call->entry.facts, now);
+    rearm(&call->entry.facts, call->end, now);
     bridge->counters.restored++;
     bridge_trace(bridge, call, "event: taken back from the journal");
     adopt(bridge, call, now);

@@ -71,7 +71,7 @@ static void clear(struct world *world) {
     world->room_count = world->guest_count = world->process_count = 0;
     world->server_up = true;
     world->epoch = world->joins = 0;
-    world->last_arrival = 0;
+    world->last_arrival = world->lost_memory_at = 0;
     world->rules_given = WORLD_NOBODY;
 }
 
