@@ -36,6 +36,7 @@ struct bridge_call {
     uint64_t room_event;          /* hash of the id of the last event of the room */
     mono_ms dismissed_at;         /* when the engine was first asked to stop this process */
     mono_ms restored_at;          /* 0: it began with this bridge */
+    mono_ms rearmed_at;           /* its waits began anew then, after a restart */
     unsigned starts;
     enum call_phase phase;
     enum call_end end;

@@ -49,6 +49,7 @@ struct journal_entry {
     struct journal_leg leg;
     int64_t started_wall_ms, newest_s, finished_s;
     uint64_t room_event;
+    mono_ms rearmed_at;
     unsigned starts;
     struct json_t *tree; /* NULL in an entry that was not read */
 };

@@ -212,6 +212,7 @@ static void read_all(struct reading *reading, const json_t *root, struct journal
     entry->newest_s = read_number(reading, root, "newest_s", MOST_NUMBER);
     entry->finished_s = read_number(reading, root, "finished_s", MOST_NUMBER);
     entry->room_event = read_hash(reading, root, "room_event");
+    entry->rearmed_at = read_number(reading, root, "rearmed_at", MOST_NUMBER);
     entry->starts = (unsigned)read_number(reading, root, "starts", UINT_MAX);
     read_caller(reading, read_object(reading, root, "caller"), &entry->leg);
     read_facts(reading, read_object(reading, root, "facts"), &entry->facts);

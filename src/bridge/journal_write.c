@@ -144,6 +144,7 @@ void journal_write(const struct journal_entry *entry, struct buf *out) {
     add_number(out, "newest_s", entry->newest_s);
     add_number(out, "finished_s", entry->finished_s);
     add_hash(out, "room_event", entry->room_event);
+    add_number(out, "rearmed_at", entry->rearmed_at);
     add_number(out, "starts", entry->starts);
     add_caller(out, &entry->leg);
     add_facts(out, &entry->facts);

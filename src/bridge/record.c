@@ -69,6 +69,7 @@ static struct journal_entry entry_of(const struct bridge *bridge, const struct b
         .newest_s = call->newest_s,
         .finished_s = call->finished_s,
         .room_event = call->room_event,
+        .rearmed_at = call->rearmed_at,
         .starts = call->starts,
     };
 }

@@ -6,7 +6,8 @@
 #include "bridge/internal.h"
 #include "bridge/journal.h"
 
-enum { LATEST_RETRY_MS = 60000 };
+/* REARM_APART_MS: a bridge that dies again and again must not wait for ever. */
+enum { LATEST_RETRY_MS = 60000, REARM_APART_MS = 60000 };
 
 mono_ms bridge_rules_by(const struct bridge *bridge, const struct bridge_call *call) {
     mono_ms since = call->entry.facts.seen_at > call->restored_at ? call->entry.facts.seen_at : call->restored_at;
@@ -32,12 +33,17 @@ static void clamp(struct call *facts, mono_ms now) {
 }
 
 /* What was waited for may have come while nobody listened: its word is late, so the wait begins anew. What is ending
- * (ENDED) goes on ending. */
-static void rearm(struct call *facts, enum call_end ended, mono_ms now) {
+ * goes on ending. */
+static void rearm(struct bridge_call *call, mono_ms now) {
+    struct call *facts = &call->entry.facts;
+    if (call->rearmed_at != 0 && now < call->rearmed_at + REARM_APART_MS) {
+        return;
+    }
+    call->rearmed_at = now;
     if (facts->process != PROCESS_NONE && facts->voice != VOICE_SPEAKS) {
         facts->started_at = now;
     }
-    if (ended != END_NONE) {
+    if (call->end != END_NONE) {
         return;
     }
     if (!facts->had_caller) {
@@ -90,6 +96,7 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
     call->phase = PHASE_DECIDING;
     call->answered = entry->facts.answered_at != 0;
     call->restored_at = now;
+    call->rearmed_at = entry->rearmed_at < now ? entry->rearmed_at : now;
     call->kept = 1; /* there is a text of it, which one does not matter */
     return call;
 }
@@ -136,7 +143,7 @@ bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mo
         table_retire(&bridge->table, &call->entry, entry->over_at < now ? entry->over_at : now);
         return true;
     }
-    rearm(&call->entry.facts, call->end, now);
+    rearm(call, now);
     bridge->counters.restored++;
     bridge_trace(bridge, call, "event: taken back from the journal");
     adopt(bridge, call, now);
