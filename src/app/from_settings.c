@@ -46,9 +46,11 @@ void source_options_from(const struct settings *settings, struct source_options 
         .rules_file = settings->rules_file,
         .agents_file = settings->agents_file,
         .redis_url = settings->redis_url,
+        .stimm_url = settings->stimm_api_url,
         .rules_key = "sip_dispatch_rules",
         .agents_key = "sip_agents",
         .defaults = {.command = *ret_command,
+                     .cwd = settings->agent_cwd,
                      .api_credentials = settings->agent_credentials == CREDENTIALS_API,
                      .stop_timeout_ms = settings->stop_timeout_ms,
                      .after_call_ms = settings->after_call_ms},
@@ -60,8 +62,8 @@ bool livekit_is_wanted(const struct settings *settings) {
     return settings->livekit_api_url == NULL || strcmp(settings->livekit_api_url, "off") != 0;
 }
 
-struct livekit_api *livekit_from_settings(const struct settings *settings, struct loop *loop,
-                                          const struct keyring *keys, struct diag *diag) {
+struct livekit_api *livekit_from_settings(const struct settings *settings, const struct livekit_options *base,
+                                          struct diag *diag) {
     const char *from = settings->livekit_api_url != NULL ? settings->livekit_api_url : settings->livekit_url;
     if (!livekit_is_wanted(settings)) {
         (void)diag_fail(diag, "LIVEKIT_API_URL", "is off: this needs LiveKit's API");
@@ -71,7 +73,9 @@ struct livekit_api *livekit_from_settings(const struct settings *settings, struc
     if (url == NULL) {
         return NULL;
     }
-    struct livekit_options options = {.loop = loop, .url = url, .ca_file = settings->livekit_ca, .keys = keys};
+    struct livekit_options options = *base;
+    options.url = url;
+    options.ca_file = settings->livekit_ca;
     struct livekit_api *api = livekit_new(&options);
     if (api == NULL) {
         (void)diag_fail(diag, "LIVEKIT_API_URL", "libcurl cannot be started");

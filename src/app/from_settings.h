@@ -12,11 +12,10 @@ struct bridge_options bridge_options_from(const struct settings *settings);
 
 /* Whether LiveKit's API shall be called: LIVEKIT_API_URL is not "off". */
 bool livekit_is_wanted(const struct settings *settings);
-/* A client of it; LOOP and KEYS are borrowed while it lives. NULL with DIAG: not wanted, a bad URL, no libcurl. For
+/* A client of it, with BASE's loop, keys, on_contact … NULL with DIAG: not wanted, a bad URL, no libcurl. For
  * livekit_free. */
-struct livekit_api *livekit_from_settings(const struct settings *settings, struct loop *loop,
-                                          const struct keyring *keys, struct diag *diag)
-    __attribute__((warn_unused_result));
+struct livekit_api *livekit_from_settings(const struct settings *settings, const struct livekit_options *base,
+                                          struct diag *diag) __attribute__((warn_unused_result));
 
 /* Where rules and agents come from, with the defaults that agents inherit and a look for their executables. Fills
  * RET_COMMAND with SIP_AGENT_COMMAND split (free it with argv_free after the source) or NULL, and borrows the rest. */

@@ -8,8 +8,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+static mono_ms earlier(mono_ms a, mono_ms b) {
+    return a < b ? a : b;
+}
+
 void app_touched(struct app *app) {
     mono_ms due = bridge_next_due(app->bridge);
+    if (app->reconcile != NULL) {
+        due = earlier(due, earlier(livekit_link_next_due(app->livekit_link), reconcile_next_due(app->reconcile)));
+    }
     if (due == MONO_NEVER) {
         timer_cancel(&app->bridge_timer);
     } else {
@@ -19,7 +26,12 @@ void app_touched(struct app *app) {
 
 void app_on_bridge_due(struct timer *timer) {
     struct app *app = container_of(timer, struct app, bridge_timer);
-    bridge_tick(app->bridge, loop_now(app->loop));
+    mono_ms now = loop_now(app->loop);
+    bridge_tick(app->bridge, now);
+    if (app->reconcile != NULL) {
+        livekit_link_tick(app->livekit_link, now);
+        reconcile_tick(app->reconcile, now);
+    }
     app_touched(app);
 }
 
@@ -79,6 +91,10 @@ static bool leave(struct app *app) {
     return true;
 }
 
+void app_on_hurry_due(struct timer *timer) {
+    container_of(timer, struct app, hurry_timer)->hurried = true;
+}
+
 static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
@@ -96,6 +112,7 @@ static void told_to_stop(struct app *app) {
     bridge_stop_all(app->bridge, loop_now(app->loop));
     if (app->stops > 1) {
         hurry_all(app);
+        timer_start(&app->hurry_timer, app->loop, HURRY_MS);
     }
     app_touched(app);
 }

@@ -8,6 +8,7 @@
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
 #include "bridge/livekit_link.h"
+#include "bridge/reconcile.h"
 #include "http/server.h"
 #include "loop/file_watch.h"
 #include "loop/signals.h"
@@ -16,7 +17,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000 };
 
 struct app {
     const struct settings *settings;
@@ -34,8 +35,9 @@ struct app {
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
     struct local *local;
-    struct livekit_api *livekit; /* NULL with LIVEKIT_API_URL=off */
-    struct livekit_link *livekit_link;
+    struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
+    struct livekit_link *livekit_link; /* both NULL without it */
+    struct reconcile *reconcile;
     struct bridge *bridge;
     struct ops ops;
     struct ops_errors errors;
@@ -44,8 +46,10 @@ struct app {
     size_t listen_count;
     struct http_server *server;
     unsigned stops; /* how often it was told to stop */
-    bool ending;    /* calls were told to end, not only to come to their end */
-    bool leaving;   /* calls and agents are left to the next start */
+    struct timer hurry_timer;
+    bool hurried; /* told twice, and LiveKit had its time */
+    bool ending;  /* calls were told to end, not only to come to their end */
+    bool leaving; /* calls and agents are left to the next start */
 };
 
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
@@ -59,6 +63,9 @@ struct journal_port adoption_port(struct app *app);
 void adoption_before_start(void *context);
 void adoption_restore(struct app *app);
 void adoption_close(struct app *app);
+/* livekit.c: before and after the bridge is built. */
+bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
+void app_build_reconcile(struct app *app);
 
 /* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);
@@ -66,5 +73,6 @@ void app_reload(struct app *app);
 void app_on_signal(struct signals *signals, int number);
 void app_on_bridge_due(struct timer *timer);
 void app_on_log_due(struct timer *timer);
+void app_on_hurry_due(struct timer *timer);
 
 #endif

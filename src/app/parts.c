@@ -31,6 +31,13 @@ static int64_t wall_ms(void *self) {
     return clock_wall_ms();
 }
 
+static void unknown_agent(void *self) {
+    const struct app *app = self;
+    if (app->source != NULL) {
+        source_miss(app->source);
+    }
+}
+
 static void show_line(void *context, const char *line) {
     const struct log_about about = {.call = slice_of(context)};
     log_info(&about, "  agent says: %s", line);
@@ -57,6 +64,9 @@ static void on_source_change(void *context) {
 
 static void on_queued(void *context, const struct webhook_event *event) {
     struct app *app = context;
+    if (app->reconcile != NULL) {
+        reconcile_heard(app->reconcile);
+    }
     bridge_webhook(app->bridge, event, loop_now(app->loop));
     app_touched(app);
 }
@@ -88,26 +98,6 @@ static void reload(void *context) {
     app_reload(context);
 }
 
-static void on_livekit(void *context) {
-    app_touched(context);
-}
-
-static bool build_livekit(struct app *app, struct diag *diag) {
-    if (!app->settings->enabled || !livekit_is_wanted(app->settings)) {
-        return true;
-    }
-    app->livekit = livekit_from_settings(app->settings, app->loop, app->keys, diag);
-    if (app->livekit == NULL) {
-        return false;
-    }
-    struct livekit_link_options link = {.api = app->livekit,
-                                        .loop = app->loop,
-                                        .on_touched = on_livekit,
-                                        .context = app};
-    app->livekit_link = livekit_link_new(&link);
-    return true;
-}
-
 static void build_bridge(struct app *app) {
     struct bridge_options options = bridge_options_from(app->settings);
     options.seed = app->state.seed;
@@ -121,10 +111,11 @@ static void build_bridge(struct app *app) {
         .new_instance = new_instance,
         .show_output = show_output,
         .wall_ms = wall_ms,
+        .unknown_agent = unknown_agent,
     };
     app->bridge = bridge_new(&options, &ports);
     if (app->livekit_link != NULL) {
-        livekit_link_attach(app->livekit_link, app->bridge);
+        app_build_reconcile(app);
     }
 }
 
@@ -176,6 +167,7 @@ static void build_ops(struct app *app) {
         .bridge = app->bridge,
         .source = app->source,
         .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
+        .reconcile = app->reconcile,
         .errors = &app->errors,
         .started_wall_ms = clock_wall_ms(),
         .started = clock_mono_ms(),
@@ -248,11 +240,12 @@ bool app_build(struct app *app, struct diag *diag) {
     signals_start(&app->signals, app->loop);
     app->bridge_timer.on_due = app_on_bridge_due;
     app->log_timer.on_due = app_on_log_due;
+    app->hurry_timer.on_due = app_on_hurry_due;
     queue_init(&app->queue, app->loop, on_queued, app);
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
     build_engine(app);
-    if (!build_livekit(app, diag)) {
+    if (!app_build_livekit(app, diag)) {
         return false;
     }
     build_bridge(app);
@@ -276,6 +269,7 @@ void app_release(struct app *app) {
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
     source_free(app->source);
+    reconcile_free(app->reconcile);
     livekit_link_free(app->livekit_link);
     livekit_free(app->livekit);
     bridge_free(app->bridge);
@@ -284,6 +278,7 @@ void app_release(struct app *app) {
     queue_release(&app->queue);
     timer_cancel(&app->bridge_timer);
     timer_cancel(&app->log_timer);
+    timer_cancel(&app->hurry_timer);
     signals_stop(&app->signals);
     loop_free(app->loop);
     argv_free(app->command);

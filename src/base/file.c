@@ -1,4 +1,4 @@
-/* Reading a file to its end, with a limit; replacing one. */
+/* Reading a file to its end, with a limit; writing all of a text; replacing a file. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -39,17 +39,17 @@ bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct dia
     return file_read_fd(fd, path, limit, ret_bytes, diag);
 }
 
-static bool write_all(int fd, struct slice text) {
-    while (text.n > 0) {
-        ssize_t written = write(fd, text.p, text.n);
+bool file_write_fd(int fd, struct slice bytes) {
+    while (bytes.n > 0) {
+        ssize_t written = write(fd, bytes.p, bytes.n);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written < 0) {
             return false;
         }
-        text.p += written;
-        text.n -= (size_t)written;
+        bytes.p += written;
+        bytes.n -= (size_t)written;
     }
     return true;
 }
@@ -60,7 +60,7 @@ bool file_replace(int parent, const char *name, struct slice text, enum file_car
     cleanup_fd int fd =
         openat(parent, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     bool synced = care == FILE_SYNCED;
-    if (fd < 0 || !write_all(fd, text) || (synced && fsync(fd) < 0) || renameat(parent, beside, parent, name) < 0) {
+    if (fd < 0 || !file_write_fd(fd, text) || (synced && fsync(fd) < 0) || renameat(parent, beside, parent, name) < 0) {
         int error = errno;
         unlinkat(parent, beside, 0);
         errno = error;

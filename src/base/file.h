@@ -13,6 +13,9 @@ bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct dia
 bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes, struct diag *diag)
     __attribute__((warn_unused_result));
 
+/* Writes all of BYTES to FD; false with errno. */
+bool file_write_fd(int fd, struct slice bytes) __attribute__((warn_unused_result));
+
 /* FILE_SYNCED survives a crash of the machine, FILE_WHOLE only one of ours (no fsync, so it costs no disk). */
 enum file_care { FILE_WHOLE, FILE_SYNCED };
 /* Puts TEXT in the place of NAME in the directory open as PARENT, whole or not at all: written beside (NAME.tmp) and

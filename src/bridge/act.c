@@ -88,11 +88,24 @@ static bool act_ask_ready(struct bridge *bridge, struct bridge_call *call, mono_
     return true;
 }
 
+/* No caller came, or the last one may have come back unheard. Where nobody can be asked the webhooks are the word. */
+static bool act_ask_room(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    if (call->asked_room) {
+        return false;
+    }
+    call->asked_room = true;
+    if (ask(bridge, call, ASK_ROOM) || call->entry.facts.had_caller) {
+        return false;
+    }
+    note_kind(bridge, call, CALL_NO_CALLER, now);
+    return true;
+}
+
 static bool act_ask(struct bridge *bridge, struct bridge_call *call, enum want_ask what, mono_ms now) {
     switch (what) {
     case ASK_NUMBER: return act_ask_number(bridge, call, now);
     case ASK_READY: return act_ask_ready(bridge, call, now);
-    case ASK_ROOM:
+    case ASK_ROOM: return act_ask_room(bridge, call, now);
     case ASK_NOTHING: break;
     }
     return false;

@@ -124,9 +124,13 @@ static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_
 static void note_phase(struct bridge *bridge, struct bridge_call *call, enum call_phase phase) {
     if (phase != call->phase) {
         bridge_trace(bridge, call, "phase: %s -> %s", call_phase_label(call->phase), call_phase_label(phase));
+        if (call->phase == PHASE_DECIDING && call->asked_number) {
+            bridge->ports.livekit.forget_number(bridge->ports.livekit.self, call->entry.sid);
+        }
         call->phase = phase;
     }
     call->asked_ready = call->asked_ready && phase == PHASE_NOT_READY; /* each time-out asks anew */
+    call->asked_room = call->asked_room && (phase == PHASE_EMPTY || phase == PHASE_GRACE);
 }
 
 static void note_answer(struct bridge *bridge, struct bridge_call *call) {
@@ -172,7 +176,14 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
     table_schedule(&bridge->table, &call->entry, next_look(bridge, call, &want, now));
 }
 
+/* Whether KIND says something new of the call, other than that time passed or what LiveKit's list says. */
+static bool is_news(enum call_event_kind kind) {
+    return kind != CALL_TICK && kind != CALL_LEG_ABSENT && kind != CALL_ROOM_ABSENT && kind != CALL_ROOM_LISTED &&
+           kind != CALL_AGENT_ABSENT;
+}
+
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
+    call->touched_at = is_news(event->kind) ? now : call->touched_at;
     call_note(&call->entry.facts, event, &bridge->options.policy, now);
     bridge_settle(bridge, call, now);
 }
@@ -186,6 +197,10 @@ void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct direc
     bridge->ready = ready;
     ruleset_release(old_rules);
     directory_release(old_directory);
+    bridge_trunks_known(bridge, now);
+}
+
+void bridge_trunks_known(struct bridge *bridge, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over && (entry->facts.choice == CHOSEN_NOT || call_of(entry)->agent == NULL)) {
@@ -194,9 +209,31 @@ void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct direc
     }
 }
 
-static struct bridge_call *live_call(struct bridge *bridge, const char *sid) {
-    struct call_entry *entry = table_find(&bridge->table, slice_of(sid));
+void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
+    if (bridge->options.policy.livekit_away == away) {
+        return;
+    }
+    bridge->options.policy.livekit_away = away;
+    if (away) {
+        log_warning(NULL, "LiveKit does not answer: no agent is started or given up until it does");
+        return; /* what runs lives on */
+    }
+    log_info(NULL, "LiveKit answers again");
+    struct call_entry *entry, *next;
+    HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
+        if (!entry->over) {
+            bridge_settle(bridge, call_of(entry), now);
+        }
+    }
+}
+
+struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid) {
+    struct call_entry *entry = table_find(&bridge->table, sid);
     return entry != NULL && !entry->over ? call_of(entry) : NULL;
+}
+
+static struct bridge_call *live_call(const struct bridge *bridge, const char *sid) {
+    return bridge_live_call(bridge, slice_of(sid));
 }
 
 static void note_of(struct bridge *bridge, const char *sid, enum call_event_kind kind, mono_ms now) {
@@ -229,6 +266,13 @@ void bridge_not_ready(struct bridge *bridge, const char *sid, mono_ms now) {
     const struct bridge_call *call = live_call(bridge, sid);
     if (call != NULL && call->asked_ready) { /* else the answer comes too late: it is another process, or it speaks */
         note_of(bridge, sid, CALL_NOT_READY, now);
+    }
+}
+
+void bridge_no_caller(struct bridge *bridge, const char *sid, mono_ms now) {
+    const struct bridge_call *call = live_call(bridge, sid);
+    if (call != NULL && call->asked_room) { /* else the answer comes too late: somebody came */
+        note_of(bridge, sid, CALL_NO_CALLER, now);
     }
 }
 
@@ -283,6 +327,16 @@ bool bridge_is_ending(const struct bridge *bridge, const char *sid) {
 
 size_t bridge_live(const struct bridge *bridge) {
     return bridge->table.live;
+}
+
+size_t bridge_undeleted(const struct bridge *bridge) {
+    size_t count = 0;
+    for (const struct call_entry *entry = bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
+        const struct call *facts = &entry->facts;
+        bool waits = !entry->over && facts->process == PROCESS_NONE && facts->delete_tries > 0;
+        count += waits && container_of(entry, struct bridge_call, entry)->phase == PHASE_HANGING_UP;
+    }
+    return count;
 }
 
 const struct bridge_counters *bridge_counters(const struct bridge *bridge) {

@@ -62,6 +62,12 @@ void bridge_room_deleted(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_delete_failed(struct bridge *bridge, const char *sid, mono_ms now);
 /* What came of ask(ASK_READY) when LiveKit says that the agent is not there, or does not speak. */
 void bridge_not_ready(struct bridge *bridge, const char *sid, mono_ms now);
+/* What came of ask(ASK_ROOM) when LiveKit says that no caller is in the room. */
+void bridge_no_caller(struct bridge *bridge, const char *sid, mono_ms now);
+/* A pending trunk_number can be had now, or is known to be none. */
+void bridge_trunks_known(struct bridge *bridge, mono_ms now);
+/* LiveKit does not answer, and no webhook comes either; or it is back. */
+void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now);
 /* The operator's word: ends the call. False when there is no such live call. */
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_stop_all(struct bridge *bridge, mono_ms now);
@@ -73,8 +79,10 @@ mono_ms bridge_next_due(const struct bridge *bridge);
 /* Whether SID is a call that is not over; and whether that is ending. */
 bool bridge_is_live(const struct bridge *bridge, const char *sid);
 bool bridge_is_ending(const struct bridge *bridge, const char *sid);
-/* Calls that are not over. */
+/* Calls that are not over; and those of them that have nothing left here but a room that LiveKit did not delete when
+ * it was asked to. */
 size_t bridge_live(const struct bridge *bridge);
+size_t bridge_undeleted(const struct bridge *bridge);
 const struct bridge_counters *bridge_counters(const struct bridge *bridge);
 
 /* A call as status shows it; borrowed for the call of EACH. */

@@ -124,13 +124,15 @@ void bridge_leg_forget(struct call_leg_text *leg) {
 
 /* The caller was not vetoed when they joined, for the rules came later: they are now, and only they (rule 4). */
 static void reject_leg(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    const struct leg *known = call_leg(&call->entry.facts, call->leg.sid);
+    enum reject_when when = known != NULL && known->arriving ? REJECT_LATER : REJECT_NOW;
     struct call_event event = {.kind = CALL_LEG_REJECTED, .sid = call->leg.sid};
     struct log_about about;
     bridge_about(call, &about);
     log_warning(&about, "caller %s rejected: a reject rule matches", call->leg.caller);
     bridge_trace(bridge, call, "decision: reject the caller: a reject rule matches");
     bridge->counters.rejected_legs++;
-    bridge->ports.livekit.reject(bridge->ports.livekit.self, about.room, slice_of(call->leg.identity));
+    bridge->ports.livekit.reject(bridge->ports.livekit.self, about.room, slice_of(call->leg.identity), when);
     bridge_leg_forget(&call->leg);
     call_note(&call->entry.facts, &event, &bridge->options.policy, now);
 }
@@ -158,16 +160,40 @@ static bool wants_leg(const struct agent *agent) {
     return false;
 }
 
+/* A hidden number may be told by the trunk, if that has just one. False: LiveKit is being asked for it. */
+static bool look_up_trunk(struct bridge *bridge, struct bridge_call *call) {
+    struct call_leg_text *leg = &call->leg;
+    if (!leg->known || leg->called[0] != '\0' || leg->trunk_id[0] == '\0') {
+        return true;
+    }
+    struct slice number;
+    enum trunk_answer answer =
+        bridge->ports.livekit.trunk_number(bridge->ports.livekit.self, slice_of(leg->trunk_id), &number);
+    if (answer == TRUNK_NUMBER) {
+        free(leg->called);
+        leg->called = xmemdup(number.p, number.n);
+        struct log_about about;
+        bridge_about(call, &about);
+        log_info(&about, "the called number is hidden; the trunk %s has only %s", leg->trunk_id, leg->called);
+    }
+    return answer != TRUNK_PENDING;
+}
+
 /* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
     bool waited = now >= bridge_rules_by(bridge, call);
     if (!bridge->ready && !waited) {
         return false;
     }
+    bool told = look_up_trunk(bridge, call);
     struct chooser chooser = {bridge, call};
     struct decide_input input = input_of(&chooser);
-    input.leg_known = input.leg_known || final;
+    input.leg_known = (input.leg_known && told) || final;
+    input.called_known = input.called_known && told;
     struct choice choice = choose(call, &input);
+    if (choice.unknown && bridge->ports.unknown_agent != NULL) {
+        bridge->ports.unknown_agent(bridge->ports.self);
+    }
     bool too_early = choice.kind == CHOICE_AGENT && !input.leg_known && wants_leg(choice.agent);
     if (choice.kind == CHOICE_UNCERTAIN || too_early) {
         return false;

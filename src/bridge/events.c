@@ -11,7 +11,7 @@ enum who { WHO_NOBODY, WHO_CALLER, WHO_OUTBOUND, WHO_OTHER, WHO_AGENT };
 
 #define AGENT_PREFIX "sip-agent-"
 
-static bool is_ours(const struct bridge *bridge, struct slice room) {
+bool bridge_is_ours(const struct bridge *bridge, struct slice room) {
     return slice_starts(room, slice_of(bridge->options.room_prefix));
 }
 
@@ -19,10 +19,14 @@ static bool is_caller(const struct webhook_event *event) {
     return event->participant.kind == KIND_SIP && event->participant.rule_id.n > 0;
 }
 
-static bool is_our_identity(const struct bridge_call *call, struct slice identity) {
+bool bridge_is_agent_of(struct slice sid, struct slice identity) {
     size_t prefix = sizeof AGENT_PREFIX - 1;
     return slice_starts(identity, SLICE(AGENT_PREFIX)) &&
-           slice_is((struct slice){identity.p + prefix, identity.n - prefix}, call->entry.sid);
+           slice_eq((struct slice){identity.p + prefix, identity.n - prefix}, sid);
+}
+
+static bool is_our_identity(const struct bridge_call *call, struct slice identity) {
+    return bridge_is_agent_of(slice_of(call->entry.sid), identity);
 }
 
 /* Who the participant is to the call: egress, ingress and other people's agents are nobody. */
@@ -129,7 +133,7 @@ static struct bridge_call *find_call(const struct bridge *bridge, const struct w
 }
 
 bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event *event) {
-    if (!text_is_sid(event->room.sid) || event->room.name.n == 0 || !is_ours(bridge, event->room.name) ||
+    if (!text_is_sid(event->room.sid) || event->room.name.n == 0 || !bridge_is_ours(bridge, event->room.name) ||
         find_call(bridge, event) != NULL) {
         return false;
     }
@@ -194,10 +198,50 @@ static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms
     }
 }
 
+static void reject(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event,
+                   enum reject_when when) {
+    struct slice room = {call->entry.room, call->entry.room_size};
+    bridge->ports.livekit.reject(bridge->ports.livekit.self, room, event->participant.identity, when);
+}
+
+/* A rejected caller whose audio is there now can be removed at once. */
+static void reject_arrived(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event,
+                           uint64_t sid) {
+    const struct leg *known = call_leg(&call->entry.facts, sid);
+    if (known != NULL && known->state == LEG_REJECTED && known->arriving) {
+        reject(bridge, call, event, REJECT_NOW);
+    }
+}
+
+/* Told again, or listed. */
+static void note_known_caller(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
+                              mono_ms now) {
+    struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
+    noted.audible = event->participant.audible;
+    if (call->entry.over) {
+        return;
+    }
+    if (noted.audible) {
+        reject_arrived(bridge, call, event, noted.sid);
+    }
+    bridge_note(bridge, call, &noted, now);
+}
+
+static void veto(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, const char *why) {
+    struct log_about about;
+    bridge_about(call, &about);
+    bridge->counters.rejected_legs++;
+    log_warning(&about, "caller %.*s rejected: %s", SLICE_ARG(event->participant.caller), why);
+    bridge_trace(bridge, call, "decision: reject the caller: %s", why);
+    reject(bridge, call, event, event->participant.audible ? REJECT_NOW : REJECT_LATER);
+}
+
 static void note_caller(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event,
                         mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
-    if (call_knows_leg(&call->entry.facts, noted.sid)) {
+    noted.audible = event->participant.audible;
+    if (call_leg(&call->entry.facts, noted.sid) != NULL) {
+        note_known_caller(bridge, call, event, now);
         return;
     }
     if (joined_before_end(call, event)) {
@@ -209,16 +253,13 @@ static void note_caller(struct bridge *bridge, struct bridge_call *call, const s
     if (call->entry.over) {
         begin_again(bridge, call, now);
     }
-    struct log_about about;
-    bridge_about(call, &about);
     const char *why;
     if (bridge_vetoes(bridge, call, event, &why)) {
         noted.kind = CALL_LEG_REJECTED;
-        bridge->counters.rejected_legs++;
-        bridge->ports.livekit.reject(bridge->ports.livekit.self, about.room, event->participant.identity);
-        log_warning(&about, "caller %.*s rejected: %s", SLICE_ARG(event->participant.caller), why);
-        bridge_trace(bridge, call, "decision: reject the caller: %s", why);
+        veto(bridge, call, event, why);
     } else {
+        struct log_about about;
+        bridge_about(call, &about);
         keep_leg(call, event, noted.sid);
         log_info(&about, "caller %.*s joined, called %.*s", SLICE_ARG(event->participant.caller),
                  SLICE_ARG(event->participant.called));
@@ -279,6 +320,7 @@ static void note_audio(struct bridge *bridge, struct bridge_call *call, const st
         call_note(&call->entry.facts, &joined, &bridge->options.policy, now);
     }
     struct call_event noted = event_about(bridge, CALL_AUDIO_PUBLISHED, event);
+    reject_arrived(bridge, call, event, noted.sid);
     bridge_note(bridge, call, &noted, now);
 }
 

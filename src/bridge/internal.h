@@ -34,13 +34,14 @@ struct bridge_call {
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
     uint64_t room_event;          /* hash of the id of the last event of the room */
+    mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
     mono_ms dismissed_at;         /* when the engine was first asked to stop this process */
     mono_ms restored_at;          /* 0: it began with this bridge */
     mono_ms rearmed_at;           /* its waits began anew then, after a restart */
     unsigned starts;
     enum call_phase phase;
     enum call_end end;
-    bool looked_at_metadata, killed, deleting, asked_number, asked_ready, answered;
+    bool looked_at_metadata, killed, deleting, asked_number, asked_ready, asked_room, answered;
     bool dirty;    /* in bridge->dirty */
     uint64_t kept; /* hash of what the journal has of it; 0: nothing */
     TAILQ_ENTRY(bridge_call) by_dirty;
@@ -71,6 +72,12 @@ static inline struct bridge_call *call_of(struct call_entry *entry) {
     return entry != NULL ? container_of(entry, struct bridge_call, entry) : NULL;
 }
 
+/* bridge.c: the call of SID that is not over; NULL: none. */
+struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid);
+/* Whether ROOM's name begins with SIP_ROOM_PREFIX. */
+bool bridge_is_ours(const struct bridge *bridge, struct slice room);
+/* Whether IDENTITY is the one that the agent of the call SID has. */
+bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);
 /* Does what is wanted. May free CALL: nobody touches it afterwards. */

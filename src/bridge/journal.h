@@ -5,7 +5,8 @@
  * some; what a reader would misunderstand gets a new number, and a reader refuses numbers above its own. Enumerations
  * are words and participants' hashes hex digits. Times are CLOCK_MONOTONIC and so mean something only during the boot
  * that the entry names. Not kept, for it follows from the sid: the agent's identity (sip-agent-SID) and its output
- * (calls/SID.log). The token is not kept: it is a secret, and the process has it in its environment. */
+ * (calls/SID.log). Nor how often
+ * in a row LiveKit did not list somebody: that is counted anew. The token is not kept: it is a secret, and the process has it in its environment. */
 #ifndef BRIDGE_JOURNAL_H
 #define BRIDGE_JOURNAL_H
 
@@ -71,6 +72,7 @@ int journal_order(const void *one, const void *other);
     X(hangs)              \
     X(delete_tries)
 #define JOURNAL_FLAGS(X) \
+    X(nobody_there)      \
     X(any_agent)         \
     X(had_caller)        \
     X(had_reject)        \

@@ -122,6 +122,7 @@ static struct leg read_leg(struct reading *reading, const json_t *leg) {
         .state = (uint8_t)read_word(reading, leg, "state", states),
         .joined_at = read_number(reading, leg, "joined_at", MOST_NUMBER),
         .left_at = read_number(reading, leg, "left_at", MOST_NUMBER),
+        .arriving = read_flag(reading, leg, "arriving"),
     };
 }
 

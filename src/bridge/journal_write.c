@@ -51,6 +51,7 @@ static void add_leg(struct buf *out, const struct leg *leg) {
     add_word(out, "state", states, leg->state);
     add_number(out, "joined_at", leg->joined_at);
     add_number(out, "left_at", leg->left_at);
+    add_flag(out, "arriving", leg->arriving);
     buf_addc(out, '}');
 }
 

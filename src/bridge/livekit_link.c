@@ -6,118 +6,99 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-
-enum { READY_AGAIN_MS = 2000 };
+#include "bridge/errand.h"
+#include "bridge/listed.h"
 
 /* ListParticipants right after room_started may come before the phone is in the room. */
 static const int number_again_ms[] = {20, 50, 100};
 
-struct errand {
-    struct livekit_link *link;
-    enum want_ask ask; /* ASK_NOTHING: it is about deleting the room */
-    char sid[ENGINE_LABEL_MAX + 1];
-    struct slice room; /* owned */
-    size_t tries;
-    struct timer again;
-    struct livekit_call *call; /* NULL while it waits to ask again */
-    struct errand *prev, *next;
-};
-
-struct livekit_link {
-    struct livekit_link_options options;
-    struct bridge *bridge;
-    struct errand *errands;
-};
-
-static struct errand *errand_new(struct livekit_link *link, const char *sid, struct slice room, enum want_ask ask) {
+struct errand *errand_new(struct livekit_link *link, const struct errand_kind *kind, struct slice sid,
+                          struct slice room) {
     struct errand *errand = xcalloc(1, sizeof *errand);
     errand->link = link;
-    errand->ask = ask;
-    snprintf(errand->sid, sizeof errand->sid, "%s", sid);
+    errand->kind = kind;
+    errand->again_at = MONO_NEVER;
+    snprintf(errand->sid, sizeof errand->sid, "%.*s", SLICE_ARG(sid));
     errand->room = (struct slice){xmemdup(room.p, room.n), room.n};
     DL_APPEND(link->errands, errand);
     return errand;
 }
 
-static void errand_free(struct errand *errand) {
-    DL_DELETE(errand->link->errands, errand);
-    livekit_cancel(errand->call);
-    timer_cancel(&errand->again);
+void errand_free(struct errand *errand) {
+    struct livekit_link *link = errand->link;
+    DL_DELETE(link->errands, errand);
+    link->options.asker.cancel(link->options.asker.self, errand->asked);
     free((char *)errand->room.p);
+    free((char *)errand->identity.p);
+    free(errand->listed);
     free(errand);
 }
 
-static void touched(const struct livekit_link *link) {
+mono_ms errand_now(const struct livekit_link *link) {
+    return link->options.now(link->options.context);
+}
+
+static void on_answer(void *context, const struct livekit_result *result) {
+    struct errand *errand = context;
+    const struct livekit_link *link = errand->link;
+    errand->asked = NULL;
+    errand->kind->on_answer(errand, result);
     link->options.on_touched(link->options.context);
 }
 
-static void log_failure(const struct errand *errand, const char *what, const struct livekit_result *result) {
-    const struct log_about about = {.call = slice_of(errand->sid), .room = errand->room};
-    log_warning(&about, "LiveKit could not be asked to %s: %s", what, result->why);
+void errand_ask(struct errand *errand) {
+    const struct asker *asker = &errand->link->options.asker;
+    errand->again_at = MONO_NEVER;
+    errand->asked = asker->start(asker->self, &(struct question){.kind = errand->kind->question,
+                                                                 .room = errand->room,
+                                                                 .identity = errand->identity,
+                                                                 .urgent = true,
+                                                                 .on_done = on_answer,
+                                                                 .context = errand});
 }
 
-/* What LiveKit lists, as the webhook that would have told it. */
-static struct webhook_event event_of(const struct errand *errand, enum event_kind kind,
-                                     const struct livekit_participant *listed) {
-    return (struct webhook_event){
-        .kind = kind,
-        .name = SLICE("listed by LiveKit"),
-        .room = {.sid = slice_of(errand->sid), .name = errand->room},
-        .participant = {.sid = listed->sid,
-                        .identity = listed->identity,
-                        .kind = listed->kind,
-                        .called = listed->called,
-                        .caller = listed->caller,
-                        .trunk_id = listed->trunk_id,
-                        .rule_id = listed->rule_id,
-                        .call_id = listed->call_id,
-                        .call_status = listed->call_status,
-                        .attributes = listed->attributes},
-    };
+void errand_ask_again(struct errand *errand, int64_t delay_ms) {
+    errand->tries++;
+    errand->again_at = errand_now(errand->link) + delay_ms;
+}
+
+void errand_go_on(struct errand *errand, const struct errand_kind *kind) {
+    errand->kind = kind;
+    errand->tries = 0;
+    errand_ask(errand);
+}
+
+void errand_log_failure(const struct errand *errand, const struct livekit_result *result) {
+    const struct log_about about = {.call = slice_of(errand->sid), .room = errand->room};
+    log_warning(&about, "LiveKit could not be asked to %s: %s", errand->kind->what, result->why);
 }
 
 static void tell(const struct errand *errand, enum event_kind kind, const struct livekit_participant *listed) {
-    struct webhook_event event = event_of(errand, kind, listed);
-    bridge_webhook(errand->link->bridge, &event, loop_now(errand->link->options.loop));
+    struct webhook_event event = listed_event(kind, slice_of(errand->sid), errand->room, listed);
+    bridge_webhook(errand->link->bridge, &event, errand_now(errand->link));
 }
 
-/* Tells of every phone in the room; false when there is none. */
+static struct bridge_call *call_of_errand(const struct errand *errand) {
+    return bridge_live_call(errand->link->bridge, slice_of(errand->sid));
+}
+
+static bool is_known(const struct errand *errand, const struct livekit_participant *listed) {
+    const struct bridge_call *call = call_of(table_find(&errand->link->bridge->table, slice_of(errand->sid)));
+    uint64_t sid = slice_hash(listed->sid, errand->link->bridge->options.seed);
+    return call != NULL && call_leg(&call->entry.facts, sid) != NULL;
+}
+
+/* --- the number: right after a fresh room_started the list is to be believed --- */
+
 static bool tell_callers(const struct errand *errand, const struct livekit_answer *answer) {
     bool any = false;
     for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_participant *listed = &answer->participants[i];
-        if (listed->kind == KIND_SIP && listed->rule_id.n > 0 && listed->state != LIVEKIT_DISCONNECTED) {
-            tell(errand, EVENT_participant_joined, listed);
+        if (listed_is_caller(&answer->participants[i])) {
+            tell(errand, EVENT_participant_joined, &answer->participants[i]);
             any = true;
         }
     }
     return any;
-}
-
-/* Tells of the agent, if it is there and speaks; else that it is not ready. */
-static void tell_ready(const struct errand *errand, const struct livekit_answer *answer) {
-    cleanup_free char *identity = xasprintf("sip-agent-%s", errand->sid);
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_participant *listed = &answer->participants[i];
-        if (slice_is(listed->identity, identity) && listed->audio_tracks > 0) {
-            tell(errand, EVENT_participant_joined, listed);
-            tell(errand, EVENT_track_published, listed);
-            return;
-        }
-    }
-    bridge_not_ready(errand->link->bridge, errand->sid, loop_now(errand->link->options.loop));
-}
-
-static void ask_participants(struct errand *errand);
-
-static void on_again(struct timer *timer) {
-    ask_participants(container_of(timer, struct errand, again));
-}
-
-static void ask_again(struct errand *errand, int64_t delay_ms) {
-    errand->tries++;
-    errand->again.on_due = on_again;
-    timer_start(&errand->again, errand->link->options.loop, delay_ms);
 }
 
 static void on_number(struct errand *errand, const struct livekit_result *result) {
@@ -125,112 +106,153 @@ static void on_number(struct errand *errand, const struct livekit_result *result
     if (told || errand->tries >= ARRAY_LEN(number_again_ms) || result->outcome == LIVEKIT_REFUSED) {
         errand_free(errand); /* else participant_joined tells, or SIP_NUMBER_WAIT is over */
     } else {
-        ask_again(errand, number_again_ms[errand->tries]);
+        errand_ask_again(errand, number_again_ms[errand->tries]);
     }
 }
 
-/* No answer means no action: it is asked again for as long as the call lives. */
+static const struct errand_kind number_errand = {QUESTION_PARTICIPANTS, on_number, "tell the number"};
+
+/* Not the errand whose answer is just being told: that ends by itself. */
+static void port_forget_number(void *self, const char *sid) {
+    struct livekit_link *link = self;
+    struct errand *errand, *next;
+    DL_FOREACH_SAFE(link->errands, errand, next) {
+        bool open = errand->asked != NULL || errand->again_at != MONO_NEVER;
+        if (open && errand->kind == &number_errand && strcmp(errand->sid, sid) == 0) {
+            errand_free(errand);
+        }
+    }
+}
+
+/* --- ready, and who is there: no answer means no action, so it is asked again for as long as the call lives --- */
+
+static void no_answer(struct errand *errand, const struct livekit_result *result) {
+    if (call_of_errand(errand) == NULL) {
+        errand_free(errand);
+        return;
+    }
+    errand_log_failure(errand, result);
+    errand_ask_again(errand, ASK_AGAIN_MS);
+}
+
+/* Tells of the agent, if it is there and speaks; else that it is not ready. */
+static void tell_ready(const struct errand *errand, const struct livekit_answer *answer) {
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (bridge_is_agent_of(slice_of(errand->sid), listed->identity) && listed->audio_tracks > 0) {
+            tell(errand, EVENT_participant_joined, listed);
+            tell(errand, EVENT_track_published, listed);
+            return;
+        }
+    }
+    bridge_not_ready(errand->link->bridge, errand->sid, errand_now(errand->link));
+}
+
 static void on_ready(struct errand *errand, const struct livekit_result *result) {
-    if (result->outcome == LIVEKIT_OK) {
-        tell_ready(errand, &result->answer);
-        errand_free(errand);
-    } else if (bridge_is_live(errand->link->bridge, errand->sid)) {
-        log_failure(errand, "tell whether the agent speaks", result);
-        ask_again(errand, READY_AGAIN_MS);
-    } else {
-        errand_free(errand);
+    if (result->outcome != LIVEKIT_OK) {
+        no_answer(errand, result);
+        return;
     }
+    tell_ready(errand, &result->answer);
+    errand_free(errand);
 }
 
-static void on_participants(void *context, const struct livekit_result *result) {
-    struct errand *errand = context;
-    const struct livekit_link *link = errand->link;
-    errand->call = NULL;
-    if (errand->ask == ASK_NUMBER) {
-        on_number(errand, result);
-    } else {
-        on_ready(errand, result);
+static const struct errand_kind ready_errand = {QUESTION_PARTICIPANTS, on_ready, "tell whether the agent speaks"};
+
+bool errand_confirm_callers(const struct errand *errand, const struct livekit_answer *answer) {
+    bool any = false;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (listed_is_caller(listed) && !is_known(errand, listed)) {
+            livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed, NULL, NULL);
+            any = true;
+        }
     }
-    touched(link);
+    return any;
 }
 
-static void ask_participants(struct errand *errand) {
-    const struct livekit_ask ask = {.urgency = LIVEKIT_URGENT, .on_done = on_participants, .context = errand};
-    errand->call = livekit_list_participants(errand->link->options.api, &ask, errand->room);
+static void on_who(struct errand *errand, const struct livekit_result *result) {
+    if (result->outcome != LIVEKIT_OK) {
+        no_answer(errand, result);
+        return;
+    }
+    if (errand_confirm_callers(errand, &result->answer)) {
+        errand_ask_again(errand, ASK_AGAIN_MS); /* who is not confirmed is not there: then the next answer counts */
+        if (errand->tries < 2) {
+            return;
+        }
+    }
+    bridge_no_caller(errand->link->bridge, errand->sid, errand_now(errand->link));
+    errand_free(errand);
 }
+
+static const struct errand_kind who_errand = {QUESTION_PARTICIPANTS, on_who, "tell who is in the room"};
 
 static bool port_ask(void *self, const char *sid, struct slice room, enum want_ask what) {
-    if (what == ASK_NUMBER || what == ASK_READY) {
-        ask_participants(errand_new(self, sid, room, what));
-    }
+    static const struct errand_kind *const kinds[] = {
+        [ASK_NUMBER] = &number_errand, [ASK_READY] = &ready_errand, [ASK_ROOM] = &who_errand};
+    errand_ask(errand_new(self, kinds[what], slice_of(sid), room));
     return true;
 }
 
-static void delete_over(struct errand *errand, bool done) {
+/* --- a caller of the list, confirmed --- */
+
+static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
+    if (result->outcome == LIVEKIT_OK) {
+        tell(errand, EVENT_participant_joined, errand->listed);
+        if (errand->on_there != NULL) {
+            errand->on_there(errand->context);
+        }
+    }
+    errand_free(errand);
+}
+
+static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm a caller"};
+
+void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
+                          const struct livekit_participant *listed, void (*on_there)(void *context), void *context) {
+    struct errand *errand = errand_new(link, &confirm_errand, sid, room);
+    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
+    errand->listed = listed_copy(listed);
+    errand->on_there = on_there;
+    errand->context = context;
+    errand_ask(errand);
+}
+
+/* --- the numbers of trunks --- */
+
+static void on_trunks(struct errand *errand, const struct livekit_result *result) {
     struct livekit_link *link = errand->link;
-    mono_ms now = loop_now(link->options.loop);
-    if (done) {
-        bridge_room_deleted(link->bridge, errand->sid, now);
+    mono_ms now = errand_now(link);
+    if (result->outcome == LIVEKIT_OK) {
+        trunks_take(&link->trunks, &result->answer, now);
     } else {
-        bridge_delete_failed(link->bridge, errand->sid, now);
+        errand_log_failure(errand, result);
+        trunks_fail(&link->trunks, now);
     }
     errand_free(errand);
-    touched(link);
+    bridge_trunks_known(link->bridge, now);
 }
 
-static void on_deleted(void *context, const struct livekit_result *result) {
-    struct errand *errand = context;
-    errand->call = NULL;
-    bool done = result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND;
-    if (!done) {
-        log_failure(errand, "delete the room, trying again", result);
-    }
-    delete_over(errand, done);
-}
+static const struct errand_kind trunks_errand = {QUESTION_TRUNKS, on_trunks, "tell the numbers of its trunks"};
 
-/* Rooms are deleted by name, and names come back: it must still be this call's, and nobody may have come meanwhile. */
-static void on_room(void *context, const struct livekit_result *result) {
-    struct errand *errand = context;
-    struct livekit_link *link = errand->link;
-    errand->call = NULL;
-    if (result->outcome != LIVEKIT_OK) {
-        log_failure(errand, "delete the room, trying again", result);
-        delete_over(errand, false);
-        return;
-    }
-    bool same = result->answer.count > 0 && slice_is(result->answer.rooms[0].sid, errand->sid);
-    if (!same || !bridge_is_ending(link->bridge, errand->sid)) {
-        delete_over(errand, !same);
-        return;
-    }
-    const struct livekit_ask ask = {.urgency = LIVEKIT_URGENT, .on_done = on_deleted, .context = errand};
-    errand->call = livekit_delete_room(link->options.api, &ask, errand->room);
-}
-
-static bool port_delete(void *self, const char *sid, struct slice room) {
+static enum trunk_answer port_trunk(void *self, struct slice trunk, struct slice *ret_number) {
     struct livekit_link *link = self;
-    struct errand *errand = errand_new(link, sid, room, ASK_NOTHING);
-    const struct livekit_ask ask = {.urgency = LIVEKIT_URGENT, .on_done = on_room, .context = errand};
-    errand->call = livekit_list_rooms(link->options.api, &ask, (struct livekit_texts){&errand->room, 1});
-    return true;
-}
-
-static void on_rejected(void *context, const struct livekit_result *result) {
-    struct errand *errand = context;
-    errand->call = NULL;
-    if (result->outcome != LIVEKIT_OK && result->outcome != LIVEKIT_NOT_FOUND) {
-        log_failure(errand, "remove a rejected caller", result);
+    enum trunk_answer answer = trunks_find(&link->trunks, trunk, errand_now(link), ret_number);
+    if (answer == TRUNK_PENDING && trunks_ask(&link->trunks)) {
+        errand_ask(errand_new(link, &trunks_errand, SLICE(""), SLICE("")));
     }
-    errand_free(errand);
+    return answer;
 }
 
-static bool port_reject(void *self, struct slice room, struct slice identity) {
-    struct livekit_link *link = self;
-    struct errand *errand = errand_new(link, "", room, ASK_NOTHING);
-    const struct livekit_ask ask = {.urgency = LIVEKIT_URGENT, .on_done = on_rejected, .context = errand};
-    errand->call = livekit_remove_participant(link->options.api, &ask, room, identity);
-    return true;
+static void port_suspect(void *self) {
+    const struct livekit_link *link = self;
+    if (link->options.on_suspicion != NULL) {
+        link->options.on_suspicion(link->options.context);
+    }
 }
+
+/* --- life --- */
 
 struct livekit_link *livekit_link_new(const struct livekit_link_options *options) {
     struct livekit_link *link = xcalloc(1, sizeof *link);
@@ -239,11 +261,35 @@ struct livekit_link *livekit_link_new(const struct livekit_link_options *options
 }
 
 struct livekit_port livekit_link_port(struct livekit_link *link) {
-    return (struct livekit_port){.self = link, .ask = port_ask, .delete_room = port_delete, .reject = port_reject};
+    return (struct livekit_port){.self = link,
+                                 .ask = port_ask,
+                                 .forget_number = port_forget_number,
+                                 .delete_room = errand_delete_room,
+                                 .reject = errand_reject,
+                                 .trunk_number = port_trunk,
+                                 .suspect = port_suspect};
 }
 
 void livekit_link_attach(struct livekit_link *link, struct bridge *bridge) {
     link->bridge = bridge;
+}
+
+void livekit_link_tick(struct livekit_link *link, mono_ms now) {
+    struct errand *errand, *next;
+    DL_FOREACH_SAFE(link->errands, errand, next) {
+        if (errand->again_at <= now) {
+            errand_ask(errand);
+        }
+    }
+}
+
+mono_ms livekit_link_next_due(const struct livekit_link *link) {
+    mono_ms due = MONO_NEVER;
+    const struct errand *errand;
+    DL_FOREACH(link->errands, errand) {
+        due = errand->again_at < due ? errand->again_at : due;
+    }
+    return due;
 }
 
 void livekit_link_free(struct livekit_link *link) {
@@ -253,5 +299,6 @@ void livekit_link_free(struct livekit_link *link) {
     while (link->errands != NULL) {
         errand_free(link->errands);
     }
+    trunks_release(&link->trunks);
     free(link);
 }

@@ -1,18 +1,19 @@
-/* The bridge's LiveKit port over the API client: who is in a room, does the agent speak, delete the room, remove a
- * leg. Answers become what webhooks would have told; no answer becomes nothing. */
+/* The bridge's LiveKit port over an asker: who is in a room, does the agent speak, which number has the trunk, delete
+ * the room, remove a leg. Answers become what webhooks would have told; no answer becomes nothing. No clock and no
+ * loop: as the bridge it is told the time and says when it has something to do. */
 #ifndef BRIDGE_LIVEKIT_LINK_H
 #define BRIDGE_LIVEKIT_LINK_H
 
+#include "bridge/asker.h"
 #include "bridge/bridge.h"
-#include "livekit/calls.h"
-#include "loop/loop.h"
 
 struct livekit_link;
 
 struct livekit_link_options {
-    struct livekit_api *api; /* borrowed; must outlive the link */
-    struct loop *loop;
-    void (*on_touched)(void *context); /* after an answer that may have changed a call */
+    struct asker asker;
+    mono_ms (*now)(void *context);
+    void (*on_touched)(void *context);   /* after an answer that may have changed a call or what is due */
+    void (*on_suspicion)(void *context); /* LiveKit may be gone: somebody should look. May be NULL */
     void *context;
 };
 
@@ -22,5 +23,15 @@ struct livekit_port livekit_link_port(struct livekit_link *link);
 void livekit_link_attach(struct livekit_link *link, struct bridge *bridge);
 /* Cancels what is asked. NULL is fine. */
 void livekit_link_free(struct livekit_link *link);
+
+/* Asks again what was to be asked again. */
+void livekit_link_tick(struct livekit_link *link, mono_ms now);
+mono_ms livekit_link_next_due(const struct livekit_link *link);
+
+/* A caller whom only LiveKit's list tells of: a copy in Redis that outlives a crash. LiveKit is asked whether they are
+ * really there, and if so the bridge is told that they joined the room SID, ROOM, and ON_THERE is called (NULL: nobody
+ * wants to know). LISTED is copied. */
+void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
+                          const struct livekit_participant *listed, void (*on_there)(void *context), void *context);
 
 #endif

@@ -7,13 +7,30 @@
 #include "calls/verdict.h"
 #include "spawner/engine.h"
 
+enum reject_when {
+    REJECT_NOW,
+    REJECT_LATER, /* in call_policy's arriving_ms: it is still joining, and REJECT_NOW follows when it has arrived */
+};
+
+enum trunk_answer {
+    TRUNK_NONE,    /* it has no number, or several, or cannot be asked for */
+    TRUNK_NUMBER,  /* it has one */
+    TRUNK_PENDING, /* LiveKit is being asked: bridge_trunks_known follows */
+};
+
 /* LiveKit's API. Each function returns false when it can not even ask (no client is configured): then what
  * webhooks say is all there is to know. That is not the same as no answer, on which nothing may be done. */
 struct livekit_port {
     void *self;
     bool (*ask)(void *self, const char *sid, struct slice room, enum want_ask ask);
+    /* The number is wanted no more: what ask(ASK_NUMBER) still does is dropped. */
+    void (*forget_number)(void *self, const char *sid);
     bool (*delete_room)(void *self, const char *sid, struct slice room);
-    bool (*reject)(void *self, struct slice room, struct slice identity);
+    bool (*reject)(void *self, struct slice room, struct slice identity, enum reject_when when);
+    /* The number of the trunk that a call with hidden numbers came over; borrowed until the next turn. */
+    enum trunk_answer (*trunk_number)(void *self, struct slice trunk, struct slice *ret_number);
+    /* An agent ended by itself: LiveKit may be gone, which is better known before the next one is started. */
+    void (*suspect)(void *self);
 };
 extern const struct livekit_port livekit_unavailable;
 
@@ -41,6 +58,8 @@ struct bridge_ports {
     /* The last lines of the agent's output, one log line each; NULL: nothing to show. */
     void (*show_output)(void *self, const char *sid);
     int64_t (*wall_ms)(void *self);
+    /* A call named an agent that the directory does not hold: it may be new. NULL: nobody can look. */
+    void (*unknown_agent)(void *self);
     /* Told every event, decision and action as one line; NULL: nobody listens and no line is made. */
     void (*trace)(void *self, const char *sid, const char *line);
 };

@@ -39,6 +39,7 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     bool crashed = noted->exit != EXIT_CLEAN && !call->entry.facts.dismissed;
     if (crashed) {
         log_warning(&about, "agent process ended by itself with %s; its last lines:", how);
+        bridge->ports.livekit.suspect(bridge->ports.livekit.self);
         if (bridge->ports.show_output != NULL) {
             bridge->ports.show_output(bridge->ports.self, call->entry.sid);
         }

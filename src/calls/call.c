@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "calls/exit.h"
+#include "calls/legs.h"
 
 const struct call_policy call_policy_default = {
     .number_wait_ms = 6000,
@@ -14,6 +15,7 @@ const struct call_policy call_policy_default = {
     .caller_wait_ms = 10000,
     .parting_ms = 2000,
     .crash_window_ms = 60000,
+    .arriving_ms = 3000,
     .close_room = true,
 };
 
@@ -31,84 +33,6 @@ void call_init(struct call *call, mono_ms now) {
     *call = (struct call){.seen_at = now};
 }
 
-unsigned call_here(const struct call *call, enum leg_role role) {
-    unsigned here = role == LEG_CALLER && call->crowded;
-    for (unsigned i = 0; i < call->leg_count; i++) {
-        here += call->legs[i].state == LEG_HERE && call->legs[i].role == role;
-    }
-    return here;
-}
-
-static struct leg *find_leg(struct call *call, uint64_t sid) {
-    for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call->legs[i].sid == sid) {
-            return &call->legs[i];
-        }
-    }
-    return NULL;
-}
-
-bool call_knows_leg(const struct call *call, uint64_t sid) {
-    for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call->legs[i].sid == sid) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool leg_worth_less(const struct leg *leg, const struct leg *than) {
-    bool gone = leg->state != LEG_HERE, than_gone = than->state != LEG_HERE;
-    if (gone != than_gone) {
-        return gone;
-    }
-    return gone ? leg->left_at < than->left_at : leg->role > than->role;
-}
-
-/* Notes one more leg: in an unused place, else in that of the leg that left first, else in that of somebody who is
- * no caller. A caller who is here is never forgotten for another one: then the room is crowded. */
-static void leg_add(struct call *call, const struct leg *leg) {
-    if (call->leg_count < CALL_LEGS) {
-        call->legs[call->leg_count++] = *leg;
-        return;
-    }
-    struct leg *worst = &call->legs[0];
-    for (unsigned i = 1; i < CALL_LEGS; i++) {
-        worst = leg_worth_less(&call->legs[i], worst) ? &call->legs[i] : worst;
-    }
-    if (worst->state != LEG_HERE || worst->role > leg->role) {
-        *worst = *leg;
-    } else if (leg->role == LEG_CALLER && leg->state == LEG_HERE) {
-        call->crowded = true;
-    }
-}
-
-static struct leg leg_of(const struct call_event *event, enum leg_state state, mono_ms now) {
-    return (struct leg){
-        .sid = event->sid,
-        .identity = event->identity,
-        .joined_at = now,
-        .left_at = state == LEG_HERE ? 0 : now,
-        .role = (uint8_t)event->role,
-        .state = (uint8_t)state,
-    };
-}
-
-static void leg_leave(struct leg *leg, enum leg_state how, mono_ms now) {
-    if (leg->state == LEG_HERE) {
-        leg->state = (uint8_t)how;
-        leg->left_at = now;
-    } else if (leg->state == LEG_LEFT_SOFT && how == LEG_LEFT_HARD) {
-        leg->state = LEG_LEFT_HARD;
-    }
-}
-
-static void legs_leave(struct call *call, enum leg_state how, mono_ms now) {
-    for (unsigned i = 0; i < call->leg_count; i++) {
-        leg_leave(&call->legs[i], how, now);
-    }
-}
-
 /* Forgets the agent process that was: the next one starts with a clean record. */
 static void forget_agent(struct call *call) {
     call->voice = VOICE_NONE;
@@ -122,8 +46,9 @@ static void caller_came(struct call *call, const struct call_policy *policy, mon
     if (call_here(call, LEG_CALLER) == 0 || now >= call->caller_at + policy->max_call_ms) {
         call->caller_at = now;
     }
+    call->gave_up = call->gave_up && !call->had_caller; /* before the first caller it was tried for them */
     call->had_caller = true;
-    call->stopped = call->gave_up = call->agent_done = call->handed_over = false;
+    call->stopped = call->agent_done = call->handed_over = call->nobody_there = false;
     call->failed_starts = call->hangs = 0;
     call->retry_at = call->delete_at = 0;
     call->delete_tries = 0;
@@ -135,7 +60,7 @@ static void caller_came(struct call *call, const struct call_policy *policy, mon
 static void note_room_started(struct call *call, mono_ms now) {
     bool again = call->room_at != 0 && call->room_at < now; /* the first one may come after a leg's joined */
     if (again && (call->leg_count > 0 || call->voice != VOICE_NONE)) {
-        legs_leave(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
+        legs_leave_all(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
         call->voice = VOICE_NONE;
         call->room_again = true;
         call->taken = false; /* the other bridge's agent is out as well */
@@ -144,6 +69,7 @@ static void note_room_started(struct call *call, mono_ms now) {
         call->confirmed = false;
     }
     call->room_at = now;
+    call->absences = 0;
     if (call->room != ROOM_FINISHED) {
         call->room = ROOM_OPEN;
     }
@@ -153,51 +79,71 @@ static void note_room_finished(struct call *call, mono_ms now) {
     call->room = ROOM_FINISHED;
     call->room_at = 0;
     call->crowded = false;
-    legs_leave(call, LEG_LEFT_HARD, now);
+    legs_leave_all(call, LEG_LEFT_HARD, now);
     call->voice = VOICE_NONE;
 }
 
 static void note_leg_joined(struct call *call, const struct call_event *event, const struct call_policy *policy,
                             mono_ms now) {
-    if (find_leg(call, event->sid) != NULL) {
-        return; /* repeated, late after it left, or rejected */
+    struct leg *known = legs_find(call, event->sid);
+    if (known != NULL) { /* repeated, late after it left, or rejected: all that may be new is that it has arrived */
+        known->arriving = known->arriving && !event->audible;
+        known->absences = 0;
+        return;
     }
     call->room = ROOM_OPEN;
+    call->absences = 0;
     for (unsigned i = 0; i < call->leg_count; i++) {
         if (call->legs[i].identity == event->identity) {
-            leg_leave(&call->legs[i], LEG_LEFT_HARD, now);
+            legs_leave(&call->legs[i], LEG_LEFT_HARD, now);
         }
     }
     if (event->role == LEG_CALLER) {
         caller_came(call, policy, now);
     }
-    struct leg leg = leg_of(event, LEG_HERE, now);
-    leg_add(call, &leg);
+    struct leg leg = legs_make(event, LEG_HERE, now);
+    legs_add(call, &leg);
 }
 
 static void note_leg_rejected(struct call *call, const struct call_event *event, mono_ms now) {
     call->had_reject = true;
-    struct leg *known = find_leg(call, event->sid);
+    struct leg *known = legs_find(call, event->sid);
     if (known != NULL) {
         known->left_at = known->state != LEG_REJECTED ? now : known->left_at;
         known->state = LEG_REJECTED;
+        known->arriving = known->arriving && !event->audible;
         return;
     }
     call->room = ROOM_OPEN;
-    struct leg leg = leg_of(event, LEG_REJECTED, now);
-    leg_add(call, &leg);
+    struct leg leg = legs_make(event, LEG_REJECTED, now);
+    legs_add(call, &leg);
 }
 
 static void note_leg_left(struct call *call, const struct call_event *event, mono_ms now) {
     enum leg_state how = event->hard ? LEG_LEFT_HARD : LEG_LEFT_SOFT;
-    struct leg *known = find_leg(call, event->sid);
+    struct leg *known = legs_find(call, event->sid);
     if (known != NULL) {
-        leg_leave(known, how, now);
+        legs_leave(known, how, now);
+        known->arriving = false;
         return;
     }
-    struct leg leg = leg_of(event, how, now); /* its joined is lost or still to come: remember that it left */
-    leg_add(call, &leg);
+    struct leg leg = legs_make(event, how, now); /* its joined is lost or still to come: remember that it left */
+    legs_add(call, &leg);
     call->had_caller = call->had_caller || event->role == LEG_CALLER;
+}
+
+/* Absence counts when it is said twice running (rule 8): one answer may be odd, or older than what webhooks told. */
+static void note_leg_absent(struct call *call, const struct call_event *event, mono_ms now) {
+    struct leg *known = legs_find(call, event->sid);
+    if (known != NULL && known->state == LEG_HERE && ++known->absences >= CALL_ABSENCES) {
+        legs_leave(known, LEG_LEFT_HARD, now);
+    }
+}
+
+static void note_room_absent(struct call *call, mono_ms now) {
+    if (call->room != ROOM_FINISHED && ++call->absences >= CALL_ABSENCES) {
+        note_room_finished(call, now);
+    }
 }
 
 static void note_speaks(struct call *call, mono_ms now) {
@@ -210,6 +156,7 @@ static void note_speaks(struct call *call, mono_ms now) {
 
 static void note_agent_joined(struct call *call, const struct call_event *event, mono_ms now) {
     if (event->sid == call->ghost_sid || event->sid == call->voice_sid) {
+        call->voice_absences = 0;
         return;
     }
     if (call->any_agent && call->voice == VOICE_SPEAKS) {
@@ -224,6 +171,7 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
     }
     call->voice = VOICE_JOINED;
     call->voice_sid = event->sid;
+    call->voice_absences = 0;
     call->voice_left_at = 0;
     call->room_again = call->left_client = false; /* but not pushed_out_at: it may be the one who pushed */
     if (event->sid == call->audio_sid) {
@@ -238,9 +186,12 @@ static bool is_agent_leg(const struct call *call, const struct leg *leg) {
 }
 
 static void note_audio(struct call *call, const struct call_event *event, mono_ms now) {
-    struct leg *leg = find_leg(call, event->sid);
+    struct leg *leg = legs_find(call, event->sid);
+    if (leg != NULL) {
+        leg->arriving = false;
+    }
     if (leg != NULL && is_agent_leg(call, leg)) {
-        leg_leave(leg, LEG_LEFT_HARD, now);
+        legs_leave(leg, LEG_LEFT_HARD, now);
         note_agent_joined(call, event, now);
     }
     if (event->sid == call->voice_sid && call->voice != VOICE_NONE) {
@@ -270,6 +221,13 @@ static void note_agent_left(struct call *call, const struct call_event *event, m
         call->voice = VOICE_NONE;
         call->started_at = now; /* its process lives: it may come back, or hang */
         call->confirmed = false;
+    }
+}
+
+static void note_agent_absent(struct call *call, mono_ms now) {
+    if (call->voice == VOICE_SPEAKS && ++call->voice_absences >= CALL_ABSENCES) {
+        struct call_event left = {.kind = CALL_AGENT_LEFT, .sid = call->voice_sid};
+        note_agent_left(call, &left, now);
     }
 }
 
@@ -359,9 +317,14 @@ void call_note(struct call *call, const struct call_event *event, const struct c
         note_leg_left(call, event, now);
         note_agent_left(call, event, now); /* an agent with a token of its own left as it joined: as a person */
         break;
+    case CALL_LEG_ABSENT: note_leg_absent(call, event, now); break;
+    case CALL_ROOM_ABSENT: note_room_absent(call, now); break;
+    case CALL_ROOM_LISTED: call->absences = 0; break;
+    case CALL_NO_CALLER: call->nobody_there = !call->had_caller; break;
     case CALL_AGENT_JOINED: note_agent_joined(call, event, now); break;
     case CALL_AUDIO_PUBLISHED: note_audio(call, event, now); break;
     case CALL_AGENT_LEFT: note_agent_left(call, event, now); break;
+    case CALL_AGENT_ABSENT: note_agent_absent(call, now); break;
     case CALL_CHOSEN:
     case CALL_NOBODY: note_choice(call, event); break;
     case CALL_CHOICE_LOST: call->choice = CHOSEN_NOT; break;

@@ -20,11 +20,13 @@ struct call_policy {
     int64_t caller_wait_ms;  /* a room without a caller for so long is not a call: 10 s */
     int64_t parting_ms;      /* between an agent's exit and LiveKit's word that it left: 2 s */
     int64_t crash_window_ms; /* CALL_REPLACEMENTS crashes within it are too many: 1 min */
+    int64_t arriving_ms;     /* from a caller's joining to their own audio: 3 s, or it is not waited for */
     bool close_room;         /* rooms can be deleted (a LiveKit client is there) and shall be */
+    bool livekit_away;       /* as things are: nothing is started, counted or given up for its sake (rule 6) */
 };
 extern const struct call_policy call_policy_default;
 
-enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2 };
+enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2, CALL_ABSENCES = 2 };
 
 enum leg_role {
     LEG_CALLER,   /* kind SIP with sip.ruleID: the call is theirs */
@@ -37,6 +39,8 @@ struct leg {
     uint64_t sid, identity; /* hashes */
     mono_ms joined_at, left_at;
     uint8_t role, state;
+    uint8_t absences; /* of LiveKit's answers in a row, those that do not list it */
+    bool arriving;    /* a caller whose own audio is still to come: livekit-sip cannot be hung up at once before that */
 };
 
 enum room_fact { ROOM_UNSEEN, ROOM_OPEN, ROOM_FINISHED };
@@ -49,7 +53,9 @@ struct call {
     uint8_t room, choice, process, voice, exit;
     uint8_t leg_count;
     uint8_t failed_starts, hangs, delete_tries;
-    bool any_agent : 1; /* api credentials: whoever is of kind AGENT, or speaks, is ours */
+    uint8_t absences, voice_absences; /* of LiveKit's answers in a row, those without the room, without the agent */
+    bool nobody_there : 1;            /* no caller came, and LiveKit (or nobody who could be asked) says otherwise */
+    bool any_agent : 1;               /* api credentials: whoever is of kind AGENT, or speaks, is ours */
     bool had_caller : 1;
     bool had_reject : 1;
     bool spoke : 1;       /* this agent process's audio was heard of */
@@ -77,29 +83,34 @@ struct call {
 };
 
 /* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
-#define CALL_EVENTS(X)                                                                             \
-    X(ROOM_STARTED)                                                                                \
-    X(ROOM_FINISHED)                                                                               \
-    X(LEG_JOINED)      /* sid, identity, role */                                                   \
-    X(LEG_REJECTED)    /* sid, identity: a caller who must not be served */                        \
-    X(LEG_LEFT)        /* sid, hard */                                                             \
-    X(AGENT_JOINED)    /* sid */                                                                   \
-    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                    \
-    X(AGENT_LEFT)      /* sid, client, duplicate */                                                \
-    X(CHOSEN)          /* any_agent: an agent is chosen */                                         \
-    X(NOBODY)          /* no agent can be had */                                                   \
-    X(CHOICE_LOST)     /* the chosen agent is no longer known: choose again */                     \
-    X(PROCESS_ASKED)   /* the engine was asked to start one */                                     \
-    X(PROCESS_STARTED)                                                                             \
-    X(PROCESS_FAILED) /* it could not be started */                                                \
-    X(PROCESS_EXITED) /* exit */                                                                   \
-    X(DISMISSED)      /* the engine was asked to stop it */                                        \
-    X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */ \
-    X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                              \
-    X(DELETE_FAILED)  /* … no answer or an error: again later */                                 \
-    X(AGAIN)          /* it was over, and a caller is about to make a call of it again */          \
-    X(STOP)           /* the operator's word */                                                    \
-    X(SUPERSEDED)     /* the room's name has a new sid */                                          \
+#define CALL_EVENTS(X)                                                                                 \
+    X(ROOM_STARTED)                                                                                    \
+    X(ROOM_FINISHED)                                                                                   \
+    X(LEG_JOINED)      /* sid, identity, role, audible */                                              \
+    X(LEG_REJECTED)    /* sid, identity, audible: a caller who must not be served */                   \
+    X(LEG_LEFT)        /* sid, hard */                                                                 \
+    X(LEG_ABSENT)      /* sid: LiveKit does not list it; the second time running it has left */        \
+    X(ROOM_ABSENT)     /* LiveKit does not list the room; the second time running it is finished */    \
+    X(ROOM_LISTED)     /* it does */                                                                   \
+    X(NO_CALLER)       /* past the wait for a caller, and whoever could know does not say otherwise */ \
+    X(AGENT_JOINED)    /* sid */                                                                       \
+    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                        \
+    X(AGENT_LEFT)      /* sid, client, duplicate */                                                    \
+    X(AGENT_ABSENT)    /* LiveKit does not list it; the second time running it has left */             \
+    X(CHOSEN)          /* any_agent: an agent is chosen */                                             \
+    X(NOBODY)          /* no agent can be had */                                                       \
+    X(CHOICE_LOST)     /* the chosen agent is no longer known: choose again */                         \
+    X(PROCESS_ASKED)   /* the engine was asked to start one */                                         \
+    X(PROCESS_STARTED)                                                                                 \
+    X(PROCESS_FAILED) /* it could not be started */                                                    \
+    X(PROCESS_EXITED) /* exit */                                                                       \
+    X(DISMISSED)      /* the engine was asked to stop it */                                            \
+    X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */     \
+    X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                                  \
+    X(DELETE_FAILED)  /* … no answer or an error: again later */                                     \
+    X(AGAIN)          /* it was over, and a caller is about to make a call of it again */              \
+    X(STOP)           /* the operator's word */                                                        \
+    X(SUPERSEDED)     /* the room's name has a new sid */                                              \
     X(TICK)           /* time passed */
 enum call_event_kind {
 #define X(symbol) CALL_##symbol,
@@ -115,6 +126,7 @@ struct call_event {
     enum leg_role role;
     enum exit_fact exit;
     bool hard;      /* the leg is gone for good */
+    bool audible;   /* the leg's audio is published */
     bool client;    /* CLIENT_INITIATED */
     bool duplicate; /* DUPLICATE_IDENTITY */
     bool any_agent;
@@ -127,6 +139,7 @@ void call_note(struct call *call, const struct call_event *event, const struct c
 
 /* How many legs of ROLE are in the room; callers who could not be told apart any more count as one. */
 unsigned call_here(const struct call *call, enum leg_role role);
-bool call_knows_leg(const struct call *call, uint64_t sid);
+/* The leg of that participant, here or gone; NULL: not known. */
+const struct leg *call_leg(const struct call *call, uint64_t sid);
 
 #endif

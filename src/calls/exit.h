@@ -10,6 +10,7 @@
     X(NEVER_AGAIN, GIVE_UP, c->exit == EXIT_NEVER_AGAIN)     /* 125: do not restart me */                  \
     X(PUSHED_OUT, WAIT, pushed_out(c, p) && now < c->exit_at + p->parting_ms) /* by itself, or by whom? */ \
     X(TAKEN, LET_GO, pushed_out(c, p))              /* another bridge's agent is in its place */           \
+    X(SERVER_AWAY, NOTHING, p->livekit_away)        /* nothing can be held against it */                   \
     X(FAILED_START, COUNT_START, !c->spoke)         /* 0 included */                                       \
     X(SERVER_RESTARTED, NOTHING, c->room_again)     /* told "disconnected" by LiveKit's end */             \
     X(NEW_CALLER, NOTHING, caller_since(c, now, 0)) /* somebody else than whom it served */                \

@@ -13,6 +13,25 @@ static mono_ms rejoin_by(const struct call *c, const struct call_policy *p) {
     return by;
 }
 
+/* Until when callers whose own audio is still to come are waited for: a room deleted while livekit-sip joins or publishes
+ * leaves the phone ringing until that times out (5 and 10 s), afterwards it is hung up at once. 0: there is none. */
+static mono_ms arrived_by(const struct call *c, const struct call_policy *p) {
+    mono_ms by = 0;
+    for (unsigned i = 0; i < c->leg_count; i++) {
+        const struct leg *leg = &c->legs[i];
+        bool waits = leg->arriving && (leg->state == LEG_HERE || leg->state == LEG_REJECTED);
+        if (waits && leg->joined_at + p->arriving_ms > by) {
+            by = leg->joined_at + p->arriving_ms;
+        }
+    }
+    return by;
+}
+
+/* A room in which no phone was ever seen is not ours to delete. */
+static bool is_deletable(const struct call *c, const struct call_policy *p) {
+    return c->room == ROOM_OPEN && p->close_room && (c->had_caller || c->had_reject);
+}
+
 enum call_end call_end(const struct call *c, const struct call_policy *p, mono_ms now) {
     unsigned callers = call_here(c, LEG_CALLER);
 #define X(reason, hang_up, text, when) \
@@ -57,7 +76,7 @@ struct want call_want(const struct call *call, const struct call_policy *policy,
         want.next = MONO_NEVER;
     }
     mono_ms deadline = end == END_NONE ? end_deadline(call, policy) : MONO_NEVER;
-    want.next = deadline < want.next ? deadline : want.next;
+    want.next = deadline > now && deadline < want.next ? deadline : want.next;
     return want;
 }
 

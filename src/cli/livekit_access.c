@@ -9,7 +9,8 @@ bool livekit_access_open(const struct cli *cli, const struct settings *settings,
     *ret_access = (struct livekit_access){.keys = keys_load(settings, &diag)};
     if (ret_access->keys != NULL) {
         ret_access->loop = loop_new();
-        ret_access->api = livekit_from_settings(settings, ret_access->loop, ret_access->keys, &diag);
+        const struct livekit_options base = {.loop = ret_access->loop, .keys = ret_access->keys};
+        ret_access->api = livekit_from_settings(settings, &base, &diag);
     }
     if (ret_access->api == NULL) {
         (void)cli_fail(cli, &diag);

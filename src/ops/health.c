@@ -8,8 +8,11 @@
     X(DEGRADED, "draining: no new calls, waiting for those in progress", ops->draining)                               \
     X(DEGRADED, "Redis cannot be reached and no rules were ever loaded: calls ring in vain",                          \
       redis_away(s) && !source_ready(s))                                                                              \
+    X(DEGRADED, "Stimm gives no agents and none were ever loaded: calls ring in vain",                                \
+      stimm_fails(s) && !source_ready(s))                                                                             \
     X(DEGRADED, "no rules and agents are loaded yet", !source_ready(s))                                               \
     X(DEGRADED, "Redis cannot be reached: the last known rules are in use", redis_away(s))                            \
+    X(DEGRADED, "Stimm gives no agents: the last known agents are in use", stimm_fails(s))                            \
     X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')      \
     X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0') \
     X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                               \
@@ -19,11 +22,19 @@
     X(DEGRADED, "what answers at LIVEKIT_API_URL is not LiveKit", livekit_is(ops, CONTACT_ODD))                       \
     X(DEGRADED, "LiveKit's clock and ours are more than 30 s apart",                                                  \
       ops->livekit != NULL && contact_clock_is_off(ops->livekit))                                                     \
+    X(DEGRADED, "webhooks do not arrive: LiveKit has calls that none told of; see `sipbridge doctor`",                \
+      reconcile_of(ops).unheard)                                                                                      \
+    X(DEGRADED, "LiveKit lists most calls no more: not believed, none is ended for it", reconcile_of(ops).refused)    \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {
     const struct source_redis_state *redis = source_redis(source);
     return redis->configured && !redis->connected;
+}
+
+static bool stimm_fails(const struct source *source) {
+    enum stimm_state state = source_stimm(source)->status.state;
+    return state == STIMM_AWAY || state == STIMM_ODD;
 }
 
 static bool has_agent(const struct source *source) {
@@ -33,6 +44,10 @@ static bool has_agent(const struct source *source) {
 
 static bool livekit_is(const struct ops *ops, enum contact_state state) {
     return ops->livekit != NULL && ops->livekit->state == state;
+}
+
+static struct reconcile_view reconcile_of(const struct ops *ops) {
+    return ops->reconcile != NULL ? reconcile_view(ops->reconcile) : (struct reconcile_view){0};
 }
 
 enum ops_health ops_health(const struct ops *ops, const char **ret_message) {

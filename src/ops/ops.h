@@ -6,6 +6,7 @@
 #include "auth/keyring.h"
 #include "base/log.h"
 #include "bridge/bridge.h"
+#include "bridge/reconcile.h"
 #include "http/server.h"
 #include "livekit/contact.h"
 #include "source/source.h"
@@ -30,8 +31,9 @@ struct ops {
     const struct keyring *keys;
     struct receiver *receiver;
     const struct bridge *bridge;
-    const struct contact *livekit; /* NULL: it is not asked */
-    const struct source *source;   /* NULL while the bridge is disabled */
+    const struct contact *livekit;     /* NULL: it is not asked */
+    const struct reconcile *reconcile; /* NULL with it */
+    const struct source *source;       /* NULL while the bridge is disabled */
     const struct ops_errors *errors;
     int64_t started_wall_ms;
     mono_ms started;

@@ -96,6 +96,15 @@ static json_t *warnings_json(const struct ruleset *rules) {
     return warnings;
 }
 
+static json_t *stimm_json(const struct source_stimm_state *stimm) {
+    const char *error = stimm->status.error;
+    json_t *object = json_object();
+    json_object_set_new(object, "state",
+                        json_string(stimm->configured ? stimm_state_name(stimm->status.state) : "not configured"));
+    json_object_set_new(object, "error", error[0] != '\0' ? text_of(slice_of(error)) : json_null());
+    return object;
+}
+
 static void add_source(json_t *status, const struct source *source) {
     json_t *rules = document_json(source_rules_state(source));
     json_object_set_new(rules, "warnings", warnings_json(source_rules(source)));
@@ -108,10 +117,20 @@ static void add_source(json_t *status, const struct source *source) {
     json_t *object = json_pack("{s:s, s:b}", "state", state, "live_changes", (int)redis->tracking);
     json_object_set_new(object, "error", redis->error[0] != '\0' ? text_of(slice_of(redis->error)) : json_null());
     json_object_set_new(status, "redis", object);
+    json_object_set_new(status, "stimm", stimm_json(source_stimm(source)));
+}
+
+static json_t *reconcile_json(const struct reconcile *reconcile) {
+    struct reconcile_view view = reconcile_view(reconcile);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "rounds", (json_int_t)view.rounds, "calls_found",
+                     (json_int_t)view.started, "calls_ended", (json_int_t)view.ended, "legs_ended",
+                     (json_int_t)view.left, "stale_rooms_deleted", (json_int_t)view.deleted, "webhooks_missing",
+                     (int)view.unheard);
 }
 
 /* With LIVEKIT_API_URL=off its webhooks are all that is heard of it. */
-static json_t *livekit_json(const struct contact *contact) {
+static json_t *livekit_json(const struct ops *ops) {
+    const struct contact *contact = ops->livekit;
     char trouble[CONTACT_ERROR_SIZE] = "";
     if (contact != NULL) {
         contact_trouble(contact, trouble, sizeof trouble);
@@ -122,6 +141,9 @@ static json_t *livekit_json(const struct contact *contact) {
     json_object_set_new(livekit, "error", trouble[0] != '\0' ? text_of(slice_of(trouble)) : json_null());
     if (contact != NULL) {
         json_object_set_new(livekit, "requests", json_integer((json_int_t)contact->requests));
+    }
+    if (ops->reconcile != NULL) {
+        json_object_set_new(livekit, "reconcile", reconcile_json(ops->reconcile));
     }
     return livekit;
 }
@@ -176,7 +198,7 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     if (ops->source != NULL) {
         add_source(status, ops->source);
     }
-    json_object_set_new(status, "livekit", livekit_json(ops->livekit));
+    json_object_set_new(status, "livekit", livekit_json(ops));
     json_object_set_new(status, "webhooks", webhooks_json(receiver_counters(ops->receiver)));
     json_object_set_new(status, "errors", errors_json(ops->errors));
     cleanup_free char *dumped = json_dumps(status, JSON_COMPACT);

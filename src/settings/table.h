@@ -48,6 +48,10 @@
       "A file with the rules, a JSON array; watched. It takes the place of Redis for the rules.")                      \
     X(SIP_AGENTS_FILE, agents_file, TEXT, "", NO_LIMITS, "Rules and agents",                                           \
       "A file with the agents, a JSON object; watched. It takes the place of Redis for the agents.")                   \
+    X(STIMM_API_URL, stimm_api_url, URL, "", CHECK(check_stimm_url), "Rules and agents",                               \
+      "Where Stimm is, `http://` or `https://`: agents are those of its list `/api/agents/`, its default agent is "    \
+      "the first. It takes the place of Redis for the agents. Where `SIP_AGENT_COMMAND` is not set they run Stimm's "  \
+      "own worker (doc/from-stimm.md).")                                                                               \
     X(SIP_AGENT_COMMAND, agent_command, TEXT, "", CHECK(check_command), "Rules and agents",                            \
       "The command of agents that have none of their own; split without a shell. `{room} {agent} {agent_id} {called} " \
       "{caller} {livekit_url}` are replaced. Alone, without rules and agents, it answers every call.")                 \
@@ -68,6 +72,8 @@
       "A caller whose line broke may come back for this long.")                                                        \
     X(SIP_MAX_CALL, max_call_ms, DURATION, "4h", RANGE(SECOND_MS, 7 * DAY_MS), "Calls",                                \
       "A call that lasts longer is ended.")                                                                            \
+    X(SIP_RECONCILE, reconcile_ms, DURATION, "60s", RANGE(SECOND_MS, HOUR_MS), "Calls",                               \
+      "How often LiveKit's list of rooms is compared with the calls known here: lost webhooks heal then.")             \
     X(SIP_AFTER_CALL, after_call_ms, DURATION, "0", RANGE(0, DAY_MS), "Agents' processes",                             \
       "When the call is over, the agent is left alone for this long (to write a summary) before it is told to stop.")  \
     X(SIP_STOP_TIMEOUT, stop_timeout_ms, DURATION, "10s", RANGE(0, 10 * MINUTE_MS), "Agents' processes",               \
@@ -77,6 +83,8 @@
       "TZ always pass; secrets of sipbridge never.")                                                                   \
     X(SIP_AGENT_CREDENTIALS, agent_credentials, CHOICE, "token", CHOICES("token|api"), "Agents' processes",            \
       "What agents of `SIP_AGENT_COMMAND` get: a token for their one room, or the API key and secret themselves.")     \
+    X(SIP_AGENT_CWD, agent_cwd, TEXT, "", CHECK(check_absolute), "Agents' processes",                                  \
+      "The directory in which agents start that name no `cwd` of their own. Not set: that of sipbridge.")              \
     X(SIP_STATE_DIR, state_dir, TEXT, "/var/lib/sipbridge", CHECK(check_absolute), "Agents' processes",                \
       "Where the agents' output, the journal of calls and the last good rules and agents are kept; private to one "    \
       "sipbridge (mode 0700, locked).")                                                                                \

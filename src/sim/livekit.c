@@ -59,7 +59,12 @@ static void remove_guest(struct world *world, const struct happening *happening)
     server_leave(world, happening->subject, DISCONNECT_PARTICIPANT_REMOVED);
 }
 
-static bool reject(void *self, struct slice room, struct slice identity) {
+static void forget_number(void *self, const char *sid) {
+    (void)self, (void)sid;
+}
+
+static bool reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
+    (void)when;
     struct world *world = self;
     for (int i = 0; i < world->guest_count && world->plan.can_ask; i++) {
         const struct guest *guest = &world->guests[i];
@@ -71,5 +76,6 @@ static bool reject(void *self, struct slice room, struct slice identity) {
 }
 
 struct livekit_port livekit_fake(struct world *world) {
-    return (struct livekit_port){.self = world, .ask = ask, .delete_room = delete_room, .reject = reject};
+    return (struct livekit_port){
+        .self = world, .ask = ask, .forget_number = forget_number, .delete_room = delete_room, .reject = reject};
 }

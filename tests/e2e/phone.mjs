@@ -77,7 +77,11 @@ async function join() {
   joining.on(RoomEvent.Disconnected, reason => onDisconnected(DisconnectReason[reason] ?? String(reason)));
   await joining.connect(LIVEKIT_URL, await joinToken(), { autoSubscribe: true, dynacast: false });
   say('joined', { room: name, identity });
-  await publish(joining, track);
+  try {
+    await publish(joining, track);
+  } catch (error) { // as livekit-sip: a call whose own audio cannot be published is dropped
+    if (room === joining) await finish('far end', error.message);
+  }
 }
 
 async function onDisconnected(reason) {

@@ -242,9 +242,7 @@ class Stage:
         return self
 
     def start_daemon(self):
-        client = os.environ.get("SIPBRIDGE_E2E_CLIENT", "no") == "yes"
-        api = {"LIVEKIT_API_URL": self.livekit.url.replace("ws", "http", 1)} if client else {}
-        self.daemon = Daemon({"LIVEKIT_URL": self.livekit.url, **api, **self.settings})
+        self.daemon = Daemon({"LIVEKIT_URL": self.livekit.url, "LIVEKIT_API_URL": None, **self.settings})
         documents = {"rules": self.rules, "agents": {name: self.entry(**more) for name, more in self.agents.items()}}
         if self.own_redis:
             self.redis = self.stack.enter_context(Redis())

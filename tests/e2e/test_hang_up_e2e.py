@@ -6,7 +6,6 @@ import pytest
 from daemon import holds_for, is_alive, wait_for
 from stage import AGENT_HZ, note
 
-pytestmark = pytest.mark.needs_livekit_client
 
 HUMAN_HZ = 1500
 

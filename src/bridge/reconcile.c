@@ -1,0 +1,313 @@
+/* Rounds: when LiveKit is asked for its rooms, and what follows from the list. */
+#include "bridge/reconcile.h"
+
+#include <stdio.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "bridge/reconcile_internal.h"
+
+enum {
+    STALE_S = 60,       /* a room of ours without people is left alone for so long */
+    FRESH_S = 2,        /* … and one without a webhook: that may still be on its way */
+    SETTLED_MS = 10000, /* LiveKit's list counts participants some seconds late */
+    MOST_CHECKS = 200,  /* a round; the others are looked at in the next */
+    QUICK_MS = 2000,    /* an answer to "is LiveKit there?" */
+    FAILURES_MOST = 5,
+};
+
+static mono_ms now_of(const struct reconcile *reconcile) {
+    return reconcile->options.now(reconcile->options.context);
+}
+
+void reconcile_again(struct reconcile *reconcile, int64_t delay_ms) {
+    mono_ms at = now_of(reconcile) + delay_ms;
+    reconcile->due = at < reconcile->due ? at : reconcile->due;
+}
+
+/* --- the index of one answer --- */
+
+struct listed_room {
+    const struct livekit_room *room;
+    UT_hash_handle hh;
+};
+
+struct index {
+    struct listed_room *by_sid, *items;
+};
+
+static void index_build(struct index *index, const struct livekit_answer *answer) {
+    *index = (struct index){.items = xcalloc(answer->count + 1, sizeof *index->items)};
+    for (size_t i = 0; i < answer->count; i++) {
+        struct listed_room *item = &index->items[i], *same = NULL;
+        item->room = &answer->rooms[i];
+        HASH_FIND(hh, index->by_sid, item->room->sid.p, item->room->sid.n, same);
+        if (same == NULL) {
+            HASH_ADD_KEYPTR(hh, index->by_sid, item->room->sid.p, item->room->sid.n, item);
+        }
+    }
+}
+
+static const struct livekit_room *index_find(const struct index *index, const char *sid) {
+    struct listed_room *item = NULL;
+    HASH_FIND_STR(index->by_sid, sid, item);
+    return item != NULL ? item->room : NULL;
+}
+
+static void index_release(struct index *index) {
+    HASH_CLEAR(hh, index->by_sid);
+    free(index->items);
+}
+
+/* --- calls that LiveKit does not list --- */
+
+/* Nothing was heard of it since the question was sent. */
+static bool is_missing(const struct reconcile *reconcile, const struct call_entry *entry, const struct index *index) {
+    const struct bridge_call *call = container_of(entry, struct bridge_call, entry);
+    return !entry->over && entry->facts.room != ROOM_FINISHED && call->touched_at < reconcile->sent_at &&
+           index_find(index, entry->sid) == NULL;
+}
+
+/* How many calls would end now. */
+static unsigned count_missing(const struct reconcile *reconcile, const struct index *index) {
+    unsigned missing = 0;
+    const struct call_entry *entry;
+    for (entry = reconcile->options.bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
+        missing += is_missing(reconcile, entry, index) && entry->facts.absences + 1 >= CALL_ABSENCES;
+    }
+    return missing;
+}
+
+/* One odd answer must not end calls in bulk. */
+static bool is_refused(struct reconcile *reconcile, const struct index *index) {
+    struct reconcile_view *view = &reconcile->view;
+    size_t live = bridge_live(reconcile->options.bridge);
+    unsigned missing = count_missing(reconcile, index);
+    bool was_refused = view->refused;
+    view->refused = missing > 2 && (size_t)missing * 2 > live;
+    view->missing = missing;
+    view->live = (unsigned)live;
+    if (view->refused && !was_refused) {
+        log_error(NULL,
+                  "LiveKit lists %u of %zu calls no more: too many to be believed, none is ended for it; is it "
+                  "the right LiveKit, and was its Redis emptied? `sipbridge calls stop` ends single ones",
+                  missing, live);
+    } else if (was_refused && !view->refused) {
+        log_info(NULL, "LiveKit's list of rooms is believable again");
+    }
+    return view->refused;
+}
+
+static void note_missing(struct reconcile *reconcile, struct bridge_call *call) {
+    struct call_event event = {.kind = CALL_ROOM_ABSENT};
+    if (call->entry.facts.absences + 1 >= CALL_ABSENCES) {
+        struct log_about about;
+        bridge_about(call, &about);
+        log_warning(&about, "LiveKit does not list this room any more, and no webhook said so: the call is over");
+        reconcile->view.ended++;
+    } else {
+        reconcile_again(reconcile, DOUBT_MS);
+    }
+    bridge_note(reconcile->options.bridge, call, &event, now_of(reconcile));
+}
+
+static void judge_calls(struct reconcile *reconcile, const struct index *index) {
+    if (is_refused(reconcile, index)) {
+        reconcile_again(reconcile, DOUBT_MS);
+        return;
+    }
+    struct call_entry *entry, *next;
+    HASH_ITER(by_sid, reconcile->options.bridge->table.by_sid, entry, next) {
+        if (is_missing(reconcile, entry, index)) {
+            note_missing(reconcile, call_of(entry));
+        } else if (!entry->over && entry->facts.absences > 0 && index_find(index, entry->sid) != NULL) {
+            struct call_event event = {.kind = CALL_ROOM_LISTED};
+            bridge_note(reconcile->options.bridge, call_of(entry), &event, now_of(reconcile));
+        }
+    }
+}
+
+/* --- rooms that LiveKit lists --- */
+
+/* As many people as we know of, or not. */
+static bool is_doubtful(const struct reconcile *reconcile, const struct bridge_call *call,
+                        const struct livekit_room *room) {
+    const struct call *facts = &call->entry.facts;
+    bool polled = reconcile->view.unheard; /* no webhook tells of changes */
+    int64_t settled_ms = polled ? 0 : SETTLED_MS;
+    if (call->end != END_NONE || call->touched_at + settled_ms >= reconcile->sent_at) {
+        return false;
+    }
+    unsigned known = call_here(facts, LEG_CALLER) + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER) +
+                     (facts->voice != VOICE_NONE);
+    return polled || room->num_participants != (int64_t)known;
+}
+
+static bool is_stale(const struct reconcile *reconcile, int64_t age_s) {
+    bool ours = reconcile->options.bridge->options.room_prefix[0] != '\0';
+    return reconcile->options.delete_stale && ours && age_s >= STALE_S;
+}
+
+/* A room that is no call to us: somebody may wait in it, or it is left over. */
+static bool judge_stranger(struct reconcile *reconcile, const struct livekit_room *room) {
+    int64_t age_s = reconcile->options.wall_ms(reconcile->options.context) / 1000 - room->creation_time_s;
+    if (age_s < FRESH_S && reconcile->looks > 1) {
+        reconcile_again(reconcile, UNHEARD_MS + LEAST_APART_MS);
+        return false;
+    }
+    bool stale = is_stale(reconcile, age_s);
+    if (room->num_participants > 0 || age_s < STALE_S || stale) { /* the number lags behind in a young room */
+        check_room(reconcile, room, stale);
+        return true;
+    }
+    return false;
+}
+
+static bool judge_room(struct reconcile *reconcile, const struct livekit_room *room) {
+    const struct bridge *bridge = reconcile->options.bridge;
+    if (!bridge_is_ours(bridge, room->name) || room->name.n == 0 || !text_is_sid(room->sid) ||
+        check_is_running(reconcile, room->sid)) {
+        return false;
+    }
+    const struct bridge_call *call = call_of(table_find(&bridge->table, room->sid));
+    if (call != NULL && (call->entry.facts.taken || call->entry.facts.superseded)) {
+        return false; /* another bridge's, or a name that has come back */
+    }
+    if (call == NULL || call->entry.over) {
+        return judge_stranger(reconcile, room);
+    }
+    if (!is_doubtful(reconcile, call, room)) {
+        return false;
+    }
+    check_room(reconcile, room, false);
+    return true;
+}
+
+static void judge_rooms(struct reconcile *reconcile, const struct livekit_answer *answer) {
+    size_t checks = 0;
+    size_t first = answer->count > 0 ? reconcile->looks % answer->count : 0; /* who was left over is not so again */
+    for (size_t i = 0; i < answer->count && checks < MOST_CHECKS; i++) {
+        checks += judge_room(reconcile, &answer->rooms[(first + i) % answer->count]);
+    }
+    if (checks >= MOST_CHECKS) {
+        reconcile_again(reconcile, DOUBT_MS);
+    }
+}
+
+/* --- rounds --- */
+
+/* Somebody else's agent is in a room of ours: another bridge's, or one that outlived its call's bridge. */
+static void look_at_served(struct reconcile *reconcile) {
+    reconcile->served_looks = reconcile->served ? reconcile->served_looks + 1 : 0;
+    reconcile->served = false;
+}
+
+static void set_away(struct reconcile *reconcile, bool away) {
+    reconcile->view.away = away;
+    bridge_livekit_away(reconcile->options.bridge, away, now_of(reconcile));
+}
+
+/* What cannot be asked for is not away if its webhooks come all the same. */
+static void round_failed(struct reconcile *reconcile, const struct livekit_result *result) {
+    static const int64_t again_ms[FAILURES_MOST + 1] = {0, 1000, 2000, 5000, 10000, 20000};
+    if (reconcile->failing_since == 0) {
+        reconcile->failing_since = reconcile->sent_at;
+    }
+    reconcile->failures += reconcile->failures < FAILURES_MOST;
+    reconcile_again(reconcile, again_ms[reconcile->failures]);
+    if (result->outcome == LIVEKIT_AWAY && reconcile->heard_at < reconcile->failing_since) {
+        set_away(reconcile, true);
+    }
+}
+
+static void on_rooms(void *context, const struct livekit_result *result) {
+    struct reconcile *reconcile = context;
+    reconcile->asked = NULL;
+    reconcile->due = now_of(reconcile) + reconcile->options.interval_ms;
+    reconcile->soon_after = now_of(reconcile) + LEAST_APART_MS;
+    if (result->outcome != LIVEKIT_OK) {
+        round_failed(reconcile, result);
+        reconcile->options.on_touched(reconcile->options.context);
+        return;
+    }
+    reconcile->failures = 0;
+    reconcile->failing_since = 0;
+    set_away(reconcile, false);
+    reconcile->view.rounds++;
+    reconcile->looks++;
+    struct index index;
+    index_build(&index, &result->answer);
+    judge_calls(reconcile, &index);
+    judge_rooms(reconcile, &result->answer);
+    index_release(&index);
+    look_at_served(reconcile);
+    if (reconcile->looks == 1) {
+        reconcile_again(reconcile, DOUBT_MS);
+    }
+    if (reconcile->view.unheard) {
+        reconcile_again(reconcile, UNHEARD_MS);
+    }
+    reconcile->options.on_touched(reconcile->options.context);
+}
+
+static void begin_round(struct reconcile *reconcile, mono_ms now) {
+    const struct asker *asker = &reconcile->options.asker;
+    reconcile->sent_at = now;
+    reconcile->due = MONO_NEVER;
+    bool quick = reconcile->failures == 0 && reconcile->looks > 0;
+    reconcile->asked = asker->start(asker->self, &(struct question){.kind = QUESTION_ROOMS,
+                                                                    .timeout_ms = quick ? QUICK_MS : 0,
+                                                                    .on_done = on_rooms,
+                                                                    .context = reconcile});
+}
+
+void reconcile_tick(struct reconcile *reconcile, mono_ms now) {
+    if (reconcile->asked == NULL && reconcile->due <= now) {
+        begin_round(reconcile, now);
+    }
+}
+
+mono_ms reconcile_next_due(const struct reconcile *reconcile) {
+    return reconcile->asked == NULL ? reconcile->due : MONO_NEVER;
+}
+
+void reconcile_soon(struct reconcile *reconcile) {
+    mono_ms now = now_of(reconcile);
+    mono_ms at = reconcile->soon_after > now ? reconcile->soon_after : now;
+    reconcile->due = at < reconcile->due ? at : reconcile->due;
+}
+
+void reconcile_heard(struct reconcile *reconcile) {
+    reconcile->heard_at = now_of(reconcile);
+    if (reconcile->view.unheard) {
+        reconcile->view.unheard = false;
+        log_info(NULL, "webhooks arrive again");
+    }
+    if (reconcile->view.away) {
+        set_away(reconcile, false);
+        reconcile_soon(reconcile);
+    }
+}
+
+struct reconcile_view reconcile_view(const struct reconcile *reconcile) {
+    return reconcile->view;
+}
+
+struct reconcile *reconcile_new(const struct reconcile_options *options) {
+    struct reconcile *reconcile = xcalloc(1, sizeof *reconcile);
+    reconcile->options = *options;
+    reconcile->due = now_of(reconcile);
+    reconcile->began_wall_ms = options->wall_ms(options->context);
+    return reconcile;
+}
+
+void reconcile_free(struct reconcile *reconcile) {
+    if (reconcile == NULL) {
+        return;
+    }
+    reconcile->options.asker.cancel(reconcile->options.asker.self, reconcile->asked);
+    check_cancel_all(reconcile);
+    free(reconcile);
+}
