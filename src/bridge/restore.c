@@ -59,15 +59,20 @@ static char *copy(struct slice text) {
     return text.p != NULL ? xmemdup(text.p, text.n) : NULL;
 }
 
+/* Of a known leg every text is there. */
+static char *copy_known(const struct journal_leg *kept, struct slice text) {
+    return text.p == NULL && kept->known ? xstrdup("") : copy(text);
+}
+
 static void restore_leg(struct call_leg_text *leg, const struct journal_leg *kept) {
     leg->known = kept->known;
     leg->sid = kept->sid;
-    leg->called = copy(kept->called);
-    leg->caller = copy(kept->caller);
-    leg->trunk_id = copy(kept->trunk_id);
-    leg->rule_id = copy(kept->rule_id);
-    leg->attributes = copy(kept->attributes);
-    leg->identity = copy(kept->identity);
+    leg->called = copy_known(kept, kept->called);
+    leg->caller = copy_known(kept, kept->caller);
+    leg->trunk_id = copy_known(kept, kept->trunk_id);
+    leg->rule_id = copy_known(kept, kept->rule_id);
+    leg->attributes = copy_known(kept, kept->attributes);
+    leg->identity = copy_known(kept, kept->identity);
 }
 
 static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms now) {
