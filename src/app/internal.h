@@ -10,6 +10,7 @@
 #include "bridge/livekit_link.h"
 #include "bridge/reconcile.h"
 #include "http/server.h"
+#include "livekit/sweep.h"
 #include "loop/file_watch.h"
 #include "loop/signals.h"
 #include "ops/ops.h"
@@ -38,6 +39,7 @@ struct app {
     struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link; /* both NULL without it */
     struct reconcile *reconcile;
+    struct sweep *sweep; /* rooms being deleted at the operator's word, or NULL */
     struct bridge *bridge;
     struct ops ops;
     struct ops_errors errors;
@@ -66,6 +68,9 @@ void adoption_close(struct app *app);
 /* livekit.c: before and after the bridge is built. */
 bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_build_reconcile(struct app *app);
+
+/* cleanup.c: the operator's word to end every call and delete its room (struct ops). */
+enum ops_cleanup app_clean_up(void *context, size_t *ret_calls);
 
 /* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);

@@ -162,6 +162,7 @@ static void build_ops(struct app *app) {
     app->ops = (struct ops){
         .enabled = app->settings->enabled,
         .webhook_path = app->settings->webhook_path,
+        .room_prefix = app->settings->room_prefix,
         .keys = app->keys,
         .receiver = app->receiver,
         .bridge = app->bridge,
@@ -174,6 +175,7 @@ static void build_ops(struct app *app) {
         .context = app,
         .stop_call = stop_call,
         .reload = reload,
+        .clean_up = app_clean_up,
     };
 }
 
@@ -269,6 +271,7 @@ void app_release(struct app *app) {
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
     source_free(app->source);
+    sweep_cancel(app->sweep);
     reconcile_free(app->reconcile);
     livekit_link_free(app->livekit_link);
     livekit_free(app->livekit);

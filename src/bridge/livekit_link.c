@@ -135,26 +135,51 @@ static void no_answer(struct errand *errand, const struct livekit_result *result
     errand_ask_again(errand, ASK_AGAIN_MS);
 }
 
-/* Tells of the agent, if it is there and speaks; else that it is not ready. */
-static void tell_ready(const struct errand *errand, const struct livekit_answer *answer) {
+static const struct livekit_participant *find_agent(const struct errand *errand, const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
         if (bridge_is_agent_of(slice_of(errand->sid), listed->identity) && listed->audio_tracks > 0) {
-            tell(errand, EVENT_participant_joined, listed);
-            tell(errand, EVENT_track_published, listed);
-            return;
+            return listed;
         }
     }
+    return NULL;
+}
+
+static void not_ready(struct errand *errand) {
     bridge_not_ready(errand->link->bridge, errand->sid, errand_now(errand->link));
+    errand_free(errand);
+}
+
+/* The list may be that of before a crash: only who can be asked for is there. */
+static void on_agent_confirmed(struct errand *errand, const struct livekit_result *result) {
+    if (result->outcome == LIVEKIT_OK) {
+        tell(errand, EVENT_participant_joined, errand->listed);
+        tell(errand, EVENT_track_published, errand->listed);
+    }
+    if (result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND) {
+        not_ready(errand); /* if it is not ready now */
+    } else {
+        no_answer(errand, result);
+    }
+}
+
+static const struct errand_kind agent_errand = {QUESTION_CONFIRM, on_agent_confirmed, "confirm the agent"};
+
+static void keep_listed(struct errand *errand, const struct livekit_participant *listed) {
+    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
+    errand->listed = listed_copy(listed);
 }
 
 static void on_ready(struct errand *errand, const struct livekit_result *result) {
+    const struct livekit_participant *agent = find_agent(errand, &result->answer);
     if (result->outcome != LIVEKIT_OK) {
         no_answer(errand, result);
-        return;
+    } else if (agent != NULL) {
+        keep_listed(errand, agent);
+        errand_go_on(errand, &agent_errand);
+    } else {
+        not_ready(errand);
     }
-    tell_ready(errand, &result->answer);
-    errand_free(errand);
 }
 
 static const struct errand_kind ready_errand = {QUESTION_PARTICIPANTS, on_ready, "tell whether the agent speaks"};
@@ -195,11 +220,14 @@ static bool port_ask(void *self, const char *sid, struct slice room, enum want_a
     return true;
 }
 
-/* --- a caller of the list, confirmed --- */
+/* --- somebody of the list, confirmed --- */
 
 static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
     if (result->outcome == LIVEKIT_OK) {
         tell(errand, EVENT_participant_joined, errand->listed);
+        if (errand->listed->audio_tracks > 0) {
+            tell(errand, EVENT_track_published, errand->listed);
+        }
         if (errand->on_there != NULL) {
             errand->on_there(errand->context);
         }
@@ -207,13 +235,12 @@ static void on_confirmed(struct errand *errand, const struct livekit_result *res
     errand_free(errand);
 }
 
-static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm a caller"};
+static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm who is listed"};
 
 void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
                           const struct livekit_participant *listed, void (*on_there)(void *context), void *context) {
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
-    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
-    errand->listed = listed_copy(listed);
+    keep_listed(errand, listed);
     errand->on_there = on_there;
     errand->context = context;
     errand_ask(errand);
@@ -245,10 +272,10 @@ static enum trunk_answer port_trunk(void *self, struct slice trunk, struct slice
     return answer;
 }
 
-static void port_suspect(void *self) {
+static void port_suspect(void *self, const char *sid, struct slice room) {
     const struct livekit_link *link = self;
     if (link->options.on_suspicion != NULL) {
-        link->options.on_suspicion(link->options.context);
+        link->options.on_suspicion(link->options.context, sid, room);
     }
 }
 

@@ -25,8 +25,8 @@ static enum trunk_answer no_trunk(void *self, struct slice trunk, struct slice *
     return TRUNK_NONE;
 }
 
-static void no_suspicion(void *self) {
-    (void)self;
+static void no_suspicion(void *self, const char *sid, struct slice room) {
+    (void)self, (void)sid, (void)room;
 }
 
 const struct livekit_port livekit_unavailable = {

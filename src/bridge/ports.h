@@ -29,8 +29,8 @@ struct livekit_port {
     bool (*reject)(void *self, struct slice room, struct slice identity, enum reject_when when);
     /* The number of the trunk that a call with hidden numbers came over; borrowed until the next turn. */
     enum trunk_answer (*trunk_number)(void *self, struct slice trunk, struct slice *ret_number);
-    /* An agent ended by itself: LiveKit may be gone, which is better known before the next one is started. */
-    void (*suspect)(void *self);
+    /* An agent ended by itself: LiveKit or its callers may be gone, which is better known before the next one starts. */
+    void (*suspect)(void *self, const char *sid, struct slice room);
 };
 extern const struct livekit_port livekit_unavailable;
 

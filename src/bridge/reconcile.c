@@ -159,7 +159,9 @@ static bool judge_stranger(struct reconcile *reconcile, const struct livekit_roo
     }
     bool stale = is_stale(reconcile, age_s);
     if (room->num_participants > 0 || age_s < STALE_S || stale) { /* the number lags behind in a young room */
-        check_room(reconcile, room, stale);
+        struct check *check = check_new(reconcile, room->sid, room->name);
+        check->stale = stale;
+        check_ask_who(check);
         return true;
     }
     return false;
@@ -181,7 +183,7 @@ static bool judge_room(struct reconcile *reconcile, const struct livekit_room *r
     if (!is_doubtful(reconcile, call, room)) {
         return false;
     }
-    check_room(reconcile, room, false);
+    check_ask_who(check_new(reconcile, room->sid, room->name));
     return true;
 }
 
@@ -264,13 +266,24 @@ static void begin_round(struct reconcile *reconcile, mono_ms now) {
 }
 
 void reconcile_tick(struct reconcile *reconcile, mono_ms now) {
+    check_tick(reconcile, now);
     if (reconcile->asked == NULL && reconcile->due <= now) {
         begin_round(reconcile, now);
     }
 }
 
 mono_ms reconcile_next_due(const struct reconcile *reconcile) {
-    return reconcile->asked == NULL ? reconcile->due : MONO_NEVER;
+    mono_ms round = reconcile->asked == NULL ? reconcile->due : MONO_NEVER, check = check_next_due(reconcile);
+    return round < check ? round : check;
+}
+
+void reconcile_suspect(struct reconcile *reconcile, const char *sid, struct slice room) {
+    reconcile_soon(reconcile);
+    if (room.n > 0 && !check_is_running(reconcile, slice_of(sid))) {
+        struct check *check = check_new(reconcile, slice_of(sid), room);
+        check->suspected = true;
+        check->again_at = now_of(reconcile) + SUSPECT_MS; /* webhooks that are on their way come first */
+    }
 }
 
 void reconcile_soon(struct reconcile *reconcile) {

@@ -9,11 +9,13 @@
 struct check {
     struct reconcile *reconcile;
     char sid[CALL_SID_MAX + 1];
-    struct slice room; /* owned */
-    int64_t created_s;
-    bool stale; /* to be deleted if nobody is in it */
-    mono_ms sent_at;
-    uint64_t leg; /* whose absence is asked to be confirmed */
+    struct slice room;   /* owned */
+    bool stale;          /* to be deleted if nobody is in it */
+    bool suspected;      /* its agent ended: who is absent is looked for again at once */
+    bool agent_is_ghost; /* the agent that is listed cannot be asked for */
+    unsigned answers;
+    mono_ms sent_at, again_at; /* again_at: MONO_NEVER, or when who is in the room is asked next */
+    uint64_t leg;              /* whose absence is asked to be confirmed */
     void *asked;
     struct check *prev, *next;
 };
@@ -32,13 +34,23 @@ struct reconcile {
 };
 
 /* Rounds come at least so far apart, and so soon after one that raised a doubt. */
-enum { LEAST_APART_MS = 1000, DOUBT_MS = 5000, UNHEARD_MS = 2000, SERVED_LOOKS = 6 };
+enum {
+    SUSPECT_MS = 20,
+    SUSPECT_AGAIN_MS = 1000,
+    LEAST_APART_MS = 1000,
+    DOUBT_MS = 5000,
+    UNHEARD_MS = 2000,
+    SERVED_LOOKS = 6
+};
 
 /* Another round at the latest in DELAY_MS. */
 void reconcile_again(struct reconcile *reconcile, int64_t delay_ms);
 
-/* Begins a check of ROOM; the answer is acted on. */
-void check_room(struct reconcile *reconcile, const struct livekit_room *room, bool stale);
+/* A check of the room SID, NAME, to be begun by check_ask_who or at its again_at; the answer is acted on. */
+struct check *check_new(struct reconcile *reconcile, struct slice sid, struct slice name);
+void check_ask_who(struct check *check);
+void check_tick(struct reconcile *reconcile, mono_ms now);
+mono_ms check_next_due(const struct reconcile *reconcile);
 void check_cancel_all(struct reconcile *reconcile);
 bool check_is_running(const struct reconcile *reconcile, struct slice sid);
 

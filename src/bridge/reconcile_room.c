@@ -73,11 +73,6 @@ static const struct livekit_participant *find_agent(const struct check *check, c
     return NULL;
 }
 
-static void tell(const struct check *check, enum event_kind kind, const struct livekit_participant *listed) {
-    struct webhook_event event = listed_event(kind, slice_of(check->sid), check->room, listed);
-    bridge_webhook(check->reconcile->options.bridge, &event, now_of(check));
-}
-
 /* --- a call of ours --- */
 
 /* The call, if nothing was heard of it since LiveKit was asked. */
@@ -126,6 +121,15 @@ static bool ask_for_absent(struct check *check, const struct bridge_call *call, 
     return true;
 }
 
+/* Absence counts twice: soon where an agent is to be started, else with the next round. */
+static void look_again(struct check *check) {
+    if (check->suspected && check->answers == 1) {
+        check->again_at = now_of(check) + SUSPECT_AGAIN_MS;
+    } else {
+        reconcile_again(check->reconcile, DOUBT_MS);
+    }
+}
+
 /* Legs that we think are here: listed ones are told again, which takes back a doubt; of others the absence is noted.
  * The legs are copied first, for a note may end the call. */
 static void judge_legs(struct check *check, struct bridge_call *call, const struct livekit_answer *answer) {
@@ -142,7 +146,7 @@ static void judge_legs(struct check *check, struct bridge_call *call, const stru
             struct call_event there = {.kind = CALL_LEG_JOINED, .sid = legs[i].sid};
             call_note(&call->entry.facts, &there, &check->reconcile->options.bridge->options.policy, now_of(check));
         } else if (!ask_for_absent(check, call, &legs[i])) {
-            reconcile_again(check->reconcile, DOUBT_MS);
+            look_again(check);
             note_absent(check, call, legs[i].sid);
         }
     }
@@ -156,8 +160,7 @@ static void judge_agent(struct check *check, const struct livekit_answer *answer
     }
     bool speaks = call->entry.facts.voice == VOICE_SPEAKS;
     if (agent != NULL && agent->audio_tracks > 0 && !speaks) {
-        tell(check, EVENT_participant_joined, agent);
-        tell(check, EVENT_track_published, agent);
+        livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, agent, NULL, NULL);
     } else if (agent == NULL && speaks) {
         struct call_event absent = {.kind = CALL_AGENT_ABSENT};
         reconcile_again(check->reconcile, DOUBT_MS);
@@ -261,19 +264,34 @@ static void judge_call(struct check *check, struct bridge_call *call, const stru
     confirm_callers(check, answer);
 }
 
-/* A room that is no call, or was one. Our agent's identity speaks there although we run none: somebody else does. */
+/* Our agent's identity speaks in a room that we do not know: another bridge serves it, or it is a ghost. */
+static void on_stranger_agent(void *context, const struct livekit_result *result) {
+    struct check *check = context;
+    struct reconcile *reconcile = check->reconcile;
+    check->asked = NULL;
+    if (result->outcome == LIVEKIT_NOT_FOUND) {
+        check->agent_is_ghost = true;
+        check_ask_who(check);
+        return;
+    }
+    if (result->outcome == LIVEKIT_OK) {
+        reconcile->served = true;
+        if (reconcile->served_looks < SERVED_LOOKS) {
+            reconcile_again(reconcile, DOUBT_MS); /* its process may be dead all the same */
+        }
+    }
+    check_free(check);
+    touched(reconcile);
+}
+
+/* A room that is no call to us, or was one. */
 static void judge_stranger(struct check *check, const struct livekit_answer *answer) {
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct livekit_participant *agent = find_agent(check, answer);
     bool unknown = table_find(&bridge->table, slice_of(check->sid)) == NULL;
-    if (unknown && agent != NULL && agent->audio_tracks > 0) {
-        check->reconcile->served = true;
-        if (check->reconcile->served_looks < SERVED_LOOKS) {
-            reconcile_again(check->reconcile, DOUBT_MS); /* it may be the ghost of one that died */
-        }
-        return;
-    }
-    if (!confirm_callers(check, answer) && check->stale && !any_person(answer)) {
+    if (unknown && agent != NULL && agent->audio_tracks > 0 && !check->agent_is_ghost) {
+        check_ask(check, QUESTION_CONFIRM, agent->identity, on_stranger_agent);
+    } else if (!confirm_callers(check, answer) && check->stale && !any_person(answer)) {
         check_ask(check, QUESTION_ROOM, SLICE(""), on_stale_room);
     }
 }
@@ -282,6 +300,7 @@ static void on_participants(void *context, const struct livekit_result *result) 
     struct check *check = context;
     struct reconcile *reconcile = check->reconcile;
     check->asked = NULL;
+    check->answers++;
     if (result->outcome == LIVEKIT_OK) {
         struct bridge_call *call = bridge_live_call(reconcile->options.bridge, slice_of(check->sid));
         if (call == NULL) {
@@ -290,20 +309,42 @@ static void on_participants(void *context, const struct livekit_result *result) 
             judge_call(check, call, &result->answer);
         }
     }
-    if (check->asked == NULL) {
+    if (check->asked == NULL && check->again_at == MONO_NEVER) {
         check_free(check);
     }
     touched(reconcile);
 }
 
-void check_room(struct reconcile *reconcile, const struct livekit_room *room, bool stale) {
+struct check *check_new(struct reconcile *reconcile, struct slice sid, struct slice name) {
     struct check *check = xcalloc(1, sizeof *check);
     check->reconcile = reconcile;
-    snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(room->sid));
-    check->room = (struct slice){xmemdup(room->name.p, room->name.n), room->name.n};
-    check->created_s = room->creation_time_s;
-    check->stale = stale;
-    check->sent_at = now_of(check);
+    snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(sid));
+    check->room = (struct slice){xmemdup(name.p, name.n), name.n};
+    check->again_at = MONO_NEVER;
     DL_APPEND(reconcile->checks, check);
+    return check;
+}
+
+void check_ask_who(struct check *check) {
+    check->sent_at = now_of(check);
+    check->again_at = MONO_NEVER;
     check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+}
+
+void check_tick(struct reconcile *reconcile, mono_ms now) {
+    struct check *check;
+    DL_FOREACH(reconcile->checks, check) {
+        if (check->asked == NULL && check->again_at <= now) {
+            check_ask_who(check);
+        }
+    }
+}
+
+mono_ms check_next_due(const struct reconcile *reconcile) {
+    mono_ms due = MONO_NEVER;
+    const struct check *check;
+    DL_FOREACH(reconcile->checks, check) {
+        due = check->asked == NULL && check->again_at < due ? check->again_at : due;
+    }
+    return due;
 }

@@ -9,7 +9,7 @@
 
 enum { TIMEOUT_MS = 5000, SHOWN_MAX = 400 };
 
-static struct rules_place place_of(const struct settings *settings) {
+struct rules_place rules_edit_place(const struct settings *settings) {
     return (
         struct rules_place){.file = settings->rules_file, .redis_url = settings->redis_url, .timeout_ms = TIMEOUT_MS};
 }
@@ -61,7 +61,7 @@ int rules_edit_start(const struct cli *cli, const struct rules_edit_need *need, 
     if (!cli_settings(cli, &edit->settings)) {
         return CLI_USAGE;
     }
-    struct rules_place place = place_of(&edit->settings);
+    struct rules_place place = rules_edit_place(&edit->settings);
     if (!rules_place_check(&place, &diag)) {
         cli_fail(cli, &diag);
         return CLI_USAGE;
@@ -91,7 +91,7 @@ void rules_edit_release(struct rules_edit *edit) {
 enum edit_result rules_edit_write(const struct cli *cli, const struct rules_edit *edit,
                                   const struct rules_change *change, struct buf *ret_text) {
     struct diag diag;
-    struct rules_place place = place_of(&edit->settings);
+    struct rules_place place = rules_edit_place(&edit->settings);
     enum edit_result result = rules_write(&place, change, ret_text, &diag);
     if (result == EDIT_FAILED) {
         cli_fail(cli, &diag);

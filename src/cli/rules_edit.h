@@ -8,6 +8,9 @@
 
 extern const struct cli_command cli_rules_add, cli_rules_remove, cli_rules_import;
 
+/* Where the settings have the rules. */
+struct rules_place rules_edit_place(const struct settings *settings);
+
 struct rules_edit {
     struct settings settings;
     struct documents documents;

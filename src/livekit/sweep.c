@@ -1,5 +1,5 @@
-/* Rounds of "list, delete what is left": the first list says what there is to do, the later ones how far it got. Of
- * DeleteRoom so many are under way that calls of others find a place in the client's queue. */
+/* Rounds of "delete what is left, look until it is gone": the first list says what there is to do, the later ones how
+ * far it got. Of DeleteRoom so many are under way that calls of others find a place in the client's queue. */
 #include "livekit/sweep.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "livekit/calls.h"
 
-enum { MAX_DELETES = 6, MAX_ROUNDS = 4, FIRST_PAUSE_MS = 250 };
+enum { MAX_DELETES = 6, MAX_ROUNDS = 3, SETTLE_MS = 1000, LOOK_MS = 100 };
 
 struct deletion {
     struct sweep *sweep;
@@ -22,14 +22,11 @@ struct sweep {
     struct sweep_report report;
     size_t next; /* the first room that this round has not come to */
     int rounds;
+    mono_ms look_until; /* until then it only looks whether they go */
     struct livekit_call *list;
     struct deletion deletions[MAX_DELETES];
     struct timer pause;
 };
-
-bool sweep_is_ours(struct slice name, struct slice prefix) {
-    return slice_starts(name, prefix);
-}
 
 static void sweep_free(struct sweep *sweep) {
     livekit_cancel(sweep->list);
@@ -78,10 +75,15 @@ static void on_pause_over(struct timer *timer) {
     list(container_of(timer, struct sweep, pause));
 }
 
-/* A round is over: LiveKit says what it came to, at once the first time. */
-static void end_round(struct sweep *sweep) {
+static void look_after(struct sweep *sweep, int64_t pause_ms) {
     sweep->pause.on_due = on_pause_over;
-    timer_start(&sweep->pause, sweep->options.loop, sweep->rounds == 1 ? 0 : FIRST_PAUSE_MS << sweep->rounds);
+    timer_start(&sweep->pause, sweep->options.loop, pause_ms);
+}
+
+/* Everything is asked for: LiveKit says what comes of it, and gets some time for it. */
+static void end_round(struct sweep *sweep) {
+    sweep->look_until = loop_now(sweep->options.loop) + SETTLE_MS;
+    look_after(sweep, 0);
 }
 
 static void on_deleted(void *context, const struct livekit_result *result) {
@@ -136,7 +138,8 @@ static void take_rooms(struct sweep *sweep, const struct livekit_answer *answer)
     report->rooms = xcalloc(answer->count + 1, sizeof *report->rooms);
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_room *room = &answer->rooms[i];
-        if (sweep_is_ours(room->name, slice_of(sweep->prefix))) {
+        bool skipped = sweep->options.skips != NULL && sweep->options.skips(sweep->options.context, room);
+        if (slice_starts(room->name, slice_of(sweep->prefix)) && !skipped) {
             report->rooms[report->count++] = (struct sweep_room){.name = xmemdup(room->name.p, room->name.n),
                                                                  .sid = xmemdup(room->sid.p, room->sid.n)};
         }
@@ -163,6 +166,23 @@ static void mark_gone(struct sweep *sweep, const struct livekit_answer *answer) 
     }
 }
 
+static void start_round(struct sweep *sweep) {
+    sweep->rounds++;
+    sweep->next = sweep->report.done = 0;
+    fill(sweep);
+}
+
+/* What is left is known: it may still go by itself, is deleted (again), or stays. */
+static void go_on(struct sweep *sweep) {
+    if (sweep->report.left > 0 && loop_now(sweep->options.loop) < sweep->look_until) {
+        look_after(sweep, LOOK_MS);
+    } else if (sweep->report.left > 0 && sweep->rounds < MAX_ROUNDS) {
+        start_round(sweep);
+    } else {
+        finish(sweep);
+    }
+}
+
 static void on_listed(void *context, const struct livekit_result *result) {
     struct sweep *sweep = context;
     sweep->list = NULL;
@@ -171,19 +191,13 @@ static void on_listed(void *context, const struct livekit_result *result) {
         finish(sweep);
         return;
     }
-    if (sweep->rounds == 0) {
+    if (sweep->report.rooms == NULL) {
         take_rooms(sweep, &result->answer);
     } else {
         mark_gone(sweep, &result->answer);
     }
     sweep->report.is_known = true;
-    if (sweep->report.left == 0 || sweep->rounds == MAX_ROUNDS) {
-        finish(sweep);
-        return;
-    }
-    sweep->rounds++;
-    sweep->next = sweep->report.done = 0;
-    fill(sweep);
+    go_on(sweep);
 }
 
 static void list(struct sweep *sweep) {
@@ -198,6 +212,13 @@ struct sweep *sweep_start(const struct sweep_options *options) {
     sweep->options = *options;
     sweep->prefix = xmemdup(options->prefix.n > 0 ? options->prefix.p : "", options->prefix.n);
     sweep->options.prefix = slice_of(sweep->prefix);
-    list(sweep);
+    sweep->options.listed = NULL;
+    sweep->look_until = loop_now(options->loop) + options->patience_ms;
+    if (options->listed != NULL) {
+        take_rooms(sweep, options->listed);
+        look_after(sweep, 0);
+    } else {
+        list(sweep);
+    }
     return sweep;
 }

@@ -62,19 +62,24 @@ enum ops_health ops_health(const struct ops *ops, const char **ret_message) {
     return HEALTH_HEALTHY;
 }
 
+static const struct {
+    const char *status, *bridge;
+} health_words[] = {
+    [HEALTH_HEALTHY] = {"healthy", "running"},
+    [HEALTH_DEGRADED] = {"degraded", "running"},
+    [HEALTH_DISABLED] = {"disabled", "not_enabled"},
+};
+
+const char *ops_health_name(enum ops_health health) {
+    return health_words[health].status;
+}
+
 void ops_health_json(const struct ops *ops, struct buf *out) {
-    static const struct {
-        const char *status, *bridge;
-    } words[] = {
-        [HEALTH_HEALTHY] = {"healthy", "running"},
-        [HEALTH_DEGRADED] = {"degraded", "running"},
-        [HEALTH_DISABLED] = {"disabled", "not_enabled"},
-    };
     const char *message = "";
     enum ops_health health = ops_health(ops, &message);
     buf_addc(out, '{');
-    json_add_field(out, "status", slice_of(words[health].status));
-    json_add_field(out, "sip_bridge", slice_of(words[health].bridge));
+    json_add_field(out, "status", slice_of(health_words[health].status));
+    json_add_field(out, "sip_bridge", slice_of(health_words[health].bridge));
     json_add_field(out, "message", slice_of(message));
     buf_adds(out, "}\n");
 }
