@@ -381,6 +381,19 @@ def test_second_daemon_on_the_same_directory_refuses(keep):
     assert is_alive(agent) and daemon.calls()[0]["pid"] == agent
 
 
+def test_sockets_of_the_former_start_are_removed(keep):
+    daemon = keep()
+    call = Call()
+    daemon.post(*call.ringing())
+    agent = wait_up(daemon, [call])[call.sid]
+    wait_kept(daemon, call, process="running")
+    assert len(list((daemon.state / "notify").iterdir())) == 1
+    restart(daemon)
+    assert not list((daemon.state / "notify").iterdir())
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(agent)
+
+
 def test_journal_that_cannot_be_written_makes_a_stop_wait(keep):
     daemon = keep()
     call = Call()
