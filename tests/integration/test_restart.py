@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from daemon import HERE, PYTHON, binary, holds_for, is_alive, processes_marked, wait_for
@@ -31,10 +32,14 @@ def kill(daemon):
         daemon.connection = None
 
 
-def restart(daemon):
-    kill(daemon)
+def start_again(daemon):
     daemon.process.stdout.close()
     daemon.start()
+
+
+def restart(daemon):
+    kill(daemon)
+    start_again(daemon)
 
 
 def journal(daemon):
@@ -53,6 +58,20 @@ def wait_kept(daemon, call, **wanted):
             entry = entry_of(daemon, call)
             return all(entry.get(name, entry["facts"].get(name)) == value for name, value in wanted.items()) and entry
     return wait_for(kept, f"the journal says {wanted} of {call.sid}")
+
+
+def talking(keep, **settings):
+    """A daemon, a call in it that the journal says is answered, and the pid of its agent."""
+    daemon, call = keep(**settings), Call()
+    daemon.post(*call.ringing(), *call.answered())
+    agent = wait_up(daemon, [call])[call.sid]
+    wait_kept(daemon, call, voice="speaks")
+    return daemon, call, agent
+
+
+def hang_up(daemon, call, agent):
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(agent)
 
 
 @pytest.fixture
@@ -106,10 +125,7 @@ def test_kill_under_100_calls_harms_none(keep):
 
 
 def test_sigterm_leaves_the_calls_to_the_next_start(keep):
-    daemon = keep()
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
+    daemon, call, agent = talking(keep)
     for _ in range(3):
         daemon.process.terminate()
         assert daemon.process.wait(10) == 0
@@ -119,17 +135,13 @@ def test_sigterm_leaves_the_calls_to_the_next_start(keep):
         shown = daemon.calls()[0]
         assert (shown["sid"], shown["pid"], shown["agent"], shown["state"]) == (call.sid, agent, "support", "talking")
         assert (shown["called"], shown["caller"]) == (call.called, call.caller)
-    daemon.post(*call.hung_up())
-    daemon.wait_gone(agent)
+    hang_up(daemon, call, agent)
     wait_for(lambda: not daemon.calls(), "no call is left")
 
 
 @pytest.mark.parametrize("how", ["drain", "stop"])
 def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
-    daemon = keep(SIP_ON_EXIT=how)
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
+    daemon, call, agent = talking(keep, SIP_ON_EXIT=how)
     daemon.process.terminate()
     if how == "drain":
         holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "the call is waited for")
@@ -138,7 +150,23 @@ def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
     assert not is_alive(agent)
 
 
-def test_keep_is_the_default_but_not_as_process_1(keep):
+NEW_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
+@pytest.mark.skipif(subprocess.run([*NEW_PIDS, "true"], capture_output=True).returncode != 0, reason="no new pid namespace")
+def test_as_process_1_it_drains(keep):
+    daemon = keep(SIP_ON_EXIT=None, wrapper=NEW_PIDS)
+    call = Call()
+    daemon.post(*call.ringing(), *call.answered())
+    wait_for(lambda: list(daemon.notes.glob("*.up")), "an agent runs")
+    first = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()[0]
+    os.kill(int(first), signal.SIGTERM)
+    daemon.wait_logged("told to stop; calls in progress: 1; waiting")
+    daemon.post(*call.hung_up())
+    assert daemon.process.wait(10) == 0
+
+
+def test_keep_is_the_default(keep):
     daemon = keep(SIP_ON_EXIT=None)
     call = Call()
     daemon.post(*call.ringing())
@@ -148,43 +176,29 @@ def test_keep_is_the_default_but_not_as_process_1(keep):
 
 
 def test_call_that_ended_meanwhile_is_ended_by_its_late_webhook(keep):
-    daemon = keep()
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep)
     kill(daemon)
     late = call.hung_up()
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     daemon.post(*late)
     daemon.wait_gone(agent)
 
 
 def test_agent_that_died_meanwhile_is_replaced(keep):
-    daemon = keep()
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep)
     kill(daemon)
     os.kill(agent, signal.SIGKILL)
     wait_for(lambda: not is_alive(agent), "the agent is gone")
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     daemon.wait_logged("agent process ended by itself with an unknown status")
     fresh = wait_up(daemon, [call])[call.sid]
     assert fresh != agent
-    daemon.post(*call.hung_up())
-    daemon.wait_gone(fresh)
+    hang_up(daemon, call, fresh)
 
 
 def test_stop_in_progress_goes_on(keep):
     """The agent ignores SIGTERM; the bridge that told it dies; the next one still ends it in time."""
-    daemon = keep(agents=lambda d: {"support": small(d, "deaf")})
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
+    daemon, call, agent = talking(keep, agents=lambda d: {"support": small(d, "deaf")})
     daemon.post(*call.hung_up())
     wait_kept(daemon, call, dismissed=True)
     restart(daemon)
@@ -199,11 +213,7 @@ def stranger():
 
 
 def test_reused_pid_of_a_stranger_is_not_signalled(keep):
-    daemon = keep()
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep)
     kill(daemon)
     os.kill(agent, signal.SIGKILL)
     with stranger() as other:
@@ -211,8 +221,7 @@ def test_reused_pid_of_a_stranger_is_not_signalled(keep):
             path = daemon.state / "journal" / f"{call.sid}.json"
             entry = json.loads(path.read_text())
             path.write_text(json.dumps({**entry, "pid": other.pid}))
-            daemon.process.stdout.close()
-            daemon.start()
+            start_again(daemon)
             fresh = wait_up(daemon, [call])[call.sid]
             daemon.post(*call.hung_up())
             daemon.wait_gone(fresh)
@@ -235,8 +244,7 @@ def test_start_that_was_interrupted_is_found_by_its_instance(keep):
         del entry["pid"], entry["birth"]
         entry["facts"]["process"] = "starting"
         (daemon.state / "journal" / f"{sid}.json").write_text(json.dumps(entry))
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     wait_for(lambda: {c["sid"]: c["pid"] for c in daemon.calls()}[call.sid] == agent, "the agent is taken back")
     fresh = wait_up(daemon, [never])[never.sid]
     assert is_alive(agent) and fresh != gone
@@ -261,8 +269,7 @@ def test_damaged_files_are_set_aside(keep):
     (directory / "RM_link.json").symlink_to("/etc/passwd")
     (directory / "notes.txt").write_text("mine")
     (directory / "RM_half.json.tmp").write_text("{")
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     for name in (damaged.sid, "RM_future", "RM_other", "RM_link", "notes.txt"):
         assert daemon.logged(f"{name}.* is no entry of the journal that can be used"), name
     assert daemon.logged("written by a later sipbridge")
@@ -285,8 +292,7 @@ def test_agents_without_a_journal_are_ended_and_those_of_others_left_alone(keep)
     wait_kept(daemon, call, process="running")
     kill(daemon)
     (daemon.state / "journal" / f"{call.sid}.json").unlink()
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     daemon.wait_gone(agent)
     daemon.wait_logged("of no call that is known: SIGKILL to it")
     assert is_alive(neighbour)
@@ -295,37 +301,26 @@ def test_agents_without_a_journal_are_ended_and_those_of_others_left_alone(keep)
 
 
 def test_what_an_adopted_agent_leaves_behind_is_ended_with_it(keep):
-    daemon = keep(agents=lambda d: {"support": small(d, "daemon")})
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep, agents=lambda d: {"support": small(d, "daemon")})
     wait_for(lambda: len(processes_marked(daemon.mark())) == 2, "its daemon runs")
     restart(daemon)
     holds_for(lambda: len(processes_marked(daemon.mark())) == 2, 0.3, "both live on")
-    daemon.post(*call.hung_up())
-    daemon.wait_gone(agent)
+    hang_up(daemon, call, agent)
     wait_for(lambda: not processes_marked(daemon.mark()), "its daemon is gone")
 
 
 def test_agent_that_is_no_longer_in_the_directory_is_kept_and_replaced_by_another(keep):
-    daemon = keep()
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep)
     kill(daemon)
     daemon.write("agents.json", {"sales": small(daemon)})
     daemon.write("rules.json", [{"pattern": "*", "agent_name": "sales"}])
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     assert daemon.calls()[0]["agent"] == "support" and is_alive(agent)
     os.kill(agent, signal.SIGKILL)
     fresh = wait_for(lambda: [pid for pid in agents_of(daemon, call) if pid != agent], "another agent")[0]
     daemon.wait_logged("agent support is no longer in the directory")
     assert daemon.calls()[0]["agent"] == "sales"
-    daemon.post(*call.hung_up())
-    daemon.wait_gone(fresh)
+    hang_up(daemon, call, fresh)
 
 
 def test_call_of_another_boot_is_not_taken_back(keep):
@@ -336,8 +331,7 @@ def test_call_of_another_boot_is_not_taken_back(keep):
     entry = wait_kept(daemon, call, process="running")
     kill(daemon)
     (daemon.state / "journal" / f"{call.sid}.json").write_text(json.dumps({**entry, "boot": "another"}))
-    daemon.process.stdout.close()
-    daemon.start()
+    start_again(daemon)
     daemon.wait_logged("is not taken back: its boot is another one")
     assert not daemon.calls() and not journal(daemon)
     daemon.wait_gone(agent)
@@ -356,17 +350,12 @@ def test_calls_that_are_over_stay_known(keep):
 
 
 def test_output_of_an_adopted_agent_is_still_limited(keep):
-    daemon = keep(agents=lambda d: {"support": small(d, "flood")}, SIP_LOG_MAX="256KiB")
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep, agents=lambda d: {"support": small(d, "flood")}, SIP_LOG_MAX="256KiB")
     restart(daemon)
     os.kill(agent, signal.SIGUSR1)
     output = daemon.state / "calls" / f"{call.sid}.log"
     wait_for(lambda: output.stat().st_size > 1_900_000 and output.stat().st_blocks * 512 <= 300_000, "the file is cut")
-    daemon.post(*call.hung_up())
-    daemon.wait_gone(agent)
+    hang_up(daemon, call, agent)
 
 
 def test_second_daemon_on_the_same_directory_refuses(keep):
@@ -379,6 +368,7 @@ def test_second_daemon_on_the_same_directory_refuses(keep):
     assert second.returncode == 1
     assert f"is in use by another sipbridge (process {daemon.process.pid})" in second.stderr
     assert is_alive(agent) and daemon.calls()[0]["pid"] == agent
+    hang_up(daemon, call, agent)
 
 
 def test_sockets_of_the_former_start_are_removed(keep):
@@ -390,8 +380,7 @@ def test_sockets_of_the_former_start_are_removed(keep):
     assert len(list((daemon.state / "notify").iterdir())) == 1
     restart(daemon)
     assert not list((daemon.state / "notify").iterdir())
-    daemon.post(*call.hung_up())
-    daemon.wait_gone(agent)
+    hang_up(daemon, call, agent)
 
 
 def test_journal_that_cannot_be_written_makes_a_stop_wait(keep):
@@ -413,13 +402,10 @@ def test_journal_that_cannot_be_written_makes_a_stop_wait(keep):
 
 
 def test_secrets_are_not_in_the_state_directory(keep):
-    daemon = keep()
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = wait_up(daemon, [call])[call.sid]
-    wait_kept(daemon, call, voice="speaks")
+    daemon, call, agent = talking(keep)
     environ = dict(v.split("=", 1) for v in open(f"/proc/{agent}/environ").read().split("\0") if "=" in v)
     for path in (daemon.state / "journal").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
         text = path.read_text()
         assert environ["LIVEKIT_TOKEN"] not in text and daemon.settings["LIVEKIT_API_SECRET"] not in text
+    hang_up(daemon, call, agent)
