@@ -35,8 +35,8 @@ static void on_last_look(struct errand *errand, const struct livekit_result *res
         delete_failed(errand, result);
     } else if (errand->tries == 0 && errand_confirm_callers(errand, &result->answer)) {
         errand_ask_again(errand, ASK_AGAIN_MS); /* who is not confirmed by then is not there */
-    } else if (!bridge_is_ending(errand->link->bridge, errand->sid)) {
-        delete_over(errand, false);
+    } else if (!bridge_is_hanging_up(errand->link->bridge, errand->sid)) {
+        delete_over(errand, false); /* somebody came, or the room's name came back */
     } else {
         errand_go_on(errand, &delete_errand);
     }
@@ -90,6 +90,11 @@ static void on_removed(struct errand *errand, const struct livekit_result *resul
 static const struct errand_kind remove_errand = {QUESTION_REMOVE, on_removed, "remove a rejected caller, trying again"};
 
 bool errand_reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
+    struct errand *waiting = errand_find(self, &remove_errand, room, identity);
+    if (when == REJECT_NOW && waiting != NULL && waiting->asked == NULL) {
+        errand_ask(waiting); /* they have arrived */
+        return true;
+    }
     struct errand *errand = errand_new(self, &remove_errand, SLICE(""), room);
     errand->identity = (struct slice){xmemdup(identity.p, identity.n), identity.n};
     if (when == REJECT_LATER) {

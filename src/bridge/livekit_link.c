@@ -46,6 +46,17 @@ static void on_answer(void *context, const struct livekit_result *result) {
     link->options.on_touched(link->options.context);
 }
 
+struct errand *errand_find(const struct livekit_link *link, const struct errand_kind *kind, struct slice room,
+                           struct slice identity) {
+    struct errand *errand;
+    DL_FOREACH(link->errands, errand) {
+        if (errand->kind == kind && slice_eq(errand->identity, identity) && slice_eq(errand->room, room)) {
+            return errand;
+        }
+    }
+    return NULL;
+}
+
 void errand_ask(struct errand *errand) {
     const struct asker *asker = &errand->link->options.asker;
     errand->again_at = MONO_NEVER;
@@ -102,8 +113,9 @@ static bool tell_callers(const struct errand *errand, const struct livekit_answe
 }
 
 static void on_number(struct errand *errand, const struct livekit_result *result) {
-    bool told = result->outcome == LIVEKIT_OK && tell_callers(errand, &result->answer);
-    if (told || errand->tries >= ARRAY_LEN(number_again_ms) || result->outcome == LIVEKIT_REFUSED) {
+    bool lives = call_of_errand(errand) != NULL;
+    bool told = lives && result->outcome == LIVEKIT_OK && tell_callers(errand, &result->answer);
+    if (!lives || told || errand->tries >= ARRAY_LEN(number_again_ms) || result->outcome == LIVEKIT_REFUSED) {
         errand_free(errand); /* else participant_joined tells, or SIP_NUMBER_WAIT is over */
     } else {
         errand_ask_again(errand, number_again_ms[errand->tries]);
@@ -135,11 +147,19 @@ static void no_answer(struct errand *errand, const struct livekit_result *result
     errand_ask_again(errand, ASK_AGAIN_MS);
 }
 
+/* Whether LISTED speaks and may be the agent: by its identity, or with a token of its own. */
+static bool may_be_agent(const struct errand *errand, const struct livekit_participant *listed) {
+    const struct bridge_call *call = call_of_errand(errand);
+    bool own_token =
+        call != NULL && call->entry.facts.any_agent && (listed->kind == KIND_AGENT || listed->kind == KIND_STANDARD);
+    return listed->audio_tracks > 0 && listed->state != LIVEKIT_DISCONNECTED &&
+           (own_token || bridge_is_agent_of(slice_of(errand->sid), listed->identity));
+}
+
 static const struct livekit_participant *find_agent(const struct errand *errand, const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_participant *listed = &answer->participants[i];
-        if (bridge_is_agent_of(slice_of(errand->sid), listed->identity) && listed->audio_tracks > 0) {
-            return listed;
+        if (may_be_agent(errand, &answer->participants[i])) {
+            return &answer->participants[i];
         }
     }
     return NULL;
@@ -223,7 +243,7 @@ static bool port_ask(void *self, const char *sid, struct slice room, enum want_a
 /* --- somebody of the list, confirmed --- */
 
 static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
-    if (result->outcome == LIVEKIT_OK) {
+    if (result->outcome == LIVEKIT_OK && !is_known(errand, errand->listed)) { /* else a webhook told meanwhile */
         tell(errand, EVENT_participant_joined, errand->listed);
         if (errand->listed->audio_tracks > 0) {
             tell(errand, EVENT_track_published, errand->listed);
@@ -237,8 +257,27 @@ static void on_confirmed(struct errand *errand, const struct livekit_result *res
 
 static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm who is listed"};
 
+/* As many as may be confirmed at a time; who is left over is listed again. */
+static bool may_confirm(const struct livekit_link *link) {
+    unsigned under_way = 0;
+    const struct errand *errand;
+    DL_FOREACH(link->errands, errand) {
+        under_way += errand->kind == &confirm_errand;
+    }
+    return under_way < LIVEKIT_LINK_CONFIRMS;
+}
+
 void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
                           const struct livekit_participant *listed, void (*on_there)(void *context), void *context) {
+    struct errand *known = errand_find(link, &confirm_errand, room, listed->identity);
+    if (known != NULL && slice_is(sid, known->sid) && slice_eq(known->listed->sid, listed->sid)) {
+        known->context = known->on_there == NULL ? context : known->context;
+        known->on_there = known->on_there == NULL ? on_there : known->on_there;
+        return;
+    }
+    if (!may_confirm(link)) {
+        return;
+    }
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
     keep_listed(errand, listed);
     errand->on_there = on_there;

@@ -113,7 +113,7 @@ static void on_absence_asked(void *context, const struct livekit_result *result)
 /* The leg whose name is known is asked for before its absence ends a call. */
 static bool ask_for_absent(struct check *check, const struct bridge_call *call, const struct leg *leg) {
     bool last = leg->absences + 1 >= CALL_ABSENCES;
-    if (!last || leg->sid != call->leg.sid || call->leg.identity == NULL || check->asked != NULL) {
+    if (!last || leg->sid != call->leg.sid || call->leg.identity == NULL) {
         return false;
     }
     check->leg = leg->sid;
