@@ -77,7 +77,7 @@ struct world {
     int room_count, guest_count, process_count;
     bool server_up;
     unsigned epoch, joins;
-    int rules_given;      /* enum plan_rules; WORLD_NOBODY: none yet */
+    int rules_given; /* enum plan_rules; WORLD_NOBODY: none yet */
     mono_ms lost_memory_at;
     mono_ms last_arrival; /* of a webhook, where order is kept */
     uint64_t instances;

@@ -42,7 +42,7 @@ static void run_deaf(void) {
 /* With a child in its session that is in another group and shows no environment. */
 static void run_with_hidden_child(void) {
     if (fork() == 0) {
-        char *argv[] = {self_path, (char *)(uintptr_t) "deaf", NULL}, *env[] = {NULL};
+        char *argv[] = {self_path, xstrdup("deaf"), NULL}, *env[] = {NULL};
         setpgid(0, 0);
         execve(self_path, argv, env);
     }
@@ -69,8 +69,8 @@ static const struct {
 
 static _Noreturn void become(const char *mode, const char *instance) {
     cleanup_free char *variable = xasprintf("SIP_INSTANCE=%s", instance);
-    char *argv[] = {self_path, (char *)(uintptr_t)mode, NULL};
-    char *env[] = {variable, (char *)(uintptr_t) "TOKEN=" SECRET, NULL};
+    char *argv[] = {self_path, xstrdup(mode), NULL};
+    char *env[] = {variable, xstrdup("TOKEN=" SECRET), NULL};
     setsid();
     execve(self_path, argv, env);
     _exit(127);
