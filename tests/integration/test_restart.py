@@ -124,6 +124,29 @@ def test_kill_under_100_calls_harms_none(keep):
     assert not [record for record in daemon.log if record["level"] == "error"]
 
 
+def test_killed_again_and_again_while_calls_come(keep):
+    """Whatever it was about to do: one agent for each call in the end, and none without one."""
+    daemon = keep(rules=[{"pattern": "*", "agent_name": "support"}])
+    told = {}
+    for _ in range(12):
+        fresh = [Call() for _ in range(6)]
+        for call in fresh:
+            told[call.sid] = (call, call.ringing())
+            daemon.post(*told[call.sid][1])
+        restart(daemon)
+        for _, events in told.values():  # what was answered and not yet kept is lost: LiveKit is asked, or tells again
+            daemon.post(*events)
+    calls = [call for call, _ in told.values()]
+    agents = wait_up(daemon, calls)
+    wait_for(lambda: len(processes_marked(daemon.mark())) == len(calls), "one agent for each call", 20)
+    holds_for(lambda: all(agents_of(daemon, call) == [agents[call.sid]] for call in calls), 0.5, "and it stays that one")
+    assert daemon.status()["process_count"] == len(calls)
+    for call in calls:
+        daemon.post(*call.hung_up())
+    wait_for(lambda: not processes_marked(daemon.mark()), "all agents are gone", 20)
+    wait_for(lambda: not daemon.calls(), "all calls are over")
+
+
 def test_sigterm_leaves_the_calls_to_the_next_start(keep):
     daemon, call, agent = talking(keep)
     for _ in range(3):
