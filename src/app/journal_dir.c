@@ -15,7 +15,7 @@
 
 #define SET_ASIDE "set-aside"
 
-static const char suffix[] = ".json";
+static const char suffix[] = ".json", tmp_suffix[] = ".tmp";
 enum { NAME_SIZE = ENGINE_LABEL_MAX + sizeof suffix };
 
 bool journal_dir_open(struct journal_dir *dir, const char *path, struct diag *diag) {
@@ -24,15 +24,40 @@ bool journal_dir_open(struct journal_dir *dir, const char *path, struct diag *di
     return dir->fd >= 0 || diag_fail(diag, "SIP_STATE_DIR", "%s cannot be opened: %m", path);
 }
 
-static void file_name(const char *sid, char ret_name[NAME_SIZE]) {
-    snprintf(ret_name, NAME_SIZE, "%.*s%s", ENGINE_LABEL_MAX, sid, suffix);
+/* A name with its end: SID.json, and SID.json.tmp beside it. */
+struct file_names {
+    char name[NAME_SIZE], beside[NAME_SIZE + sizeof tmp_suffix];
+};
+
+static struct file_names names_of(const char *sid) {
+    struct file_names names;
+    snprintf(names.name, sizeof names.name, "%.*s%s", ENGINE_LABEL_MAX, sid, suffix);
+    snprintf(names.beside, sizeof names.beside, "%s%s", names.name, tmp_suffix);
+    return names;
+}
+
+/* The first text of a call, and where a file system cannot exchange, is renamed. */
+static bool swap(int fd, const struct file_names *names) {
+    return renameat2(fd, names->beside, fd, names->name, RENAME_EXCHANGE) == 0 ||
+           renameat(fd, names->beside, fd, names->name) == 0;
+}
+
+static bool put(const struct journal_dir *dir, const struct file_names *names, struct slice text) {
+    cleanup_fd int fd =
+        openat(dir->fd, names->beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+    if (fd >= 0 && file_write_fd(fd, text) && ftruncate(fd, (off_t)text.n) == 0 && swap(dir->fd, names)) {
+        return true;
+    }
+    int error = errno;
+    unlinkat(dir->fd, names->beside, 0);
+    errno = error;
+    return false;
 }
 
 bool journal_dir_keep(struct journal_dir *dir, const char *sid, struct slice text) {
-    char name[NAME_SIZE];
+    struct file_names names = names_of(sid);
     uint64_t skipped;
-    file_name(sid, name);
-    if (file_replace(dir->fd, name, text, FILE_WHOLE)) {
+    if (put(dir, &names, text)) {
         return true;
     }
     int error = errno;
@@ -41,15 +66,15 @@ bool journal_dir_keep(struct journal_dir *dir, const char *sid, struct slice tex
             &(struct log_about){.call = slice_of(sid)},
             "%s/%s cannot be written: %s; the call goes on, but a restart now would end its agent (and %llu times "
             "before)",
-            dir->path, name, strerror(error), (unsigned long long)skipped);
+            dir->path, names.name, strerror(error), (unsigned long long)skipped);
     }
     return false;
 }
 
 void journal_dir_drop(const struct journal_dir *dir, const char *sid) {
-    char name[NAME_SIZE];
-    file_name(sid, name);
-    unlinkat(dir->fd, name, 0);
+    struct file_names names = names_of(sid);
+    unlinkat(dir->fd, names.name, 0);
+    unlinkat(dir->fd, names.beside, 0);
 }
 
 /* Moves NAME out of the way, beside others of that name that were there before. */
@@ -112,10 +137,10 @@ static void add(struct journal_list *list, const struct journal_entry *entry) {
     list->list[list->count++] = *entry;
 }
 
-/* What was being written when its writer died is no mistake: what it was to replace is still there. */
-static bool is_half_written(const char *name) {
-    size_t length = strlen(name);
-    return length > 4 && strcmp(name + length - 4, ".tmp") == 0;
+/* An older text, or what was being written when its writer died: what counts is beside it. */
+static bool is_beside(const char *name) {
+    size_t length = strlen(name), tail = sizeof tmp_suffix - 1;
+    return length > tail && strcmp(name + length - tail, tmp_suffix) == 0;
 }
 
 static void visit(const struct journal_dir *dir, const char *name, struct journal_list *list) {
@@ -124,7 +149,7 @@ static void visit(const struct journal_dir *dir, const char *name, struct journa
     if (name[0] == '.' || strcmp(name, SET_ASIDE) == 0) {
         return;
     }
-    if (is_half_written(name)) {
+    if (is_beside(name)) {
         unlinkat(dir->fd, name, 0);
     } else if (load_one(dir, name, &entry, &diag)) {
         add(list, &entry);

@@ -94,7 +94,7 @@ static bool find_identity(struct state_dir *dir, struct diag *diag) {
     snprintf(dir->mark, sizeof dir->mark, "%016" PRIx64, draw());
     snprintf(text, sizeof text, "%016" PRIx64 " %s\n", dir->seed, dir->mark);
     cleanup_fd int root = open(dir->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return (root >= 0 && file_replace(root, "identity", slice_of(text), FILE_SYNCED)) ||
+    return (root >= 0 && file_replace(root, "identity", slice_of(text))) ||
            diag_fail(diag, "SIP_STATE_DIR", "%s cannot be written: %m", path);
 }
 

@@ -54,20 +54,17 @@ bool file_write_fd(int fd, struct slice bytes) {
     return true;
 }
 
-bool file_replace(int parent, const char *name, struct slice text, enum file_care care) {
+bool file_replace(int parent, const char *name, struct slice text) {
     char beside[128];
     snprintf(beside, sizeof beside, "%s.tmp", name);
     cleanup_fd int fd =
         openat(parent, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    bool synced = care == FILE_SYNCED;
-    if (fd < 0 || !file_write_fd(fd, text) || (synced && fsync(fd) < 0) || renameat(parent, beside, parent, name) < 0) {
+    if (fd < 0 || !file_write_fd(fd, text) || fsync(fd) < 0 || renameat(parent, beside, parent, name) < 0) {
         int error = errno;
         unlinkat(parent, beside, 0);
         errno = error;
         return false;
     }
-    if (synced) {
-        fsync(parent);
-    }
+    fsync(parent);
     return true;
 }

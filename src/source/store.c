@@ -39,5 +39,5 @@ bool store_load(const char *directory, const char *name, size_t limit, struct bu
 
 bool store_save(const char *directory, const char *name, struct slice text, struct diag *diag) {
     cleanup_fd int parent = open_directory(directory);
-    return (parent >= 0 && file_replace(parent, name, text, FILE_SYNCED)) || fail(diag, directory, name);
+    return (parent >= 0 && file_replace(parent, name, text)) || fail(diag, directory, name);
 }

@@ -48,6 +48,7 @@ static void test_entries_come_back_in_order(void **state) {
     }
     journal_dir_drop(&dir, "RM_5");
     journal_dir_drop(&dir, "RM_5");
+    assert_int_equal(faccessat(dir.fd, "RM_5.json.tmp", F_OK, 0), -1);
     struct journal_list list = {0};
     journal_dir_load(&dir, &list);
     static const char *const wanted[] = {"RM_2", "RM_1", "RM_4", "RM_3"};
@@ -122,8 +123,27 @@ static void test_writing_where_something_is_in_the_way(void **state) {
     struct stat st;
     assert_int_equal(stat(victim, &st), 0);
     assert_int_equal(st.st_size, strlen("precious"));
-    assert_int_equal(mkdirat(dir.fd, "RM_2.json", 0700), 0);
+    assert_int_equal(mkdirat(dir.fd, "RM_2.json.tmp", 0700), 0);
     assert_false(journal_dir_keep(&dir, "RM_2", SLICE("{}")));
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+/* A shorter text after a longer one too. */
+static void test_the_newest_text_is_there_whole(void **state) {
+    (void)state;
+    static const char *const texts[] = {"{\"a\":1}", "{\"longer\":12345}", "{}", "[1,2,3]"};
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (size_t i = 0; i < 3 * ARRAY_LEN(texts); i++) {
+        char read_back[64] = "";
+        const char *text = texts[i % ARRAY_LEN(texts)];
+        assert_true(journal_dir_keep(&dir, "RM_1", slice_of(text)));
+        cleanup_fd int fd = openat(dir.fd, "RM_1.json", O_RDONLY | O_CLOEXEC);
+        assert_true(read(fd, read_back, sizeof read_back - 1) >= 0);
+        assert_string_equal(read_back, text);
+    }
     journal_dir_close(&dir);
     scratch_free(root);
 }
@@ -193,6 +213,7 @@ int main(void) {
         cmocka_unit_test(test_entries_come_back_in_order),
         cmocka_unit_test(test_what_is_no_entry_is_set_aside),
         cmocka_unit_test(test_writing_where_something_is_in_the_way),
+        cmocka_unit_test(test_the_newest_text_is_there_whole),
         cmocka_unit_test(test_directory_that_is_none),
         cmocka_unit_test(test_one_owner_at_a_time),
         cmocka_unit_test(test_identity_stays),
