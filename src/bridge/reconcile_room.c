@@ -219,9 +219,9 @@ static bool confirm_callers(struct check *check, const struct livekit_answer *an
     return any;
 }
 
-static bool any_person(const struct livekit_answer *answer) {
+static bool any(const struct livekit_answer *answer, bool (*is_one)(const struct livekit_participant *listed)) {
     for (size_t i = 0; i < answer->count; i++) {
-        if (listed_is_person(&answer->participants[i])) {
+        if (is_one(&answer->participants[i])) {
             return true;
         }
     }
@@ -289,9 +289,10 @@ static void judge_stranger(struct check *check, const struct livekit_answer *ans
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct livekit_participant *agent = find_agent(check, answer);
     bool unknown = table_find(&bridge->table, slice_of(check->sid)) == NULL;
-    if (unknown && agent != NULL && agent->audio_tracks > 0 && !check->agent_is_ghost) {
+    bool serves = unknown && agent != NULL && agent->audio_tracks > 0 && any(answer, listed_is_caller);
+    if (serves && !check->agent_is_ghost) {
         check_ask(check, QUESTION_CONFIRM, agent->identity, on_stranger_agent);
-    } else if (!confirm_callers(check, answer) && check->stale && !any_person(answer)) {
+    } else if (!confirm_callers(check, answer) && check->stale && !any(answer, listed_is_person)) {
         check_ask(check, QUESTION_ROOM, SLICE(""), on_stale_room);
     }
 }
