@@ -57,14 +57,19 @@ static void run_with_daemon(void) {
     wait_for_ever();
 }
 
+static void run_with_child(void) {
+    if (fork() == 0) {
+        run_deaf();
+    }
+    wait_for_ever();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } modes[] = {
-    {"sleep", wait_for_ever},
-    {"deaf", run_deaf},
-    {"hidden-child", run_with_hidden_child},
-    {"daemon", run_with_daemon},
+    {"sleep", wait_for_ever},    {"deaf", run_deaf},        {"hidden-child", run_with_hidden_child},
+    {"daemon", run_with_daemon}, {"child", run_with_child},
 };
 
 static _Noreturn void become(const char *mode, const char *instance) {
@@ -130,6 +135,14 @@ static pid_t launch(struct world *world, const char *mode, const char *instance)
     close(pipes[1]);
     WAIT_FOR(world, proc_instance(pid, shown));
     return pid;
+}
+
+/* The first child of PID; 0: it has none. */
+static pid_t child_of(pid_t pid) {
+    cleanup_buf struct buf text = {0};
+    cleanup_free char *path = xasprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+    proc_read(path, &text);
+    return text.len > 0 ? (pid_t)strtol(text.p, NULL, 10) : 0;
 }
 
 static uint64_t birth_of(pid_t pid) {
@@ -334,6 +347,22 @@ static void test_intent_that_came_to_nothing(void **state) {
     close_engine(&world);
 }
 
+/* The agent started and died, and what it had started lives: that is no agent. */
+static void test_child_of_a_dead_agent_is_not_taken_for_it(void **state) {
+    (void)state;
+    struct world world = {0};
+    pid_t pid = launch(&world, "child", OURS("0")), child = 0;
+    WAIT_FOR(&world, (child = child_of(pid)) != 0);
+    kill(pid, SIGKILL);
+    WAIT_FOR(&world, proc_is_gone(pid));
+    open_engine(&world);
+    adopt(&world, OURS("0"), 0, 0);
+    WAIT_FOR(&world, has_exited(&world));
+    assert_int_equal(world.count, 1);
+    WAIT_FOR(&world, proc_is_gone(child));
+    close_engine(&world);
+}
+
 static void test_stop_waits_for_what_is_sought(void **state) {
     (void)state;
     struct world world = {0};
@@ -358,14 +387,6 @@ static void test_strays_are_ended_and_others_left_alone(void **state) {
     assert_false(proc_is_gone(theirs));
     kill(theirs, SIGKILL);
     close_engine(&world);
-}
-
-/* The sleep mode's own group and session is nobody's: there is one process for each that is left of MODE. */
-static pid_t child_of(pid_t pid) {
-    cleanup_buf struct buf text = {0};
-    cleanup_free char *path = xasprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
-    proc_read(path, &text);
-    return text.len > 0 ? (pid_t)strtol(text.p, NULL, 10) : 0;
 }
 
 static void test_what_it_leaves_behind_is_ended(void **state) {
@@ -444,6 +465,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_process_that_is_gone),
         cmocka_unit_test(test_intent_is_sought_and_found),
         cmocka_unit_test(test_intent_that_came_to_nothing),
+        cmocka_unit_test(test_child_of_a_dead_agent_is_not_taken_for_it),
         cmocka_unit_test(test_stop_waits_for_what_is_sought),
         cmocka_unit_test(test_strays_are_ended_and_others_left_alone),
         cmocka_unit_test(test_what_it_leaves_behind_is_ended),

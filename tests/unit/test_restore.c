@@ -276,6 +276,7 @@ static void test_call_that_is_over_stays_known(void **state) {
     struct stage former, stage;
     open_talking(&former);
     stage_caller_leaves(&former, "RM_1", "PA_1");
+    assert_true(bridge_flush(former.bridge)); /* what is then still to be kept is the end alone */
     stage_engine(&former, "RM_1", ENGINE_EXITED, 0);
     restart(&former, &stage, 1000, RULES);
     assert_int_equal(bridge_live(stage.bridge), 0);
@@ -320,6 +321,15 @@ static void test_times_to_come_are_now(void **state) {
                         &diag));
     stage_wait(&stage, 5000);
     assert_int_equal(bridge_live(stage.bridge), 0);
+    assert_true(
+        restore(&stage,
+                SLICE("{\"v\":1,\"sid\":\"RM_2\",\"room\":\"r\",\"boot\":\"\",\"caller\":{},\"agent\":\"support\","
+                      "\"facts\":{\"choice\":\"agent\",\"had_caller\":true,\"spoke\":true,\"exit\":\"unknown\","
+                      "\"exit_open\":true,\"exit_at\":99999999999,\"caller_at\":1,"
+                      "\"legs\":[{\"state\":\"here\",\"joined_at\":1}]}}"),
+                &diag));
+    stage_wait(&stage, 2000);
+    assert_non_null(strstr(stage.log.p, "start RM_2 support;"));
     stage_close(&stage);
 }
 
