@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "fuzz.h"
 
-#define SECRET "0123-secret-4567"
+#define SECRET "s3cret-key-4567"
 enum { RECORD_MAX = 4096 };
 
 static char record[2 * RECORD_MAX];
