@@ -25,7 +25,7 @@ static void check_others(struct slice before, struct slice after, size_t at, siz
     cleanup_edit_rules struct edit_rules old, new;
     edit_rules_read(before, &old);
     edit_rules_read(after, &new);
-    demand(new.count == old.count + count && at <= old.count);
+    demand(new.count == old.count + count &&at <= old.count);
     for (size_t i = 0; i < old.count; i++) {
         demand(slice_eq(old.at[i], new.at[i < at ? i : i + count]));
     }

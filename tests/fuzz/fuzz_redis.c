@@ -1,6 +1,7 @@
 /* Any bytes as what a Redis server sends, over a real socket to the real connection. The first byte says how many
  * answers are due (and whether the connection is freed inside the first one), the second where what is sent is cut in
  * two. Nothing is answered twice, nothing is larger than the limits, and the end is told once and in words. */
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 

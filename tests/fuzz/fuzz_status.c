@@ -175,7 +175,7 @@ struct match {
 };
 
 static void check_call(void *context, const struct bridge_view *view) {
-    static const char *const members[] = {"sid", "room", "state", "why",        "agent",   "called",
+    static const char *const members[] = {"sid", "room",   "state",   "why",        "agent",    "called",
                                           "pid", "caller", "ring_ms", "started_at", "restarts", NULL};
     struct match *match = context;
     const json_t *call = json_array_get(match->calls, match->count++);
@@ -187,10 +187,10 @@ static void check_call(void *context, const struct bridge_view *view) {
 }
 
 static void check_status(const struct world *world) {
-    static const char *const members[] = {"enabled", "running", "active_rooms", "process_count", "process_pids",
-                                          "calls", "version", "uptime_s", "started_at", "status", "message",
-                                          "file_limit", "rules", "agents", "redis", "stimm", "livekit", "webhooks",
-                                          "errors", NULL};
+    static const char *const members[] = {"enabled", "running",    "active_rooms", "process_count", "process_pids",
+                                          "calls",   "version",    "uptime_s",     "started_at",    "status",
+                                          "message", "file_limit", "rules",        "agents",        "redis",
+                                          "stimm",   "livekit",    "webhooks",     "errors",        NULL};
     static const char *const document[] = {"source", "count", "loaded_at", "error", NULL};
     cleanup_buf struct buf text = {0};
     ops_status_json(&world->ops, world->stage.now, &text);
