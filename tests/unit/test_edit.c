@@ -222,9 +222,10 @@ static void test_compare(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),    cmocka_unit_test(test_add),    cmocka_unit_test(test_add_fails),
-        cmocka_unit_test(test_same),    cmocka_unit_test(test_remove), cmocka_unit_test(test_append),
-        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_read),      cmocka_unit_test(test_add),
+        cmocka_unit_test(test_add_fails), cmocka_unit_test(test_add_refuses_what_is_too_deep),
+        cmocka_unit_test(test_same),      cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_append),    cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
