@@ -29,6 +29,7 @@ seeds_of() {
     fuzz_event) echo tests/fixtures/webhooks-hostile ;;
     fuzz_rules) echo tests/fixtures/rules ;;
     fuzz_agents) echo tests/fixtures/agents ;;
+    fuzz_journal) echo tests/fixtures/journal ;;
     fuzz_stimm) echo tests/fixtures/stimm ;;
     fuzz_recording) echo tests/fixtures/recordings ;;
   esac
