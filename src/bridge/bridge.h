@@ -4,6 +4,7 @@
 #ifndef BRIDGE_BRIDGE_H
 #define BRIDGE_BRIDGE_H
 
+#include "bridge/limits.h"
 #include "bridge/ports.h"
 #include "rules/decide.h"
 #include "webhooks/event.h"
@@ -20,22 +21,36 @@ struct bridge_options {
     int64_t tombstone_ms;             /* calls that are over are remembered so long (2 min) … */
     size_t max_tombstones;            /* … and so many (10,000) */
     size_t max_calls;                 /* a stop for runaway memory, not a licence: more rooms are refused (100,000) */
-    uint64_t seed;                    /* of the hashes */
+    size_t max_served;                /* SIP_MAX_CALLS: with an agent at once; 0: as many as come */
+    size_t max_starts;                /* SIP_MAX_STARTS: processes within a second; 0: as many as come */
+    uint64_t seed;                    /* of the hashes; where there is a journal, the same after every restart */
+    const char *boot;                 /* the kernel's boot id: what mono_ms and pids mean; "" in tests */
 };
 extern const struct bridge_options bridge_options_default;
 
 struct bridge_counters {
     uint64_t calls, ended, answered, refused, rejected_legs, ignored_events;
     uint64_t starts, failed_starts, exits, restarts;
+    uint64_t restored; /* calls taken back from the journal */
     uint64_t ends[CALL_END_COUNT];
+    uint64_t limited[LIMIT_COUNT]; /* calls hung up for a limit (END_OVERLOAD), by which */
 };
 
 struct bridge;
 
 /* OPTIONS' strings are borrowed while the bridge lives. */
 struct bridge *bridge_new(const struct bridge_options *options, const struct bridge_ports *ports);
-/* Frees all calls; touches no process. */
+/* Frees all calls; touches no process and leaves the journal as it is. */
 void bridge_free(struct bridge *bridge);
+
+/* Takes back a call of a former bridge, with its agent's process if it has one; those that are not `named` first, and
+ * of those that are over the oldest first. False with DIAG when it is not taken back: it is of another boot of the
+ * machine (its process is gone, and its times mean nothing), or known already. */
+struct journal_entry;
+bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mono_ms now, struct diag *diag)
+    __attribute__((warn_unused_result));
+/* Keeps in the journal what changed since the last flush. False when something could not be kept. */
+bool bridge_flush(struct bridge *bridge);
 
 /* The rules and agents for calls from now on (it holds them); READY: there is something to decide with. */
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,
@@ -57,6 +72,8 @@ void bridge_no_caller(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_trunks_known(struct bridge *bridge, mono_ms now);
 /* LiveKit does not answer, and no webhook comes either; or it is back. */
 void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now);
+/* Memory is short, or no more: new calls are hung up until then. */
+void bridge_memory_short(struct bridge *bridge, bool is_short);
 /* The operator's word: ends the call. False when there is no such live call. */
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_stop_all(struct bridge *bridge, mono_ms now);
@@ -73,6 +90,26 @@ bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid);
 size_t bridge_live(const struct bridge *bridge);
 size_t bridge_undeleted(const struct bridge *bridge);
 const struct bridge_counters *bridge_counters(const struct bridge *bridge);
+
+/* The limits, and how far they are used. */
+struct bridge_load {
+    size_t served, max_served; /* calls with an agent */
+    size_t starts, max_starts; /* within the last second */
+    enum limit limit;          /* that would keep a new call from its agent now */
+};
+struct bridge_load bridge_load(const struct bridge *bridge, mono_ms now);
+
+/* An agent whose processes failed of late; borrowed for the call of EACH. */
+struct bridge_circuit {
+    const char *agent, *state; /* "closed", "open", "trial" */
+    bool is_open;              /* or on trial: most calls get their next choice */
+    unsigned failures;         /* in a row */
+    int64_t tried_in_ms;       /* until one call tries it again; 0: it is not open, or that call may come */
+};
+void bridge_each_circuit(const struct bridge *bridge, mono_ms now,
+                         void (*each)(void *context, const struct bridge_circuit *circuit), void *context);
+/* Whether there is one that is open or on trial. */
+bool bridge_is_resting(const struct bridge *bridge);
 
 /* A call as status shows it; borrowed for the call of EACH. */
 struct bridge_view {

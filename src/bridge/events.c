@@ -122,6 +122,7 @@ static void supersede(struct bridge *bridge, const struct webhook_event *event, 
     struct call_event superseded = {.kind = CALL_SUPERSEDED};
     if (former != NULL && former->entry.over) {
         call_note(&former->entry.facts, &superseded, &bridge->options.policy, now); /* nothing is left to end */
+        bridge_mark(bridge, former);
     } else if (former != NULL) {
         bridge_note(bridge, former, &superseded, now);
     }
@@ -328,11 +329,21 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     if (started && event->created_at_s != 0 && event->created_at_s < call->newest_s) {
         return; /* late: those who came since are there */
     }
+    uint64_t id = slice_hash(event->id, bridge->options.seed);
+    if (event->id.n > 0 && id == call->room_event) {
+        return; /* told again after a restart of ours, when the receiver remembers no ids */
+    }
+    call->room_event = id;
     call->finished_s = started ? call->finished_s : event->created_at_s;
     struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "%s", started ? "room started" : "room finished");
+    bool again = call->entry.facts.room_again;
+    call_note(&call->entry.facts, &noted, &bridge->options.policy, now);
+    if (call->entry.facts.room_again && !again) {
+        bridge_forgive(bridge); /* LiveKit restarted: agents failed for that */
+    }
     bridge_note(bridge, call, &noted, now);
 }
 

@@ -56,6 +56,7 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     }
     bridge_trace(bridge, call, "event: process exited with %s", how);
     call->pid = 0;
+    call->birth = 0;
 }
 
 static void failed(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event) {
@@ -70,6 +71,7 @@ static void failed(struct bridge *bridge, struct bridge_call *call, const struct
 
 static void started(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event, mono_ms now) {
     call->pid = event->pid;
+    call->birth = event->birth;
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "agent process started, %lld ms after the first event of the call",
@@ -90,11 +92,13 @@ void bridge_engine(struct bridge *bridge, const struct engine_event *event, mono
         break;
     case ENGINE_START_FAILED:
         noted.kind = CALL_PROCESS_FAILED;
+        bridge_note_failure(bridge, call, EXIT_CRASHED, now);
         failed(bridge, call, event);
         break;
     case ENGINE_EXITED:
         noted.kind = CALL_PROCESS_EXITED;
         exited(bridge, call, event, &noted);
+        bridge_note_failure(bridge, call, noted.exit, now);
         break;
     case ENGINE_READY: bridge_trace(bridge, call, "event: the process says it is ready"); break;
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/documents.h"
+#include "cli/resting.h"
 #include "cli/rules_edit.h"
 #include "cli/rules_show.h"
 #include "rules/decide.h"
@@ -189,6 +190,8 @@ static int run_explain(struct cli *cli) {
     if (options.caller == NULL) {
         say_hidden_caller(cli, fetch->rules.rules);
     }
+    cleanup_resting struct resting resting = {0};
+    resting_load(&resting, &settings);
     struct decide_input input = {
         .rules = fetch->rules.rules,
         .directory = fetch->agents.directory,
@@ -198,6 +201,8 @@ static int run_explain(struct cli *cli) {
         .called = slice_of(cli->argv[0]),
         .caller = slice_of(options.caller),
         .trunk = slice_of(options.trunk),
+        .is_resting = resting_has,
+        .context = &resting,
     };
     return explain(&input, options.json);
 }
@@ -239,7 +244,8 @@ static const struct cli_command explain_command = {
     .options = explain_table,
     .option_count = ARRAY_LEN(explain_table),
     .details = "An empty NUMBER ('') is a hidden one. How many calls an agent has now is not known here: its max does "
-               "not count. The exit code is 1 when nobody would answer.",
+               "not count; an agent that the running bridge leaves alone, because it failed again and again, does. The "
+               "exit code is 1 when nobody would answer.",
     .run = run_explain,
 };
 static const struct cli_command *const verbs[] = {

@@ -15,6 +15,7 @@
 #define SETTING_C_URL char *
 #define SETTING_C_DURATION int64_t
 #define SETTING_C_SIZE int64_t
+#define SETTING_C_COUNT int64_t
 #define SETTING_C_MODE unsigned
 #define SETTING_C_CHOICE int
 #define SETTING_C_LIST char **
@@ -28,7 +29,7 @@ enum setting_id {
 
 /* Places in the lists of choices. LOG_LEVEL and SIP_LOG_FORMAT are enum log_level and enum log_format. */
 enum { CREDENTIALS_TOKEN, CREDENTIALS_API };
-enum { ON_EXIT_DRAIN, ON_EXIT_STOP };
+enum { ON_EXIT_KEEP, ON_EXIT_DRAIN, ON_EXIT_STOP };
 enum { NUMBERS_SHOW, NUMBERS_MASK };
 enum { ROOM_NUMBER_CALLER, ROOM_NUMBER_CALLED };
 

@@ -3,7 +3,7 @@
  *
  * X(NAME, field, TYPE, default, limits, section, help)
  * TYPE:   BOOL bool; TEXT char * (NULL when empty); SECRET char *, never shown; URL char *, shown without its
- *         password; DURATION int64_t milliseconds; SIZE int64_t bytes; MODE unsigned; CHOICE int, the place in the
+ *         password; DURATION int64_t milliseconds; SIZE int64_t bytes; COUNT int64_t; MODE unsigned; CHOICE int, the place in the
  *         list of choices; LIST char **, NULL-terminated, written with commas.
  * limits: NO_LIMITS, RANGE(least, most), CHOICES("a|b"), CHECK(function of settings/check.h), EMPTY (an empty value
  *         means something; for all others it means "not set").
@@ -72,6 +72,18 @@
       "A caller whose line broke may come back for this long.")                                                        \
     X(SIP_MAX_CALL, max_call_ms, DURATION, "4h", RANGE(SECOND_MS, 7 * DAY_MS), "Calls",                                \
       "A call that lasts longer is ended.")                                                                            \
+    X(SIP_MAX_CALLS, max_calls, COUNT, "0", RANGE(0, 100000), "Calls",                                                 \
+      "So many calls may have an agent at once; who calls then is hung up at once. `0`: as many as come "              \
+      "(doc/overload.md).")                                                                                            \
+    X(SIP_MAX_STARTS, max_starts, COUNT, "0", RANGE(0, 10000), "Calls",                                                \
+      "So many agents' processes may be started within one second; new calls above that are hung up at once. `0`: "    \
+      "as many as come.")                                                                                              \
+    X(SIP_MAX_PRESSURE, max_pressure, COUNT, "60", RANGE(0, 100), "Calls",                                             \
+      "New calls are hung up at once while processes wait for memory more than this percentage of the time (the "      \
+      "kernel's pressure information, `some avg10`). `0`: it is not looked at.")                                       \
+    X(SIP_PRESSURE_FILE, pressure_file, TEXT, "", CHECK(check_absolute), "Calls",                                      \
+      "Where memory pressure is read, for example a slice's `memory.pressure`. Not set: that of our own cgroup and "   \
+      "`/proc/pressure/memory`, the higher of the two.")                                                               \
     X(SIP_RECONCILE, reconcile_ms, DURATION, "60s", RANGE(SECOND_MS, HOUR_MS), "Calls",                               \
       "How often LiveKit's list of rooms is compared with the calls known here: lost webhooks heal then.")             \
     X(SIP_AFTER_CALL, after_call_ms, DURATION, "0", RANGE(0, DAY_MS), "Agents' processes",                             \
@@ -86,13 +98,16 @@
     X(SIP_AGENT_CWD, agent_cwd, TEXT, "", CHECK(check_absolute), "Agents' processes",                                  \
       "The directory in which agents start that name no `cwd` of their own. Not set: that of sipbridge.")              \
     X(SIP_STATE_DIR, state_dir, TEXT, "/var/lib/sipbridge", CHECK(check_absolute), "Agents' processes",                \
-      "Where the agents' output and the last good rules and agents are kept; private to sipbridge (mode 0700).")       \
+      "Where the agents' output, the journal of calls and the last good rules and agents are kept; private to one "    \
+      "sipbridge (mode 0700, locked).")                                                                                \
     X(SIP_LOG_MAX, log_max, SIZE, "16MiB", RANGE(0, 1024 * GIB), "Agents' processes",                                  \
       "Of an agent's output at most this much is kept on disk per call, the newest; `0`: all of it.")                  \
     X(SIP_LOG_KEEP, log_keep_ms, DURATION, "7d", RANGE(0, 3650 * DAY_MS), "Agents' processes",                         \
       "Output older than this is removed; `0`: never.")                                                                \
-    X(SIP_ON_EXIT, on_exit, CHOICE, "drain", CHOICES("drain|stop"), "Agents' processes",                               \
-      "On SIGTERM: `drain` takes no new calls and waits for those in progress; `stop` ends them.")                     \
+    X(SIP_ON_EXIT, on_exit, CHOICE, "keep", CHOICES("keep|drain|stop"), "Agents' processes",                           \
+      "On SIGTERM: `keep` goes at once and leaves calls and agents to the next start, which takes them back; `drain` " \
+      "takes no new calls and waits for those in progress; `stop` ends them. As process 1 (in a container, where "     \
+      "agents go with it) the default is `drain`.")                                                                    \
     X(SIP_LISTEN, listen, LIST, "127.0.0.1:8790", CHECK(check_listen), "HTTP",                                         \
       "Where webhooks and health requests come in: `address:port`, `[v6]:port`, `:port` (every address), "             \
       "`unix:/path`, `fd:3`; several with commas.")                                                                    \

@@ -23,6 +23,7 @@ figures = []
 
 def pytest_configure(config):
     global setup_failed
+    config.addinivalue_line("markers", "alone: needs both cores for itself")
     try:
         binary()
     except FileNotFoundError as error:
