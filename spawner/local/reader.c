@@ -143,7 +143,8 @@ void reader_close(struct reader *reader) {
     buf_release(&reader->part);
 }
 
-/* The last CHUNK bytes of FD, at most what stands behind its offset. A first line whose start is missing is dropped: half a secret would not be known. */
+/* The last CHUNK bytes of FD, at most what stands behind its offset. A first line whose start is missing is dropped: half a
+ * secret would not be known. */
 static void read_tail(int fd, struct buf *out) {
     off_t start = lseek(fd, 0, SEEK_CUR), size = lseek(fd, 0, SEEK_END);
     off_t from = data_start(fd, size - start > CHUNK ? size - CHUNK : start);

@@ -213,7 +213,7 @@ def test_agent_that_died_meanwhile_is_replaced(keep):
     os.kill(agent, signal.SIGKILL)
     wait_for(lambda: not is_alive(agent), "the agent is gone")
     start_again(daemon)
-    daemon.wait_logged("agent process ended by itself with an unknown status")
+    daemon.wait_logged("ended by itself with an unknown status")
     fresh = wait_up(daemon, [call])[call.sid]
     assert fresh != agent
     hang_up(daemon, call, fresh)
