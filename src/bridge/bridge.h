@@ -37,6 +37,10 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
 /* Frees all calls; touches no process. */
 void bridge_free(struct bridge *bridge);
 
+/* Other options, for calls that begin from now on (callers who join and agents that start find the new key, prefix and
+ * veto); the seed stays. Strings of the former ones are not looked at any more. */
+void bridge_set_options(struct bridge *bridge, const struct bridge_options *options);
+
 /* The rules and agents for calls from now on (it holds them); READY: there is something to decide with. */
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,
                       mono_ms now);

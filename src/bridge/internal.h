@@ -32,6 +32,7 @@ struct bridge_call {
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
     unsigned starts;
+    struct call_policy *own_policy; /* what it began with, where that is no longer the bridge's; else NULL */
     enum call_phase phase;
     enum call_end end;
     bool looked_at_metadata, killed, deleting, asked_number, asked_ready, asked_room, answered;
@@ -58,6 +59,15 @@ struct bridge {
 
 static inline struct bridge_call *call_of(struct call_entry *entry) {
     return entry != NULL ? container_of(entry, struct bridge_call, entry) : NULL;
+}
+
+/* The policy that CALL began with, and what is known of LiveKit now. */
+static inline const struct call_policy *bridge_policy(const struct bridge *bridge, const struct bridge_call *call) {
+    if (call->own_policy == NULL) {
+        return &bridge->options.policy;
+    }
+    call->own_policy->livekit_away = bridge->options.policy.livekit_away;
+    return call->own_policy;
 }
 
 /* bridge.c: the call of SID that is not over; NULL: none. */
