@@ -52,7 +52,7 @@ static bool open_notify(struct manager *manager, const char *path, struct diag *
     if (path[0] == '@') {
         manager->to.sun_path[0] = '\0';
     }
-    manager->to_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] == '/'));
+    manager->to_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] == '/' ? 1U : 0U));
     manager->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     return manager->fd >= 0 || diag_fail(diag, "NOTIFY_SOCKET", "no socket can be had: %s", strerror(errno));
 }
@@ -72,7 +72,7 @@ static void name_socket(struct manager_socket *socket, const char **names) {
         return;
     }
     size_t size = strcspn(name, ":");
-    snprintf(socket->name, sizeof socket->name, "%.*s", (int)(size < sizeof socket->name ? size : 0), name);
+    snprintf(socket->name, sizeof socket->name, "%.*s", size < sizeof socket->name ? (int)size : 0, name);
     *names = name[size] == ':' ? name + size + 1 : NULL;
 }
 

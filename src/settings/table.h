@@ -97,7 +97,7 @@
       "On SIGTERM: `keep` goes at once and leaves calls and agents to the next start, which takes them back; `drain` " \
       "takes no new calls and waits for those in progress; `stop` ends them. As process 1 (in a container, where "     \
       "agents go with it) the default is `drain`.")                                                                    \
-    X(SIP_LISTEN, listen, LIST, "127.0.0.1:8790", CHECK(check_listen), RELOAD, "HTTP",                                 \
+    X(SIP_LISTEN, listen, LIST, "127.0.0.1:8790", CHECK(check_listen), RESTART, "HTTP",                                \
       "Where webhooks and health requests come in: `address:port`, `[v6]:port`, `:port` (every address), "             \
       "`unix:/path`, `fd:3`; several with commas.")                                                                    \
     X(SIP_ADMIN_LISTEN, admin_listen, LIST, "127.0.0.1:8791", EMPTY CHECK(check_listen), RESTART, "HTTP",              \
