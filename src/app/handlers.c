@@ -69,6 +69,8 @@ static bool leave(struct app *app) {
         return false;
     }
     app->leaving = true;
+    http_server_stop_listening(app->server); /* who comes now waits for the next start, where the socket is held */
+    timer_start(&app->hurry_timer, app->loop, LEAVE_MS);
     log_info(NULL, "told to stop; calls in progress: %zu; leaving them and their agents to the next start",
              bridge_live(app->bridge));
     return true;

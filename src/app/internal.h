@@ -19,7 +19,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20 };
 
 struct app {
     struct settings *settings;
@@ -56,7 +56,7 @@ struct app {
     struct http_server *server;
     unsigned stops; /* how often it was told to stop */
     struct timer hurry_timer;
-    bool hurried; /* told twice, and LiveKit had its time */
+    bool hurried; /* told twice, and LiveKit had its time; or leaving, and who was let in was answered */
     bool ending;  /* calls were told to end, not only to come to their end */
     bool leaving; /* calls and agents are left to the next start */
 };

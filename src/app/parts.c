@@ -71,10 +71,10 @@ static void on_queued(void *context, const struct webhook_event *event) {
     app_touched(app);
 }
 
-/* A bridge that drains leaves new calls to its successor, and one that ends its calls whoever joins them, for a caller
- * would make a call of what is over: LiveKit tries again. */
+/* A bridge that drains leaves new calls to its successor (one that leaves keeps them for it in the journal), and one that
+ * ends its calls whoever joins them, for a caller would make a call of what is over: LiveKit tries again. */
 static bool is_left_to_successor(const struct app *app, const struct webhook_event *event) {
-    return app->ops.draining &&
+    return app->ops.draining && !app->leaving &&
            (bridge_is_new_call(app->bridge, event) || (app->ending && event->kind == EVENT_participant_joined));
 }
 
