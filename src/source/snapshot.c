@@ -100,7 +100,7 @@ enum snapshot_result snapshot_offer_stimm(struct snapshot *self, struct stimm_do
 /* Every name is an agent that runs the command of the defaults, if they have one. True when that is news. */
 static bool offer_command(struct snapshot *self) {
     bool has_command = self->defaults->command != NULL;
-    bool news = self->stale || (self->directory == NULL && has_command);
+    bool news = (self->directory == NULL && has_command) || (self->directory != NULL && self->stale);
     if (news) {
         directory_release(self->directory);
         self->directory = has_command ? directory_of_command(self->defaults) : NULL;

@@ -341,8 +341,8 @@ void source_reload(struct source *source) {
         source->entries[i].snapshot.stale = true;
         if (source->entries[i].path != NULL) {
             watched_file_read(&source->entries[i].file);
-        } else if (has_no_source(&source->entries[i])) {
-            snapshot_offer_none(&source->entries[i].snapshot, "none");
+        } else if (has_no_source(&source->entries[i]) &&
+                   snapshot_offer_none(&source->entries[i].snapshot, "none") == SNAPSHOT_NEW) {
             task_add(&source->tell, source->options.loop);
         }
     }
