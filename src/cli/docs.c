@@ -129,8 +129,10 @@ static void print_settings(const struct cli *cli, struct buf *out) {
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         const struct setting_info *info = settings_info(id);
         if (strcmp(section, info->section) != 0) {
-            buf_addf(out, "%s### %s\n\n| Name | Value | Default | A change needs | Meaning |\n| --- | --- | --- | --- | --- |\n",
-                     *section != '\0' ? "\n" : "", info->section);
+            buf_addf(
+                out,
+                "%s### %s\n\n| Name | Value | Default | A change needs | Meaning |\n| --- | --- | --- | --- | --- |\n",
+                *section != '\0' ? "\n" : "", info->section);
             section = info->section;
         }
         buf_addf(out, "| `%s` | ", info->name);
