@@ -23,7 +23,7 @@
 #define SHOWN_LIST "list"
 
 static const struct setting_row rows[] = {
-#define X(setting, field, kind, standard, limits, change, part, text)       \
+#define X(setting, field, kind, standard, limits, change, part, text)    \
     [SETTING_##setting] = {.info.name = #setting,                        \
                            .info.type = SHOWN_##kind,                    \
                            .info.fallback = (standard),                  \
@@ -32,7 +32,7 @@ static const struct setting_row rows[] = {
                            .info.is_secret = TYPE_##kind == TYPE_SECRET, \
                            .type = TYPE_##kind,                          \
                            .info.reloads = CHANGE_##change,              \
-                           .size = sizeof((struct settings *)0)->field, \
+                           .size = sizeof((struct settings *)0)->field,  \
                            limits /* NOLINT(bugprone-macro-parentheses) */.offset = offsetof(struct settings, field)},
     SETTINGS(X)
 #undef X
