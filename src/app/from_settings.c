@@ -29,6 +29,8 @@ struct bridge_options bridge_options_from(const struct settings *settings) {
     options.livekit_url = settings->livekit_url;
     options.api_key = settings->livekit_api_key;
     options.api_secret = settings->livekit_api_secret;
+    options.max_served = (size_t)settings->max_calls;
+    options.max_starts = (size_t)settings->max_starts;
     options.require_trunk = settings->require_trunk;
     return options;
 }

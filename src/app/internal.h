@@ -4,6 +4,7 @@
 
 #include "app/app.h"
 #include "app/journal_dir.h"
+#include "app/pressure.h"
 #include "app/queue.h"
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
@@ -48,6 +49,7 @@ struct app {
     struct reconcile *reconcile;
     struct sweep *sweep; /* rooms being deleted at the operator's word, or NULL */
     struct bridge *bridge;
+    struct pressure pressure;
     struct ops ops;
     struct ops_errors errors;
     struct ops_entrance entrances[MOST_LISTENS];

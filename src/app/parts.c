@@ -140,6 +140,22 @@ static void build_engine(struct app *app) {
     app->local = local_new(&options);
 }
 
+static void on_pressure(void *context, bool is_short) {
+    const struct app *app = context;
+    bridge_memory_short(app->bridge, is_short);
+}
+
+static void start_pressure(struct app *app) {
+    const struct pressure_options options = {
+        .loop = app->loop,
+        .max_percent = app->settings->enabled ? app->settings->max_pressure : 0,
+        .path = app->settings->pressure_file,
+        .on_change = on_pressure,
+        .context = app,
+    };
+    pressure_start(&app->pressure, &options);
+}
+
 static bool build_source(struct app *app, struct diag *diag) {
     struct source_options options;
     source_options_from(app->settings, &options, &app->command);
@@ -174,6 +190,7 @@ static void build_ops(struct app *app) {
         .source = app->source,
         .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
         .reconcile = app->reconcile,
+        .memory = &app->pressure.seen,
         .errors = &app->errors,
         .started_wall_ms = clock_wall_ms(),
         .started = clock_mono_ms(),
@@ -260,6 +277,7 @@ bool app_build(struct app *app, struct diag *diag) {
         return false;
     }
     build_bridge(app);
+    start_pressure(app);
     if (app->settings->enabled && !build_source(app, diag)) {
         return false;
     }
@@ -285,6 +303,7 @@ void app_release(struct app *app) {
     adoption_close(app);
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
+    pressure_stop(&app->pressure);
     source_free(app->source);
     sweep_cancel(app->sweep);
     reconcile_free(app->reconcile);

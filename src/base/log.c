@@ -111,19 +111,22 @@ static void hide_one(struct buf *text, struct slice secret) {
     }
 }
 
-/* Appends what is in `raw` to OUT as people may see it. */
-static void add_shown(struct buf *out, size_t limit) {
+static void hide_secrets(void) {
     size_t kept = secrets.count < SECRETS_MAX ? secrets.count : SECRETS_MAX;
     for (size_t i = 0; i < kept; i++) {
         hide_one(&raw, secrets.text[i]);
     }
-    if (options.mask_numbers) {
-        buf_clear(&part);
-        text_mask_numbers(&part, buf_slice(&raw));
-        text_clean(out, buf_slice(&part), limit);
-    } else {
-        text_clean(out, buf_slice(&raw), limit);
+}
+
+/* What is in `raw` without what must not be seen. */
+static struct slice seen_of_raw(void) {
+    hide_secrets();
+    if (!options.mask_numbers) {
+        return buf_slice(&raw);
     }
+    buf_clear(&part);
+    text_mask_numbers(&part, buf_slice(&raw));
+    return buf_slice(&part);
 }
 
 static void add_time(struct buf *out, int64_t wall_ms) {
@@ -135,7 +138,8 @@ static void add_time(struct buf *out, int64_t wall_ms) {
     buf_addf(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
 }
 
-/* name=value, in quotes where the value could be taken for more than one. */
+/* name=value, in quotes where the value could be taken for more than one. TEXT is escaped: every backslash in it begins
+ * an escape, so that no value can end its own quotes. */
 static void add_pair(struct buf *out, const char *name, struct slice text) {
     bool plain = text.n > 0;
     for (size_t i = 0; i < text.n && plain; i++) {
@@ -158,7 +162,7 @@ static void add_field(struct buf *out, const char *name, struct slice text, size
     cleanup_buf struct buf shown = {0};
     buf_clear(&raw);
     buf_add_slice(&raw, text);
-    add_shown(&shown, limit);
+    text_escape(&shown, seen_of_raw(), limit);
     if (options.format == LOG_JSON) {
         json_add_field(out, name, buf_slice(&shown));
     } else {
@@ -169,7 +173,10 @@ static void add_field(struct buf *out, const char *name, struct slice text, size
 /* The sid ties records together, so it is never masked. */
 static void add_call(struct buf *out, struct slice sid) {
     cleanup_buf struct buf shown = {0};
-    text_escape(&shown, sid, SID_MAX);
+    buf_clear(&raw);
+    buf_add_slice(&raw, sid);
+    hide_secrets();
+    text_escape(&shown, buf_slice(&raw), SID_MAX);
     if (sid.n > 0 && options.format == LOG_JSON) {
         json_add_field(out, "call", buf_slice(&shown));
     } else if (sid.n > 0) {
@@ -293,7 +300,7 @@ void log_write(enum log_level level, const struct log_about *about, const char *
     format_raw(format, args);
     va_end(args);
     buf_clear(&message);
-    add_shown(&message, MESSAGE_MAX);
+    text_clean(&message, seen_of_raw(), MESSAGE_MAX);
     struct entry entry = {.level = level, .wall_ms = clock_wall_ms(), .message = buf_slice(&message), .about = about};
     if (level <= options.level) {
         emit(&entry);

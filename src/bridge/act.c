@@ -38,7 +38,8 @@ static bool act_run(struct bridge *bridge, struct bridge_call *call, mono_ms now
     if (call->entry.facts.choice == CHOSEN_NOT) {
         return true;
     }
-    call->killed = call->asked_ready = false;
+    call->killed = call->asked_ready = call->noted_voice = false;
+    limits_started(&bridge->limits, now);
     bridge_start(bridge, call);
     note_kind(bridge, call, CALL_PROCESS_ASKED, now);
     return true;

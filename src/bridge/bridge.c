@@ -27,6 +27,7 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
     bridge->options = *options;
     bridge->ports = *ports;
     TAILQ_INIT(&bridge->dirty);
+    limits_init(&bridge->limits, options->max_served, options->max_starts);
     return bridge;
 }
 
@@ -59,6 +60,7 @@ void bridge_free(struct bridge *bridge) {
     }
     table_release(&bridge->table);
     bridge_uses_release(bridge);
+    limits_release(&bridge->limits);
     ruleset_release(bridge->rules);
     directory_release(bridge->directory);
     free(bridge);
@@ -81,14 +83,16 @@ static void log_ended(struct bridge *bridge, const struct bridge_call *call) {
         {"started_ms", started, false},
         {"ended_ms", ended, false},
         {"restarts", restarts, false},
+        {"limit", limit_label(call->limit), true}, /* of END_OVERLOAD only */
     };
     struct log_about about;
     bridge_about(call, &about);
     about.fields = fields;
-    about.field_count = ARRAY_LEN(fields);
+    about.field_count = ARRAY_LEN(fields) - (call->end != END_OVERLOAD);
     log_info(&about, "call ended: %s", call_end_text(call->end));
     bridge->counters.ended++;
     bridge->counters.ends[call->end]++;
+    bridge->counters.limited[call->limit] += call->end == END_OVERLOAD;
 }
 
 /* A room that was no call is forgotten at once: a caller may still make it one. All others leave a tombstone. */
@@ -108,7 +112,9 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
 static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {
     if (end == END_NONE) {
         call->end = END_NONE;
-        bridge_use(bridge, call);
+        if (call->entry.facts.choice == CHOSEN_AGENT) {
+            bridge_use(bridge, call);
+        }
         return;
     }
     if (call->end != END_NONE) {
@@ -159,6 +165,7 @@ static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *
 void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
     const struct call_policy *policy = bridge_policy(bridge, call);
     note_answer(bridge, call);
+    bridge_note_voice(bridge, call);
     struct want want = call_want(&call->entry.facts, policy, now);
     for (unsigned round = 0; round < SETTLE_ROUNDS; round++) {
         note_end(bridge, call, want.end);
@@ -217,6 +224,9 @@ void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct direc
     bridge->rules = rules != NULL ? ruleset_hold(rules) : NULL;
     bridge->directory = directory != NULL ? directory_hold(directory) : NULL;
     bridge->ready = ready;
+    if (directory != old_directory) {
+        bridge_forgive(bridge);
+    }
     ruleset_release(old_rules);
     directory_release(old_directory);
     bridge_trunks_known(bridge, now);
@@ -236,6 +246,7 @@ void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
         return;
     }
     bridge->options.policy.livekit_away = away;
+    bridge_forgive(bridge); /* agents fail when LiveKit does, and before that is known (rule 6) */
     if (away) {
         log_warning(NULL, "LiveKit does not answer: no agent is started or given up until it does");
         return; /* what runs lives on */

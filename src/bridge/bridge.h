@@ -4,6 +4,7 @@
 #ifndef BRIDGE_BRIDGE_H
 #define BRIDGE_BRIDGE_H
 
+#include "bridge/limits.h"
 #include "bridge/ports.h"
 #include "rules/decide.h"
 #include "webhooks/event.h"
@@ -20,6 +21,8 @@ struct bridge_options {
     int64_t tombstone_ms;             /* calls that are over are remembered so long (2 min) … */
     size_t max_tombstones;            /* … and so many (10,000) */
     size_t max_calls;                 /* a stop for runaway memory, not a licence: more rooms are refused (100,000) */
+    size_t max_served;                /* SIP_MAX_CALLS: with an agent at once; 0: as many as come */
+    size_t max_starts;                /* SIP_MAX_STARTS: processes within a second; 0: as many as come */
     uint64_t seed;                    /* of the hashes; where there is a journal, the same after every restart */
     const char *boot;                 /* the kernel's boot id: what mono_ms and pids mean; "" in tests */
 };
@@ -30,6 +33,7 @@ struct bridge_counters {
     uint64_t starts, failed_starts, exits, restarts;
     uint64_t restored; /* calls taken back from the journal */
     uint64_t ends[CALL_END_COUNT];
+    uint64_t limited[LIMIT_COUNT]; /* calls hung up for a limit (END_OVERLOAD), by which */
 };
 
 struct bridge;
@@ -71,6 +75,8 @@ void bridge_no_caller(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_trunks_known(struct bridge *bridge, mono_ms now);
 /* LiveKit does not answer, and no webhook comes either; or it is back. */
 void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now);
+/* Memory is short, or no more: new calls are hung up until then. */
+void bridge_memory_short(struct bridge *bridge, bool is_short);
 /* The operator's word: ends the call. False when there is no such live call. */
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_stop_all(struct bridge *bridge, mono_ms now);
@@ -87,6 +93,26 @@ bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid);
 size_t bridge_live(const struct bridge *bridge);
 size_t bridge_undeleted(const struct bridge *bridge);
 const struct bridge_counters *bridge_counters(const struct bridge *bridge);
+
+/* The limits, and how far they are used. */
+struct bridge_load {
+    size_t served, max_served; /* calls with an agent */
+    size_t starts, max_starts; /* within the last second */
+    enum limit limit;          /* that would keep a new call from its agent now */
+};
+struct bridge_load bridge_load(const struct bridge *bridge, mono_ms now);
+
+/* An agent whose processes failed of late; borrowed for the call of EACH. */
+struct bridge_circuit {
+    const char *agent, *state; /* "closed", "open", "trial" */
+    bool is_open;              /* or on trial: most calls get their next choice */
+    unsigned failures;         /* in a row */
+    int64_t tried_in_ms;       /* until one call tries it again; 0: it is not open, or that call may come */
+};
+void bridge_each_circuit(const struct bridge *bridge, mono_ms now,
+                         void (*each)(void *context, const struct bridge_circuit *circuit), void *context);
+/* Whether there is one that is open or on trial. */
+bool bridge_is_resting(const struct bridge *bridge);
 
 /* A call as status shows it; borrowed for the call of EACH. */
 struct bridge_view {

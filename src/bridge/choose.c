@@ -1,58 +1,25 @@
-/* Choosing the agent of a call: rules/decide with what the call knows, and the count of calls per agent. */
+/* Choosing the agent of a call: rules/decide with what the call knows, unless the limits leave no room for it. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
-
-static struct agent_use *find_use(const struct bridge *bridge, const char *name) {
-    struct agent_use *use = NULL;
-    HASH_FIND_STR(bridge->uses, name, use);
-    return use;
-}
-
-/* Counts CALL against its agent's max, once. */
-void bridge_use(struct bridge *bridge, struct bridge_call *call) {
-    if (call->use != NULL || call->agent_name == NULL) {
-        return;
-    }
-    struct agent_use *use = find_use(bridge, call->agent_name);
-    if (use == NULL) {
-        use = xcalloc(1, sizeof *use);
-        use->name = xstrdup(call->agent_name);
-        HASH_ADD_KEYPTR(hh, bridge->uses, use->name, strlen(use->name), use);
-    }
-    use->calls++;
-    call->use = use;
-}
-
-void bridge_unuse(struct bridge *bridge, struct bridge_call *call) {
-    struct agent_use *use = take_ptr(call->use);
-    if (use == NULL || --use->calls > 0) {
-        return;
-    }
-    HASH_DEL(bridge->uses, use);
-    free(use->name);
-    free(use);
-}
-
-void bridge_uses_release(struct bridge *bridge) {
-    struct agent_use *use, *next;
-    HASH_ITER(hh, bridge->uses, use, next) {
-        HASH_DEL(bridge->uses, use);
-        free(use->name);
-        free(use);
-    }
-}
 
 /* Who decides for whom: what decide() hands back to us. */
 struct chooser {
     const struct bridge *bridge;
     const struct bridge_call *call;
+    mono_ms now;
 };
 
 static long in_use(void *context, const struct agent *agent) {
     const struct chooser *chooser = context;
-    const struct agent_use *use = find_use(chooser->bridge, agent->name);
+    const struct agent_use *use = bridge_use_of(chooser->bridge, slice_of(agent->name));
     return use != NULL ? use->calls : 0;
+}
+
+static bool is_resting(void *context, struct slice name) {
+    const struct chooser *chooser = context;
+    const struct agent_use *use = bridge_use_of(chooser->bridge, name);
+    return use != NULL && !circuit_lets(&use->circuit, chooser->now);
 }
 
 static struct decide_input input_of(const struct chooser *chooser) {
@@ -69,6 +36,7 @@ static struct decide_input input_of(const struct chooser *chooser) {
         .caller = slice_of(call->leg.caller),
         .trunk = slice_of(call->leg.trunk_id),
         .in_use = in_use,
+        .is_resting = is_resting,
         .context = (void *)chooser,
     };
 }
@@ -110,6 +78,7 @@ static void keep_choice(struct bridge *bridge, struct bridge_call *call, const s
     call->agent_name = xmemdup(choice->name.p, choice->name.n);
     bridge_unuse(bridge, call);
     bridge_use(bridge, call);
+    bridge_try(call);
 }
 
 void bridge_leg_forget(struct call_leg_text *leg) {
@@ -179,6 +148,32 @@ static bool look_up_trunk(struct bridge *bridge, struct bridge_call *call) {
     return answer != TRUNK_PENDING;
 }
 
+/* Told of every call, but the last warnings and errors must not hold only these. */
+static void say_full(struct bridge *bridge, const struct bridge_call *call, mono_ms now) {
+    const char *why = limit_text(call->limit);
+    uint64_t skipped;
+    struct log_about about;
+    bridge_about(call, &about);
+    if (log_limit_pass(&bridge->full_limit, now, &skipped)) {
+        log_warning(&about, "no agent for this call: %s (and %llu before it)", why, (unsigned long long)skipped);
+    } else {
+        log_info(&about, "no agent for this call: %s", why);
+    }
+    bridge_trace(bridge, call, "decision: no agent: %s", why);
+}
+
+/* True when the limits leave no room for CALL, which is noted. */
+static bool is_refused(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    call->limit = limits_reached(&bridge->limits, now);
+    if (call->limit == LIMIT_NONE) {
+        return false;
+    }
+    struct call_event event = {.kind = CALL_OVERLOAD};
+    say_full(bridge, call, now);
+    call_note(&call->entry.facts, &event, bridge_policy(bridge, call), now);
+    return true;
+}
+
 /* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
     bool waited = now >= bridge_rules_by(bridge, call);
@@ -186,13 +181,16 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
         return false;
     }
     bool told = look_up_trunk(bridge, call);
-    struct chooser chooser = {bridge, call};
+    struct chooser chooser = {bridge, call, now};
     struct decide_input input = input_of(&chooser);
     input.leg_known = (input.leg_known && told) || final;
     input.called_known = input.called_known && told;
     struct choice choice = choose(call, &input);
     if (choice.unknown && bridge->ports.unknown_agent != NULL) {
         bridge->ports.unknown_agent(bridge->ports.self);
+    }
+    if ((choice.kind == CHOICE_AGENT || choice.kind == CHOICE_UNCERTAIN) && is_refused(bridge, call, now)) {
+        return true;
     }
     bool too_early = choice.kind == CHOICE_AGENT && !input.leg_known && wants_leg(choice.agent);
     if (choice.kind == CHOICE_UNCERTAIN || too_early) {
@@ -221,9 +219,10 @@ bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const 
     if (bridge->rules == NULL) {
         return false;
     }
-    struct chooser chooser = {bridge, call};
+    struct chooser chooser = {bridge, call, 0}; /* whoever cannot be had: only the veto counts */
     struct decide_input input = input_of(&chooser);
     input.leg_known = true;
+    input.is_resting = NULL;
     input.called = event->participant.called;
     input.caller = event->participant.caller;
     input.trunk = event->participant.trunk_id;

@@ -339,6 +339,11 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "%s", started ? "room started" : "room finished");
+    bool again = call->entry.facts.room_again;
+    call_note(&call->entry.facts, &noted, bridge_policy(bridge, call), now);
+    if (call->entry.facts.room_again && !again) {
+        bridge_forgive(bridge); /* LiveKit restarted: agents failed for that */
+    }
     bridge_note(bridge, call, &noted, now);
 }
 

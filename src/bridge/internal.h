@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
+#include "bridge/circuit.h"
 #include "calls/table.h"
 
 /* What LiveKit said of the leg that the agent is chosen by: the first caller. Owned text, "" when not known. */
@@ -42,6 +43,10 @@ struct bridge_call {
     struct call_policy *own_policy; /* what it began with, where that is no longer the bridge's; else NULL */
     enum call_phase phase;
     enum call_end end;
+    enum limit limit;         /* which left no room for it when an agent was to be chosen */
+    unsigned failures_before; /* of its agent, when the process spoke (circuit_spoke) */
+    bool is_trial;            /* it tries an agent that failed again and again */
+    bool noted_voice;         /* the circuit knows that this process spoke */
     bool looked_at_metadata, killed, deleting, asked_number, asked_ready, asked_room, answered;
     bool dirty;    /* in bridge->dirty */
     uint64_t kept; /* hash of what the journal has of it; 0: nothing */
@@ -49,10 +54,11 @@ struct bridge_call {
 };
 TAILQ_HEAD(call_queue, bridge_call);
 
-/* How many calls an agent has. */
+/* How many calls an agent has, and how its processes fare. Kept while there is something to remember. */
 struct agent_use {
     char *name;
     long calls;
+    struct circuit circuit;
     UT_hash_handle hh;
 };
 
@@ -65,7 +71,8 @@ struct bridge {
     struct call_table table;
     struct agent_use *uses;
     struct bridge_counters counters;
-    struct log_limit refused_limit;
+    struct limits limits;
+    struct log_limit refused_limit, full_limit;
     struct call_queue dirty; /* what the journal has of them is old */
 };
 
@@ -110,9 +117,21 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
 /* Whether the caller of EVENT must not be served, and why (for the log). */
 bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event,
                    const char **ret_why);
+
+/* uses.c: counts CALL against its agent's max and SIP_MAX_CALLS, once; bridge_unuse takes that back. */
 void bridge_use(struct bridge *bridge, struct bridge_call *call);
 void bridge_unuse(struct bridge *bridge, struct bridge_call *call);
+/* The agent of that NAME; NULL: nothing is known of it. */
+struct agent_use *bridge_use_of(const struct bridge *bridge, struct slice name);
 void bridge_uses_release(struct bridge *bridge);
+/* CALL was given its agent: it may be the one that tries it. */
+void bridge_try(struct bridge_call *call);
+/* The agent's process of CALL may have begun to speak. */
+void bridge_note_voice(struct bridge *bridge, struct bridge_call *call);
+/* The agent's process of CALL could not be started, or ended with EXIT, which is not noted yet. */
+void bridge_note_failure(struct bridge *bridge, struct bridge_call *call, enum exit_fact exit, mono_ms now);
+/* What was held against agents is forgotten: it may have been LiveKit's doing, or they may be mended. */
+void bridge_forgive(struct bridge *bridge);
 
 /* record.c: CALL changed, so that it is kept at the next flush; not any more; is forgotten in the journal. */
 void bridge_mark(struct bridge *bridge, struct bridge_call *call);

@@ -88,7 +88,8 @@ int journal_order(const void *one, const void *other);
     X(taken)             \
     X(gave_up)           \
     X(agent_done)        \
-    X(handed_over)
+    X(handed_over)       \
+    X(overloaded)
 #define JOURNAL_HASHES(X) \
     X(voice_sid)          \
     X(ghost_sid)          \

@@ -91,11 +91,13 @@ void bridge_engine(struct bridge *bridge, const struct engine_event *event, mono
         break;
     case ENGINE_START_FAILED:
         noted.kind = CALL_PROCESS_FAILED;
+        bridge_note_failure(bridge, call, EXIT_CRASHED, now);
         failed(bridge, call, event);
         break;
     case ENGINE_EXITED:
         noted.kind = CALL_PROCESS_EXITED;
         exited(bridge, call, event, &noted);
+        bridge_note_failure(bridge, call, noted.exit, now);
         break;
     case ENGINE_READY: bridge_trace(bridge, call, "event: the process says it is ready"); break;
     }

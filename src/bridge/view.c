@@ -9,6 +9,21 @@ static int64_t ring_ms(const struct bridge_call *call, mono_ms now) {
     return call->end == END_NONE ? now - facts->seen_at : -1;
 }
 
+struct bridge_load bridge_load(const struct bridge *bridge, mono_ms now) {
+    const struct limits *limits = &bridge->limits;
+    return (struct bridge_load){
+        .served = limits->calls,
+        .max_served = limits->max_calls,
+        .starts = limits_recent_starts(limits, now),
+        .max_starts = limits->max_starts,
+        .limit = limits_reached(limits, now),
+    };
+}
+
+void bridge_memory_short(struct bridge *bridge, bool is_short) {
+    bridge->limits.memory_short = is_short;
+}
+
 void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view),
                  void *context) {
     for (struct call_entry *entry = bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {

@@ -54,6 +54,7 @@ static void caller_came(struct call *call, const struct call_policy *policy, mon
     call->delete_tries = 0;
     if (call->choice == CHOSEN_NOBODY) {
         call->choice = CHOSEN_NOT;
+        call->overloaded = false; /* there may be room by now */
     }
 }
 
@@ -263,6 +264,7 @@ static void note_choice(struct call *call, const struct call_event *event) {
     if (call->choice == CHOSEN_NOT) { /* a decision is never revised */
         call->choice = event->kind == CALL_CHOSEN ? CHOSEN_AGENT : CHOSEN_NOBODY;
         call->any_agent = event->any_agent;
+        call->overloaded = event->kind == CALL_OVERLOAD;
     }
 }
 
@@ -351,7 +353,8 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_AGENT_LEFT: note_agent_left(call, event, now); break;
     case CALL_AGENT_ABSENT: note_agent_absent(call, now); break;
     case CALL_CHOSEN:
-    case CALL_NOBODY: note_choice(call, event); break;
+    case CALL_NOBODY:
+    case CALL_OVERLOAD: note_choice(call, event); break;
     case CALL_CHOICE_LOST: call->choice = CHOSEN_NOT; break;
     case CALL_PROCESS_ASKED: note_asked(call, now); break;
     case CALL_PROCESS_STARTED:

@@ -64,6 +64,7 @@ struct call {
     bool left_client : 1; /* the agent's participant left of its own will (CLIENT_INITIATED) */
     bool confirmed : 1;   /* not ready in time, and nobody who could know says otherwise */
     bool dismissed : 1;   /* the engine was asked to stop this process */
+    bool overloaded : 1;  /* nobody was chosen because the limits of this machine are reached */
     bool crowded : 1;     /* more callers at once than CALL_LEGS: not all are known, until the room is finished */
     bool stopped : 1, superseded : 1, taken : 1, gave_up : 1, agent_done : 1, handed_over : 1;
     uint64_t voice_sid, ghost_sid; /* the agent's participant; that of a process already gone */
@@ -100,6 +101,7 @@ struct call {
     X(CHOSEN)          /* any_agent: an agent is chosen */                                             \
     X(NOBODY)          /* no agent can be had */                                                       \
     X(CHOICE_LOST)     /* the chosen agent is no longer known: choose again */                         \
+    X(OVERLOAD)        /* the limits of this machine are reached: no agent for this call */            \
     X(PROCESS_ASKED)   /* the engine was asked to start one */                                         \
     X(PROCESS_STARTED)                                                                                 \
     X(PROCESS_FAILED) /* it could not be started */                                                    \

@@ -15,6 +15,7 @@
     X(OPERATOR, true, "the operator stopped it", c->stopped)                                             \
     X(CALLER_LEFT, true, "the last caller left", c->had_caller &&callers == 0 && now >= rejoin_by(c, p)) \
     X(REJECTED, true, "the caller is rejected", c->had_reject && !c->had_caller)                         \
+    X(OVERLOAD, true, "the bridge is at its limits", c->overloaded && c->had_caller)                     \
     X(NO_AGENT, true, "no agent can be had", c->choice == CHOSEN_NOBODY && c->had_caller)                \
     X(AGENT_FAILED, true, "the agent failed too often", c->gave_up && c->had_caller)                     \
     X(AGENT_DONE, true, "the agent ended the call", c->agent_done)                                       \

@@ -9,6 +9,9 @@
 
 enum { ID_RANDOM = 12 };
 
+/* In any unit; what is beyond is no time. */
+static const double LARGEST_TIME = 9e18;
+
 struct retell {
     json_t *fresh;  /* recorded id or room name -> fresh one */
     json_t *agents; /* "<room sid>\n<identity>" of every recorded agent -> true */
@@ -159,7 +162,11 @@ static json_t *move_time(const char *name, const json_t *value, const struct ret
             return NULL;
         }
         double told_ms = (double)clock->told_ms + (recorded_ms - (double)clock->recorded_ms) / clock->speed;
-        int64_t told = (int64_t)(told_ms * (double)times[i].per_ms / (double)times[i].ms_per);
+        double units = told_ms * (double)times[i].per_ms / (double)times[i].ms_per;
+        if (units < -LARGEST_TIME || units > LARGEST_TIME) {
+            return NULL;
+        }
+        int64_t told = (int64_t)units;
         return json_is_integer(value) ? json_integer(told) : json_sprintf("%lld", (long long)told);
     }
     return NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/documents.h"
+#include "cli/resting.h"
 #include "cli/rules_edit.h"
 #include "cli/rules_show.h"
 #include "rules/decide.h"
@@ -175,6 +176,8 @@ static int run_explain(struct cli *cli) {
     if (!documents_good(cli, &fetch->agents, "the agents") || !good) {
         return CLI_FAILED;
     }
+    cleanup_resting struct resting resting = {0};
+    resting_load(&resting, &settings);
     struct decide_input input = {
         .rules = fetch->rules.rules,
         .directory = fetch->agents.directory,
@@ -184,6 +187,8 @@ static int run_explain(struct cli *cli) {
         .called = slice_of(cli->argv[0]),
         .caller = slice_of(options.caller),
         .trunk = slice_of(options.trunk),
+        .is_resting = resting_has,
+        .context = &resting,
     };
     return explain(&input, options.json);
 }
@@ -225,7 +230,8 @@ static const struct cli_command explain_command = {
     .options = explain_table,
     .option_count = ARRAY_LEN(explain_table),
     .details = "An empty NUMBER ('') is a hidden one. How many calls an agent has now is not known here: its max does "
-               "not count. The exit code is 1 when nobody would answer.",
+               "not count; an agent that the running bridge leaves alone, because it failed again and again, does. The "
+               "exit code is 1 when nobody would answer.",
     .run = run_explain,
 };
 static const struct cli_command *const verbs[] = {

@@ -107,12 +107,66 @@ static void add_webhooks(struct cli_table *table, const json_t *webhooks) {
     add_pair(table, "webhooks", rejected ? COLOUR_YELLOW : COLOUR_NONE, text.p);
 }
 
+/* "50 of 50", or "50" where there is no limit. */
+static void add_use(struct buf *text, const char *what, const json_t *use) {
+    int64_t most = number_of(use, "max");
+    buf_addf(text, "%s%s %" PRId64, text->len > 0 ? ", " : "", what, number_of(use, "now"));
+    if (most > 0) {
+        buf_addf(text, " of %" PRId64, most);
+    }
+}
+
+static void add_limits(struct cli_table *table, const json_t *limits) {
+    if (!json_is_object(limits)) {
+        return;
+    }
+    cleanup_buf struct buf text = {0};
+    const json_t *memory = json_object_get(limits, "memory");
+    const json_t *pressure = json_object_get(memory, "now");
+    bool reached = *text_of(limits, "reached") != '\0';
+    add_use(&text, "calls", json_object_get(limits, "calls"));
+    add_use(&text, "starts within a second", json_object_get(limits, "starts"));
+    if (json_is_number(pressure)) {
+        buf_addf(&text, ", memory pressure %.2f %% of %" PRId64 " %%", json_number_value(pressure),
+                 number_of(memory, "max"));
+    }
+    const char *limit;
+    json_t *count;
+    json_object_foreach(json_object_get(limits, "refused"), limit, count) {
+        if (json_integer_value(count) > 0) {
+            buf_addf(&text, ", hung up for %s %" JSON_INTEGER_FORMAT, limit, json_integer_value(count));
+        }
+    }
+    add_pair(table, "limits", reached ? COLOUR_YELLOW : COLOUR_NONE, text.p);
+}
+
+static void add_circuits(struct cli_table *table, const json_t *circuits) {
+    const char *name;
+    json_t *circuit;
+    json_object_foreach((json_t *)circuits, name, circuit) {
+        if (strcmp(text_of(circuit, "state"), "closed") == 0) {
+            continue;
+        }
+        int64_t seconds = (number_of(circuit, "tried_in_ms") + 999) / 1000;
+        cleanup_buf struct buf text = {0};
+        buf_addf(&text, "%s failed %" PRId64 " times in a row: ", name, number_of(circuit, "failures"));
+        if (seconds > 0) {
+            buf_addf(&text, "tried again in %" PRId64 " s", seconds);
+        } else {
+            buf_adds(&text, "one call tries it");
+        }
+        add_pair(table, "", COLOUR_YELLOW, text.p);
+    }
+}
+
 static void print_summary(const json_t *status) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
     add_bridge(&table, status);
     add_document(&table, "rules", json_object_get(status, "rules"));
     add_document(&table, "agents", json_object_get(status, "agents"));
+    add_circuits(&table, json_object_get(status, "circuits"));
+    add_limits(&table, json_object_get(status, "limits"));
     add_peer(&table, "redis", json_object_get(status, "redis"));
     if (strcmp(text_of(json_object_get(status, "stimm"), "state"), "not configured") != 0) {
         add_peer(&table, "stimm", json_object_get(status, "stimm"));

@@ -43,7 +43,7 @@ enum doctor_need {
     X(state_dir, "state-dir", WITH(SETTINGS), "`SIP_STATE_DIR`: there, ours, closed to others, room on the disk",      \
       "`serve` does not start, or agents' output is lost")                                                             \
     X(file_limit, "file-limit", WITH(SETTINGS),                                                                        \
-      "the limit on open files against the calls that the agents' `max` allow (three files a call)",                   \
+      "the limit on open files against the calls that `SIP_MAX_CALLS` and the agents' `max` allow (three files a call)", \
       "calls above it get no agent")                                                                                   \
     X(redis, "redis", WITH(REDIS_URL), "whether Redis answers at `REDIS_URL`",                                         \
       "the last known rules stay in use; on a first start calls ring in vain")                                         \
@@ -62,6 +62,9 @@ enum doctor_need {
     X(daemon, "daemon", WITH(ADMIN), "whether the bridge runs and accepts our key", "no call gets an agent")           \
     X(version, "version", WITH(DAEMON), "whether the running bridge is of this version", "an old one answers calls")   \
     X(health, "health", WITH(DAEMON), "what the running bridge says of itself", "as it says")                          \
+    X(failing_agents, "failing-agents", WITH(DAEMON),                                                                  \
+      "agents that the running bridge leaves alone because they failed again and again",                               \
+      "their calls get their next choice, or are hung up")                                                             \
     X(listen, "listen", WITH(SETTINGS), "who answers at `SIP_LISTEN`", "webhooks go nowhere, or `serve` does not start") \
     X(livekit, "livekit", WITH(API), "whether LiveKit's API answers at `LIVEKIT_API_URL` or `LIVEKIT_URL`",            \
       "agents cannot join, and no call is hung up")                                                                    \

@@ -42,6 +42,18 @@ void judge_version(const struct exam *exam, struct findings *findings) {
     finding_repair(finding, "systemctl restart sipbridge");
 }
 
+void judge_failing_agents(const struct exam *exam, struct findings *findings) {
+    if (exam->daemon.resting[0] == '\0') {
+        findings_ok(findings, "no agent fails again and again");
+        return;
+    }
+    struct finding *finding = findings_problem(findings, "agents that fail again and again: %s",
+                                               findings_show(findings, slice_of(exam->daemon.resting)));
+    finding_causes(finding, "their calls get their next choice, or are hung up");
+    finding_repair(finding, "sipbridge calls logs SID shows what the agent of such a call said last (sipbridge status "
+                            "names calls); sipbridge reload tries the agents at once");
+}
+
 void judge_health(const struct exam *exam, struct findings *findings) {
     const char *message = findings_text(findings, exam->daemon.message);
     if (strcmp(exam->daemon.health, "degraded") != 0) {

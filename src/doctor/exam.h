@@ -78,6 +78,7 @@ struct exam_daemon {
     char where[256], why[352]; /* why not up */
     char version[32], health[16], message[200];
     int64_t file_limit; /* 0: not known */
+    char resting[200];  /* agents that it leaves alone because they fail, with commas; "": none */
 };
 
 /* What the daemon saw of one probe. */

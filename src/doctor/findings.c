@@ -73,7 +73,7 @@ void findings_begin(struct findings *findings, const char *check) {
     findings->of_check = 0;
 }
 
-static char *format_text(const char *format, va_list args) {
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args) {
     char text[2048];
     vsnprintf(text, sizeof text, format, args);
     return xstrdup(text);

@@ -74,9 +74,14 @@ void judge_state_dir(const struct exam *exam, struct findings *findings) {
     }
 }
 
-/* Calls that all agents may have at once; -1: as many as come. */
-static int64_t most_calls(const struct exam *exam) {
-    const struct directory *directory = exam->documents->agents.directory;
+/* Calls that may have an agent at once, and what allows so many. */
+struct allowance {
+    int64_t calls; /* -1: as many as come */
+    const char *by;
+};
+
+/* What all agents may have at once; -1: as many as come. */
+static int64_t sum_of_max(const struct directory *directory) {
     int64_t calls = 0;
     if (directory == NULL || directory_count(directory) == 0) {
         return -1;
@@ -91,13 +96,20 @@ static int64_t most_calls(const struct exam *exam) {
     return calls;
 }
 
-static struct finding *say_few_files(struct findings *findings, int64_t limit, int64_t calls) {
+static struct allowance most_calls(const struct exam *exam) {
+    int64_t by_agents = sum_of_max(exam->documents->agents.directory), by_setting = exam->settings.values->max_calls;
+    if (by_setting > 0 && (by_agents < 0 || by_setting <= by_agents)) {
+        return (struct allowance){by_setting, "SIP_MAX_CALLS allows"};
+    }
+    return (struct allowance){by_agents, "the agents' max allow"};
+}
+
+static struct finding *say_few_files(struct findings *findings, int64_t limit, const struct allowance *most) {
     int64_t room = limit > FILES_OF_BRIDGE ? (limit - FILES_OF_BRIDGE) / FILES_OF_CALL : 0;
-    if (calls > 0) {
+    if (most->calls > 0) {
         return findings_problem(findings,
-                                "the limit of %" PRId64 " open files has room for %" PRId64
-                                " calls, but the agents' max allow %" PRId64,
-                                limit, room, calls);
+                                "the limit of %" PRId64 " open files has room for %" PRId64 " calls, but %s %" PRId64,
+                                limit, room, most->by, most->calls);
     }
     return findings_warning(findings, "the limit of %" PRId64 " open files has room for %" PRId64 " calls only", limit,
                             room);
@@ -105,13 +117,14 @@ static struct finding *say_few_files(struct findings *findings, int64_t limit, i
 
 void judge_file_limit(const struct exam *exam, struct findings *findings) {
     bool of_daemon = exam->daemon.state == DAEMON_UP && exam->daemon.file_limit > 0;
-    int64_t limit = of_daemon ? exam->daemon.file_limit : exam->machine.file_limit, calls = most_calls(exam);
-    int64_t wanted = FILES_OF_BRIDGE + FILES_OF_CALL * (calls >= 0 ? calls : CALLS_FEW);
+    int64_t limit = of_daemon ? exam->daemon.file_limit : exam->machine.file_limit;
+    struct allowance most = most_calls(exam);
+    int64_t wanted = FILES_OF_BRIDGE + FILES_OF_CALL * (most.calls >= 0 ? most.calls : CALLS_FEW);
     if (limit == 0 || limit >= wanted) {
         findings_ok(findings, "open files: the limit has room for the calls that may come");
         return;
     }
-    struct finding *finding = say_few_files(findings, limit, calls);
+    struct finding *finding = say_few_files(findings, limit, &most);
     finding_causes(finding, "calls above it get no agent");
     finding_repair(finding,
                    of_daemon

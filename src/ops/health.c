@@ -25,6 +25,10 @@
     X(DEGRADED, "webhooks do not arrive: LiveKit has calls that none told of; see `sipbridge doctor`",                \
       reconcile_of(ops).unheard)                                                                                      \
     X(DEGRADED, "LiveKit lists most calls no more: not believed, none is ended for it", reconcile_of(ops).refused)    \
+    X(DEGRADED, "memory is short: new calls are hung up at once", limit_of(ops) == LIMIT_MEMORY)                      \
+    X(DEGRADED, "as many calls as SIP_MAX_CALLS allows: new ones are hung up at once", limit_of(ops) == LIMIT_CALLS)  \
+    X(DEGRADED, "an agent fails again and again: its calls get their next choice; `sipbridge status` names it",       \
+      bridge_is_resting(ops->bridge))                                                                                 \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {
@@ -48,6 +52,10 @@ static bool livekit_is(const struct ops *ops, enum contact_state state) {
 
 static struct reconcile_view reconcile_of(const struct ops *ops) {
     return ops->reconcile != NULL ? reconcile_view(ops->reconcile) : (struct reconcile_view){0};
+}
+
+static enum limit limit_of(const struct ops *ops) {
+    return bridge_load(ops->bridge, clock_mono_ms()).limit;
 }
 
 enum ops_health ops_health(const struct ops *ops, const char **ret_message) {

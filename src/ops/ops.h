@@ -25,6 +25,13 @@ struct ops_errors {
 /* A log_listener; CONTEXT is a struct ops_errors. */
 void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message);
 
+/* Memory pressure as it was last looked at. */
+struct ops_memory {
+    int64_t max_percent; /* SIP_MAX_PRESSURE; 0: it is not looked at */
+    bool is_known;
+    int64_t hundredths; /* of a percent of the last ten seconds */
+};
+
 /* What came of the wish to end all calls and delete their rooms. */
 enum ops_cleanup {
     CLEANUP_STARTED,    /* calls are being stopped and rooms deleted */
@@ -42,6 +49,7 @@ struct ops {
     const struct contact *livekit;     /* NULL: it is not asked */
     const struct reconcile *reconcile; /* NULL with it */
     const struct source *source;       /* NULL while the bridge is disabled */
+    const struct ops_memory *memory;
     const struct ops_errors *errors;
     int64_t started_wall_ms;
     mono_ms started;

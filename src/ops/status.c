@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "ops/load.h"
 #include "ops/ops.h"
 
 void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message) {
@@ -238,6 +239,8 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     json_object_set_new(status, "status", json_string(ops_health_name(health)));
     json_object_set_new(status, "message", json_string(message));
     json_object_set_new(status, "file_limit", file_limit_json());
+    json_object_set_new(status, "limits", ops_limits_json(ops, now));
+    json_object_set_new(status, "circuits", ops_circuits_json(ops, now));
     if (ops->source != NULL) {
         add_source(status, ops->source);
     }

@@ -40,7 +40,7 @@ struct redis {
     redisReader *reader;
     redisReplyObjectFunctions functions; /* ours, in front of hiredis' */
     const redisReplyObjectFunctions *plain;
-    size_t reply_bytes; /* of the answer being read */
+    size_t reply_bytes, reply_elements; /* of the answer being read */
     bool too_big, too_many;
     bool busy; /* inside one of our callbacks: redis_free only marks */
     bool freed;
@@ -88,7 +88,8 @@ static void *create_string(const redisReadTask *task, char *bytes, size_t size) 
 /* hiredis would allocate for whatever count the server claims; NULL ends the connection. */
 static void *create_array(const redisReadTask *task, int count) {
     struct redis *redis = task->privdata;
-    if (count > 0 && (size_t)count > redis->options.max_elements) {
+    redis->reply_elements += count > 0 ? (size_t)count : 0;
+    if (redis->reply_elements > redis->options.max_elements) {
         redis->too_many = true;
         return NULL;
     }
@@ -242,7 +243,7 @@ static void lost_protocol(struct redis *redis) {
     cleanup_buf struct buf text = {0};
     text_escape(&text, slice_of(redis->reader->errstr), 96);
     if (redis->too_many) {
-        snprintf(why, sizeof why, "it sent a list of more than %zu elements", redis->options.max_elements);
+        snprintf(why, sizeof why, "it sent lists of more than %zu elements", redis->options.max_elements);
     } else {
         snprintf(why, sizeof why, "what it sends is not Redis' protocol (%s)", text.p != NULL ? text.p : "");
     }
@@ -261,7 +262,7 @@ static void take_replies(struct redis *redis) {
         }
         take_reply(redis, reply);
         freeReplyObject(reply);
-        redis->reply_bytes = 0;
+        redis->reply_bytes = redis->reply_elements = 0;
         redis->too_big = false;
     }
 }

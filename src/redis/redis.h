@@ -39,7 +39,7 @@ struct redis_options {
     int64_t connect_timeout_ms;
     int64_t reply_timeout_ms; /* longest silence of the server while an answer is due */
     size_t max_bytes;         /* all strings of one answer together */
-    size_t max_elements;      /* of one list */
+    size_t max_elements;      /* of all lists of one answer together */
     void (*on_connected)(void *context);
     /* A message of a subscribed channel; PAYLOAD as it came (a list of keys, or REPLY_NONE). May be NULL. */
     void (*on_message)(void *context, const struct redis_reply *payload);

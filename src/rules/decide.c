@@ -24,7 +24,7 @@ struct deciding {
     struct slice asked; /* the last name that was looked up, with what came of it */
     struct availability {
         const struct agent *agent; /* NULL: cannot be had */
-        const struct agent *full, *broken;
+        const struct agent *full, *broken, *resting;
     } had;
 };
 
@@ -60,6 +60,8 @@ static struct availability look_up(const struct decide_input *input, struct slic
         had.broken = agent;
     } else if (agent->max > 0 && input->in_use != NULL && input->in_use(input->context, agent) >= agent->max) {
         had.full = agent;
+    } else if (input->is_resting != NULL && input->is_resting(input->context, name)) {
+        had.resting = agent;
     } else {
         had.agent = agent;
     }
@@ -79,7 +81,7 @@ static const struct agent *have(struct deciding *d, struct slice name) {
 static void tell_missing(struct deciding *d, const struct rule *rule, const char *who) {
     const struct decide_input *input = d->input;
     d->stepped_down = true;
-    d->unknown = d->unknown || (d->had.broken == NULL && d->had.full == NULL);
+    d->unknown = d->unknown || (d->had.broken == NULL && d->had.full == NULL && d->had.resting == NULL);
     if (d->step == NULL && input->on_missing == NULL) {
         return;
     }
@@ -94,6 +96,8 @@ static void tell_missing(struct deciding *d, const struct rule *rule, const char
         buf_addf(&line, " is broken: %s", d->had.broken->broken);
     } else if (d->had.full != NULL) {
         buf_addf(&line, " has all its %ld calls (max)", d->had.full->max);
+    } else if (d->had.resting != NULL) {
+        buf_adds(&line, " failed again and again and is left alone for a while");
     } else {
         buf_adds(&line, " is not in the directory");
     }

@@ -20,6 +20,8 @@ struct decide_input {
     void (*on_missing)(void *context, const char *what);
     /* How many calls the agent has now, against its max. NULL: no limits. */
     long (*in_use)(void *context, const struct agent *agent);
+    /* Whether the agent of that NAME failed so often that it is left alone for a while. NULL: none did. */
+    bool (*is_resting)(void *context, struct slice name);
     void *context;
 };
 
@@ -54,7 +56,7 @@ struct choice {
 };
 
 /* The room's metadata are asked first, also before reject rules. An agent that cannot be had (unknown, broken, at its
- * max) gives way: the room's to the rules, a rule's to the next rule that matches, then DEFAULT_SIP_AGENT. The first
+ * max, resting) gives way: the room's to the rules, a rule's to the next rule that matches, then DEFAULT_SIP_AGENT. The first
  * agent is only for calls that nothing named an agent for (one tenant's call is not another tenant's); where there
  * is only SIP_AGENT_COMMAND it runs under the name "default". A number over NUMBER_MAX bytes counts as hidden.
  *

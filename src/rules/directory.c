@@ -67,7 +67,7 @@ void directory_add(struct directory *directory, struct slice name, struct slice 
     }
     struct agent *agent = add_agent(directory, name);
     struct diag diag;
-    json_auto_t *entry = document_parse(entry_json, AGENT_MAX_BYTES, &diag);
+    json_auto_t *entry = document_parse_entry(entry_json, AGENT_MAX_BYTES, &diag);
     if (entry == NULL) {
         agent_break(agent, &diag);
         return;

@@ -37,21 +37,22 @@ static bool scan_byte(struct scan *scan, char c) {
     return scan->depth <= DOCUMENT_MAX_DEPTH && scan->values <= DOCUMENT_MAX_VALUES;
 }
 
-static bool within_limits(struct slice text, struct diag *diag) {
-    struct scan scan = {0};
+/* OUTER: how many levels there will be around it. */
+static bool within_limits(struct slice text, unsigned outer, struct diag *diag) {
+    struct scan scan = {.depth = outer};
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '\\') { /* outside strings no JSON has one */
             i++;
         } else if (!scan_byte(&scan, text.p[i])) {
             return scan.depth > DOCUMENT_MAX_DEPTH
-                       ? diag_fail(diag, "", "nested deeper than %d levels", DOCUMENT_MAX_DEPTH)
+                       ? diag_fail(diag, "", "nested deeper than %u levels", DOCUMENT_MAX_DEPTH - outer)
                        : diag_fail(diag, "", "more than %d values in one document", DOCUMENT_MAX_VALUES);
         }
     }
     return true;
 }
 
-json_t *document_parse(struct slice text, size_t max_bytes, struct diag *diag) {
+static json_t *parse(struct slice text, size_t max_bytes, unsigned outer, struct diag *diag) {
     if (text.n > max_bytes) {
         diag_fail(diag, "", "%zu bytes, at most %zu are taken", text.n, max_bytes);
         return NULL;
@@ -60,7 +61,7 @@ json_t *document_parse(struct slice text, size_t max_bytes, struct diag *diag) {
         diag_fail(diag, "line 1, column 1", "begins with a byte order mark: save it as plain UTF-8");
         return NULL;
     }
-    if (!within_limits(text, diag)) {
+    if (!within_limits(text, outer, diag)) {
         return NULL;
     }
     json_error_t error;
@@ -73,6 +74,14 @@ json_t *document_parse(struct slice text, size_t max_bytes, struct diag *diag) {
         diag_fail(diag, where, "not valid JSON: %s", what.len > 0 ? what.p : "");
     }
     return document;
+}
+
+json_t *document_parse(struct slice text, size_t max_bytes, struct diag *diag) {
+    return parse(text, max_bytes, 0, diag);
+}
+
+json_t *document_parse_entry(struct slice text, size_t max_bytes, struct diag *diag) {
+    return parse(text, max_bytes, 1, diag);
 }
 
 const char *document_kind(const json_t *value) {

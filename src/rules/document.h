@@ -18,6 +18,8 @@ enum {
 
 /* The document, at most MAX_BYTES of it; json_decref it. NULL with DIAG (where "line 3, column 7"). */
 struct json_t *document_parse(struct slice text, size_t max_bytes, struct diag *diag);
+/* The same for what is to be an entry of a document: one level less, so that the document can be read too. */
+struct json_t *document_parse_entry(struct slice text, size_t max_bytes, struct diag *diag);
 /* "a string", "a list", … */
 const char *document_kind(const struct json_t *value);
 /* TEXT escaped and cut for a sentence; returns RET_TEXT. */

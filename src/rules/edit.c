@@ -112,7 +112,7 @@ bool edit_key(struct slice rule, struct buf *ret_key, struct diag *diag) {
     struct diag *why = diag != NULL ? diag : &own;
     struct notes notes = {0};
     struct rule_draft draft;
-    json_auto_t *value = document_parse(rule, RULESET_MAX_BYTES, why);
+    json_auto_t *value = document_parse_entry(rule, RULESET_MAX_BYTES, why);
     bool good = value != NULL && rule_parse(value, 0, &notes, why, &draft);
     notes_release(&notes);
     if (!good) {

@@ -18,6 +18,7 @@
 #define SHOWN_URL "URL"
 #define SHOWN_DURATION "duration"
 #define SHOWN_SIZE "size"
+#define SHOWN_COUNT "number"
 #define SHOWN_MODE "octal mode"
 #define SHOWN_CHOICE "choice"
 #define SHOWN_LIST "list"

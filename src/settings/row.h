@@ -13,6 +13,7 @@ enum setting_type {
     TYPE_URL,
     TYPE_DURATION,
     TYPE_SIZE,
+    TYPE_COUNT,
     TYPE_MODE,
     TYPE_CHOICE,
     TYPE_LIST,

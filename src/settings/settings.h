@@ -15,6 +15,7 @@
 #define SETTING_C_URL char *
 #define SETTING_C_DURATION int64_t
 #define SETTING_C_SIZE int64_t
+#define SETTING_C_COUNT int64_t
 #define SETTING_C_MODE unsigned
 #define SETTING_C_CHOICE int
 #define SETTING_C_LIST char **

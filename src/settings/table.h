@@ -3,7 +3,7 @@
  *
  * X(NAME, field, TYPE, default, limits, change, section, help)
  * TYPE:   BOOL bool; TEXT char * (NULL when empty); SECRET char *, never shown; URL char *, shown without its
- *         password; DURATION int64_t milliseconds; SIZE int64_t bytes; MODE unsigned; CHOICE int, the place in the
+ *         password; DURATION int64_t milliseconds; SIZE int64_t bytes; COUNT int64_t; MODE unsigned; CHOICE int, the place in the
  *         list of choices; LIST char **, NULL-terminated, written with commas.
  * limits: NO_LIMITS, RANGE(least, most), CHOICES("a|b"), CHECK(function of settings/check.h), EMPTY (an empty value
  *         means something; for all others it means "not set").
@@ -73,6 +73,18 @@
       "A caller whose line broke may come back for this long.")                                                        \
     X(SIP_MAX_CALL, max_call_ms, DURATION, "4h", RANGE(SECOND_MS, 7 * DAY_MS), RELOAD, "Calls",                        \
       "A call that lasts longer is ended.")                                                                            \
+    X(SIP_MAX_CALLS, max_calls, COUNT, "0", RANGE(0, 100000), RELOAD, "Calls",                                         \
+      "So many calls may have an agent at once; who calls then is hung up at once. `0`: as many as come "              \
+      "(doc/overload.md).")                                                                                            \
+    X(SIP_MAX_STARTS, max_starts, COUNT, "0", RANGE(0, 10000), RELOAD, "Calls",                                        \
+      "So many agents' processes may be started within one second; new calls above that are hung up at once. `0`: "    \
+      "as many as come.")                                                                                              \
+    X(SIP_MAX_PRESSURE, max_pressure, COUNT, "60", RANGE(0, 100), RESTART, "Calls",                                    \
+      "New calls are hung up at once while processes wait for memory more than this percentage of the time (the "      \
+      "kernel's pressure information, `some avg10`). `0`: it is not looked at.")                                       \
+    X(SIP_PRESSURE_FILE, pressure_file, TEXT, "", CHECK(check_absolute), RESTART, "Calls",                             \
+      "Where memory pressure is read, for example a slice's `memory.pressure`. Not set: that of our own cgroup and "   \
+      "`/proc/pressure/memory`, the higher of the two.")                                                               \
     X(SIP_RECONCILE, reconcile_ms, DURATION, "60s", RANGE(SECOND_MS, HOUR_MS), RELOAD, "Calls",                        \
       "How often LiveKit's list of rooms is compared with the calls known here: lost webhooks heal then.")             \
     X(SIP_AFTER_CALL, after_call_ms, DURATION, "0", RANGE(0, DAY_MS), RELOAD, "Agents' processes",                     \

@@ -101,6 +101,21 @@ static bool parse_size(const struct setting_row *row, const char *text, void *fi
     return wrong(row, text, diag, why);
 }
 
+static bool parse_count(const struct setting_row *row, const char *text, void *field, struct diag *diag) {
+    int64_t count = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9' && p - text < 12; p++) {
+        count = count * 10 + (*p - '0');
+    }
+    if (p > text && *p == '\0' && in_range(row, count)) {
+        *(int64_t *)field = count;
+        return true;
+    }
+    char why[96];
+    snprintf(why, sizeof why, "is not a number from %" PRId64 " to %" PRId64, row->least, row->most);
+    return wrong(row, text, diag, why);
+}
+
 static bool parse_mode(const struct setting_row *row, const char *text, void *field, struct diag *diag) {
     unsigned mode = 0;
     const char *p = text;
@@ -174,9 +189,10 @@ static bool parse_list(const struct setting_row *row, const char *text, void *fi
 }
 
 static bool (*const parsers[])(const struct setting_row *, const char *, void *, struct diag *) = {
-    [TYPE_BOOL] = parse_bool, [TYPE_TEXT] = parse_text,         [TYPE_SECRET] = parse_text,
-    [TYPE_URL] = parse_text,  [TYPE_DURATION] = parse_duration, [TYPE_SIZE] = parse_size,
-    [TYPE_MODE] = parse_mode, [TYPE_CHOICE] = parse_choice,     [TYPE_LIST] = parse_list,
+    [TYPE_BOOL] = parse_bool,   [TYPE_TEXT] = parse_text,         [TYPE_SECRET] = parse_text,
+    [TYPE_URL] = parse_text,    [TYPE_DURATION] = parse_duration, [TYPE_SIZE] = parse_size,
+    [TYPE_MODE] = parse_mode,   [TYPE_CHOICE] = parse_choice,     [TYPE_LIST] = parse_list,
+    [TYPE_COUNT] = parse_count,
 };
 
 bool value_parse(const struct setting_row *row, const char *text, void *field, struct diag *diag) {

@@ -7,6 +7,8 @@
 #include "sim/stock.h"
 #include "sim/world.h"
 
+enum { SHORT_SEEDS = 64 }; /* one of so many bridges has no room for a call */
+
 struct sim {
     struct sim_stock stock;
     struct world world; /* of the call that runs; large, so it is kept */
@@ -60,7 +62,9 @@ struct bridge *sim_bridge(struct world *world) {
         .wall_ms = wall_ms,
         .trace = world->trace != NULL ? trace : NULL,
     };
-    return bridge_new(&options, &ports);
+    struct bridge *bridge = bridge_new(&options, &ports);
+    bridge_memory_short(bridge, world->memory_short);
+    return bridge;
 }
 
 /* Only what the last call used is cleared: most of a world is never touched. */
@@ -90,6 +94,7 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
               : world->plan.stubborn ? plan_behaviour_name(world->plan.habit)
                                      : "mixed",
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
+    world->memory_short = world->plan.can_ask && seed % SHORT_SEEDS == 0;
     world->bridge = sim_bridge(world);
     world_run(world);
     sim_add_counters(&ret_result->counters, bridge_counters(world->bridge));

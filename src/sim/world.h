@@ -77,7 +77,8 @@ struct world {
     int room_count, guest_count, process_count;
     bool server_up;
     unsigned epoch, joins;
-    int rules_given; /* enum plan_rules; WORLD_NOBODY: none yet */
+    int rules_given;   /* enum plan_rules; WORLD_NOBODY: none yet */
+    bool memory_short; /* the machine's: new calls are refused where they can be hung up */
     mono_ms lost_memory_at;
     mono_ms last_arrival; /* of a webhook, where order is kept */
     uint64_t instances;

@@ -55,24 +55,42 @@ static void end_reading(struct key_reader *self) {
     }
 }
 
-static void on_read(void *context, const struct redis_reply *reply) {
-    struct key_reader *self = context;
-    end_reading(self);
+/* Redis itself never gives a list for GET or a text for HGETALL; what stands in for it may. */
+static bool is_of_type(const struct key_reader *self, enum reply_kind kind) {
+    return kind == REPLY_NONE || kind == (self->type == KEY_STRING ? REPLY_TEXT : REPLY_LIST);
+}
+
+static void take_odd(struct key_reader *self) {
+    cleanup_buf struct buf error = {0};
+    buf_adds(&error, "the key ");
+    text_escape(&error, slice_of(self->name), SHOWN_NAME);
+    buf_addf(&error, ": the answer is none to %.*s", SLICE_ARG(types[self->type].read_command));
+    tell_error(self, error.p);
+}
+
+static void take_value(struct key_reader *self, const struct redis_reply *reply) {
     struct key_value value = {.kind = VALUE_MISSING};
-    switch (redis_reply_kind(reply)) {
-    case REPLY_ERROR: take_error(self, redis_reply_text(reply)); return;
-    case REPLY_TOO_BIG: tell_error(self, "it is larger than a document may be"); return;
-    case REPLY_TEXT: value = (struct key_value){.kind = VALUE_TEXT, .text = redis_reply_text(reply)}; break;
-    case REPLY_LIST:
-        /* HGETALL of no key is an empty list */
-        if (redis_reply_count(reply) > 0) {
-            value = (struct key_value){.kind = VALUE_FIELDS, .fields = reply};
-        }
-        break;
-    case REPLY_NUMBER:
-    case REPLY_NONE: break;
+    if (redis_reply_kind(reply) == REPLY_TEXT) {
+        value = (struct key_value){.kind = VALUE_TEXT, .text = redis_reply_text(reply)};
+    } else if (redis_reply_count(reply) > 0) { /* HGETALL of no key is an empty list */
+        value = (struct key_value){.kind = VALUE_FIELDS, .fields = reply};
     }
     self->on_value(self, &value);
+}
+
+static void on_read(void *context, const struct redis_reply *reply) {
+    struct key_reader *self = context;
+    enum reply_kind kind = redis_reply_kind(reply);
+    end_reading(self);
+    if (kind == REPLY_ERROR) {
+        take_error(self, redis_reply_text(reply));
+    } else if (kind == REPLY_TOO_BIG) {
+        tell_error(self, "it is larger than a document may be");
+    } else if (!is_of_type(self, kind)) {
+        take_odd(self);
+    } else {
+        take_value(self, reply);
+    }
 }
 
 /* An error here (a user who may GET but not STRLEN) is left to the reading itself to show. */

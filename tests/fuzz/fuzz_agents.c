@@ -1,15 +1,6 @@
 /* Any bytes as the agents' document, as one entry, and as a command line. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "rules/directory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds) {
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_directory(const struct directory *directory) {
     for (size_t i = 0; i < directory_count(directory); i++) {

@@ -1,52 +1,36 @@
 /* Any bytes as LiveKit's answer to any method (the first byte says which): no crash, what is accepted keeps the
  * promises of livekit/model.h, and what is not says why. */
-#include <stdlib.h>
-
-#include "base/text.h"
+#include "fuzz.h"
 #include "livekit/parse.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) {
-        abort();
-    }
-}
-
-static void check_text(struct slice text, size_t max) {
-    check(text.n <= max);
-    check(text.n == 0 || memchr(text.p, '\0', text.n) == NULL);
-    check(text_is_utf8(text));
-}
-
 static void check_id(struct slice text, size_t max) {
-    check(text.n > 0);
-    check_text(text, max);
+    demand(text.n > 0);
+    demand_text(text, max);
 }
 
 static void check_texts(struct livekit_texts texts) {
     for (size_t i = 0; i < texts.count; i++) {
-        check_text(texts.at[i], SIZE_MAX);
+        demand_text(texts.at[i], SIZE_MAX);
     }
 }
 
 static void check_room(const struct livekit_room *room) {
     check_id(room->sid, EVENT_MAX_SID);
     check_id(room->name, EVENT_MAX_NAME);
-    check_text(room->metadata, SIZE_MAX);
+    demand_text(room->metadata, SIZE_MAX);
 }
 
 static void check_participant(const struct livekit_participant *who) {
     check_id(who->sid, EVENT_MAX_SID);
     check_id(who->identity, EVENT_MAX_NAME);
-    check_text(who->called, EVENT_MAX_NAME);
-    check_text(who->caller, EVENT_MAX_NAME);
-    check_text(who->trunk_id, EVENT_MAX_NAME);
-    check_text(who->rule_id, EVENT_MAX_NAME);
-    check_text(who->attributes, SIZE_MAX);
-    check_text(who->audio_track, EVENT_MAX_NAME);
-    check(who->kind <= KIND_OTHER && who->state <= LIVEKIT_STATE_OTHER);
-    check(who->kind == KIND_SIP || who->called.n + who->trunk_id.n == 0);
+    demand_text(who->called, EVENT_MAX_NAME);
+    demand_text(who->caller, EVENT_MAX_NAME);
+    demand_text(who->trunk_id, EVENT_MAX_NAME);
+    demand_text(who->rule_id, EVENT_MAX_NAME);
+    demand_text(who->attributes, SIZE_MAX);
+    demand_text(who->audio_track, EVENT_MAX_NAME);
+    demand(who->kind <= KIND_OTHER && who->state <= LIVEKIT_STATE_OTHER);
+    demand(who->kind == KIND_SIP || who->called.n + who->trunk_id.n == 0);
 }
 
 static void check_trunk(const struct livekit_trunk *trunk) {
@@ -58,8 +42,8 @@ static void check_trunk(const struct livekit_trunk *trunk) {
 
 static void check_rule(const struct livekit_rule *rule) {
     check_id(rule->id, EVENT_MAX_SID);
-    check_text(rule->room, EVENT_MAX_NAME);
-    check(rule->kind <= LIVEKIT_RULE_CALLEE);
+    demand_text(rule->room, EVENT_MAX_NAME);
+    demand(rule->kind <= LIVEKIT_RULE_CALLEE);
     check_texts(rule->trunk_ids);
     check_texts(rule->numbers);
     check_texts(rule->agents);
@@ -68,7 +52,7 @@ static void check_rule(const struct livekit_rule *rule) {
 static void check_answer(const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         switch (answer->what) {
-        case LIVEKIT_NOTHING: check(false); break;
+        case LIVEKIT_NOTHING: demand(false); break;
         case LIVEKIT_ROOMS: check_room(&answer->rooms[i]); break;
         case LIVEKIT_PARTICIPANTS: check_participant(&answer->participants[i]); break;
         case LIVEKIT_TRUNKS: check_trunk(&answer->trunks[i]); break;
@@ -95,11 +79,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_answer(&answer);
         parse_release(&answer);
     } else {
-        check(diag.what[0] != '\0' && answer.tree == NULL && answer.blocks == NULL);
+        demand(diag.what[0] != '\0' && answer.tree == NULL && answer.blocks == NULL);
     }
     if (parse_error(body, code, message)) {
-        check(code[0] != '\0');
-        check_text(slice_of(message), PARSE_MESSAGE_SIZE);
+        demand(code[0] != '\0');
+        demand_text(slice_of(message), PARSE_MESSAGE_SIZE);
     }
     return 0;
 }

@@ -1,17 +1,8 @@
 /* Any pattern on any text (the first byte says where one ends and the other begins), against a table of which
  * prefixes match; and normalising, which must not change what is normal already. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "rules/number.h"
 #include "rules/pattern.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds) {
-    if (!holds) {
-        abort();
-    }
-}
 
 /* By bytes: right for ASCII, where '?' is one byte. */
 static bool by_table(struct slice pattern, struct slice text) {

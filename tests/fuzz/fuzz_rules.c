@@ -1,16 +1,7 @@
 /* Any bytes as a rules document: it is taken or refused with a reason, and what is taken keeps its promises. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "rules/decide.h"
 #include "rules/edit.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds) {
-    if (!holds) {
-        abort();
-    }
-}
 
 static void count_step(void *context, const struct rule *rule, const char *what) {
     (void)rule;

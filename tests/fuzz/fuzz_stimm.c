@@ -2,15 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "rules/stimm_document.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds) {
-    if (!holds) {
-        abort();
-    }
-}
 
 /* What goes to disk is a directory again, of the same agents. */
 static void check_text(const struct stimm_document *document, const struct directory_defaults *defaults) {

@@ -1,27 +1,18 @@
 /* Any bytes as Authorization header and body. The first byte chooses: as they are; signed by us as claims, so that
  * what lies behind the signature is reached; or signed with any header. The header ends at the first newline. */
-#include <stdlib.h>
-
 #include "auth/base64.h"
 #include "auth/jwt.h"
 #include "auth/operator.h"
+#include "fuzz.h"
 #include "webhooks/verify.h"
 
 enum { NOW = 1767225600 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds) {
-        abort();
-    }
-}
 
 static struct keyring *keys(void) {
     static struct keyring *one;
     if (one == NULL) {
         one = keyring_new();
-        check(keyring_parse(one, SLICE("abcdefg: abababa\ntwin: abababa\nother: secret"), NULL));
+        demand(keyring_parse(one, SLICE("abcdefg: abababa\ntwin: abababa\nother: secret"), NULL));
     }
     return one;
 }
@@ -42,15 +33,15 @@ static char *sign(struct slice header, struct slice claims) {
 static void try_token(struct slice token, struct slice body, bool ours) {
     struct verify_detail detail;
     enum verify_reason reason = webhook_verify(keys(), token, body, NOW, &detail);
-    check(reason < VERIFY_REASON_COUNT);
-    check(ours || reason != VERIFY_OK); /* nobody guesses a signature */
-    check((detail.key[0] != '\0') == (reason == VERIFY_OK || reason > VERIFY_BAD_SIGNATURE));
-    check(reason != VERIFY_BAD_SIGNATURE || !ours);
+    demand(reason < VERIFY_REASON_COUNT);
+    demand(ours || reason != VERIFY_OK); /* nobody guesses a signature */
+    demand((detail.key[0] != '\0') == (reason == VERIFY_OK || reason > VERIFY_BAD_SIGNATURE));
+    demand(reason != VERIFY_BAD_SIGNATURE || !ours);
     enum operator_scope scope = operator_check(keys(), token, NOW);
-    check(scope == OPERATOR_NONE || (ours && reason != VERIFY_OK));
+    demand(scope == OPERATOR_NONE || (ours && reason != VERIFY_OK));
     struct buf hint cleanup_buf = {0};
     verify_hint(&hint, reason, &detail);
-    check(hint.len > 0);
+    demand(hint.len > 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -14,6 +14,7 @@ import livekit
 import pytest
 from daemon import Daemon, binary, wait_for
 from doctor_livekit import SEEN, FakeLiveKit, Findings, rule, trunk
+from livekit import Call
 from servers import Nginx, Redis, free_port
 
 RULES = [{"pattern": "+1234567", "agent_name": "support"}]
@@ -639,6 +640,21 @@ def test_stale_rooms(ward):
     found = it.doctor()
     found.warns("stale-rooms", r"1 room of ours without people: sip-inbound_+1\x1b_x", "sipbridge clear-sip-bridge")
     assert found.code == 0
+
+
+def test_agent_that_fails_again_and_again(ward):
+    it = ward(agents={"support": {"command": ["false"]}})
+    for number in range(2):
+        call = Call(caller=f"+1555000000{number}")
+        it.daemon.post(*call.ringing())
+    wait_for(lambda: it.daemon.status()["circuits"].get("support", {}).get("state") == "open", "it is left alone")
+    it.doctor().bad("failing-agents", "agents that fail again and again: support", "sipbridge reload")
+
+
+def test_file_limit_of_max_calls(ward):
+    it = ward(runs=False)
+    found = it.doctor(preexec=limit_files, SIP_MAX_CALLS="60")
+    found.bad("file-limit", "room for 33 calls, but SIP_MAX_CALLS allows 60", "ulimit")
 
 
 # --- afterwards ---

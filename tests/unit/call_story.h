@@ -61,6 +61,8 @@ struct story_setting {
     { .kind = CALL_CHOSEN, .any_agent = true }
 #define NOBODY \
     { .kind = CALL_NOBODY }
+#define FULL \
+    { .kind = CALL_OVERLOAD }
 #define RUNS \
     { .kind = CALL_PROCESS_STARTED }
 #define NO_START \

@@ -20,6 +20,11 @@ static inline long three_sales(void *context, const struct agent *agent) {
     return strcmp(agent->name, "sales") == 0 ? 2 : 1000;
 }
 
+static inline bool sales_rests(void *context, struct slice name) {
+    assert_string_equal(context, "context");
+    return slice_is(name, "sales");
+}
+
 static char context_text[] = "context";
 
 /* What a test decides with; zero what it does not say. */
@@ -27,7 +32,7 @@ struct setting {
     const char *rules;  /* NULL: none */
     const char *agents; /* NULL: none; "": a directory of one command */
     const char *fallback, *room;
-    bool leg_unknown, sales_full;
+    bool leg_unknown, sales_full, sales_resting;
     const char *called, *caller, *trunk;
 };
 
@@ -69,6 +74,7 @@ static inline struct scene scene_of(const struct setting *s) {
         .caller = slice_of(s->caller),
         .trunk = slice_of(s->trunk),
         .in_use = s->sales_full ? three_sales : NULL,
+        .is_resting = s->sales_resting ? sales_rests : NULL,
         .context = context_text,
     };
     return scene;

@@ -137,6 +137,18 @@ static void test_with_the_leg(void **state) {
           .called = "+331",
           .sales_full = true},
          "agent support, rule 1"},
+        {"resting gives way to the next",
+         {.rules = "[" RULE("+33*", TO("sales")) "," RULE("*", TO("support")) "]",
+          .agents = AGENTS,
+          .called = "+331",
+          .sales_resting = true},
+         "agent support, rule 1"},
+        {"… to the default",
+         {.rules = "[" RULE("*", TO("sales")) "]", .agents = AGENTS, .fallback = "support", .sales_resting = true},
+         "agent support, default"},
+        {"… and to nobody where the default rests",
+         {.agents = AGENTS, .room = "sales", .fallback = "sales", .sales_resting = true},
+         "nobody"},
         {"unlimited is never full",
          {.rules = "[" RULE("*", TO("support")) "]", .agents = AGENTS, .sales_full = true},
          "agent support, rule 0"},
@@ -219,6 +231,9 @@ static void test_before_the_leg(void **state) {
         {"room unknown: default", {EARLY, .room = "who", .fallback = "sales"}, "agent sales, default"},
         {"full is as good as broken",
          {EARLY, .sales_full = true, .rules = "[" RULE("1", TO("sales")) "," RULE("*", TO("support")) "]"},
+         "agent support, rule 1"},
+        {"resting is as good as broken",
+         {EARLY, .sales_resting = true, .rules = "[" RULE("1", TO("sales")) "," RULE("*", TO("support")) "]"},
          "agent support, rule 1"},
         {"nobody at all is left to the leg", {.leg_unknown = true}, "uncertain"},
         {"one command", {.agents = "", .leg_unknown = true}, "agent default, command"},
@@ -356,6 +371,15 @@ static void test_steps_down_are_told(void **state) {
     missing_text[0] = '\0';
     assert_true(decide(&scene.input).stepped_down);
     scene_release(&scene);
+    setting.sales_full = false;
+    setting.sales_resting = true;
+    scene = scene_of(&setting);
+    scene.input.on_missing = note_missing;
+    missing_text[0] = '\0';
+    assert_false(decide(&scene.input).unknown);
+    assert_non_null(strstr(missing_text, "but the agent sales failed again and again and is left alone for a while\n"));
+    scene_release(&scene);
+    setting.sales_resting = false;
     setting.rules = "[{\"pattern\":\"*\",\"agent_name\":\"support\"}]";
     scene = scene_of(&setting);
     assert_false(decide(&scene.input).stepped_down);

@@ -193,6 +193,16 @@ static void break_few_files(struct world *w) {
     w->exam.machine.file_limit = 200;
 }
 
+static void break_few_files_for_setting(struct world *w) {
+    w->exam.daemon.file_limit = 200;
+    w->settings.max_calls = 39;
+    give_documents(w, "[]", "{\"a\":{\"command\":[\"true\"],\"max\":40}}");
+}
+
+static void break_failing_agents(struct world *w) {
+    snprintf(w->exam.daemon.resting, sizeof w->exam.daemon.resting, "sales, support");
+}
+
 static void break_few_files_for_max(struct world *w) {
     w->exam.daemon.file_limit = 200;
     give_documents(w, "[]", "{\"a\":{\"command\":[\"true\"],\"max\":40}}");
@@ -518,6 +528,10 @@ static const struct {
     {"few_files", "file-limit", FINDING_WARNING, "of 200 open files has room for 33 calls only", break_few_files},
     {"few_files_for_max", "file-limit", FINDING_PROBLEM, "room for 33 calls, but the agents' max allow 40",
      break_few_files_for_max},
+    {"few_files_for_setting", "file-limit", FINDING_PROBLEM, "room for 33 calls, but SIP_MAX_CALLS allows 39",
+     break_few_files_for_setting},
+    {"failing_agents", "failing-agents", FINDING_PROBLEM, "agents that fail again and again: sales, support",
+     break_failing_agents},
     {"redis_away", "redis", FINDING_PROBLEM, "Redis cannot be used: here: refused", break_redis_away},
     {"rules_type", "redis-types", FINDING_PROBLEM, "sip_dispatch_rules is a hash, a string", break_rules_type},
     {"agents_type", "redis-types", FINDING_PROBLEM, "sip_agents is a string, a hash", break_agents_type},

@@ -75,6 +75,31 @@ static void test_add(void **state) {
     }
 }
 
+/* A rule as deep as a whole document may be would make a document that nobody reads. */
+static void test_add_refuses_what_is_too_deep(void **state) {
+    (void)state;
+    for (size_t deep = 28; deep < 34; deep++) {
+        cleanup_buf struct buf rule = {0};
+        cleanup_buf struct buf text = {0};
+        struct diag diag = {0};
+        buf_adds(&rule, "{\"pattern\":\"*\",\"reject\":true,\"x\":");
+        for (size_t i = 0; i < 2 * deep; i++) {
+            buf_addc(&rule, i < deep ? '[' : ']');
+        }
+        buf_addc(&rule, '}');
+        struct edit_place place = {buf_slice(&rule), EDIT_AT_END};
+        enum edit_result result = edit_add(SLICE("[]"), &place, &text, &diag);
+        assert_int_equal(result, deep <= 30 ? EDIT_CHANGED : EDIT_FAILED);
+        if (result == EDIT_CHANGED) {
+            struct ruleset *rules = ruleset_parse(buf_slice(&text), &diag);
+            assert_non_null(rules);
+            ruleset_release(rules);
+        } else {
+            assert_string_equal(diag.what, "nested deeper than 31 levels");
+        }
+    }
+}
+
 static void test_add_fails(void **state) {
     (void)state;
     static const struct {
@@ -197,9 +222,10 @@ static void test_compare(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),    cmocka_unit_test(test_add),    cmocka_unit_test(test_add_fails),
-        cmocka_unit_test(test_same),    cmocka_unit_test(test_remove), cmocka_unit_test(test_append),
-        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_read),      cmocka_unit_test(test_add),
+        cmocka_unit_test(test_add_fails), cmocka_unit_test(test_add_refuses_what_is_too_deep),
+        cmocka_unit_test(test_same),      cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_append),    cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

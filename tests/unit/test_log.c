@@ -110,6 +110,9 @@ static void fields_cannot_be_forged(void **state) {
     log_info(&(struct log_about){.room = SLICE("x\" agent=evil\ny")}, "hello");
     cleanup_free char *text = written();
     assert_matches(text, "SIP info  hello room=\"x\\\\\" agent=evil\\\\x0ay\"\n$");
+    log_info(&(struct log_about){.call = SLICE("c\\\" pid=1"), .room = SLICE("x\\\" agent=evil")}, "again");
+    cleanup_free char *again = written();
+    assert_non_null(strstr(again, " again call=\"c\\\\\\\" pid=1\" room=\"x\\\\\\\" agent=evil\"\n"));
 }
 
 static void levels(void **state) {
@@ -125,10 +128,11 @@ static void hides_secrets(void **state) {
     (void)state;
     log_hide(SLICE("0123456789abcdef0123456789abcdef"));
     log_hide(SLICE("short"));
-    log_info(&(struct log_about){.room = SLICE("0123456789abcdef0123456789abcdef")},
+    log_info(&(struct log_about){.call = SLICE("0123456789abcdef0123456789abcdef"),
+                                 .room = SLICE("0123456789abcdef0123456789abcdef")},
              "<0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef> short");
     cleanup_free char *text = written();
-    assert_matches(text, "<\\[secret\\]\\[secret\\]> short room=\\[secret\\]\n$");
+    assert_matches(text, "<\\[secret\\]\\[secret\\]> short call=\\[secret\\] room=\\[secret\\]\n$");
 }
 
 static void masks_numbers_but_not_the_sid(void **state) {

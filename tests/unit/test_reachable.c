@@ -73,9 +73,9 @@ static const struct cast casts[] = {
     {"LiveKit is away",
      true,
      1000,
-     {ROOM, CALLER(1), DROPS(1), HANGS_UP(1), CHOICE, NOBODY, RUNS, EXITS, CRASHES, NO_START, JOINS(1), SPEAKS(1),
+     {ROOM, CALLER(1), DROPS(1), HANGS_UP(1), CHOICE, NOBODY, FULL, RUNS, EXITS, CRASHES, NO_START, JOINS(1), SPEAKS(1),
       LEAVES(1), PUSHED_OUT(1)},
-     14,
+     15,
      true,
      true},
     {"everything",
@@ -273,6 +273,7 @@ static void check_want(struct search *search, const struct call *call, const cha
     HOLDS(!call->nobody_there || !call->had_caller);
     HOLDS(want.room != ROOM_DELETE || call->had_caller || call->had_reject);
     HOLDS((want.end != END_NO_AGENT && want.end != END_AGENT_FAILED) || call->had_caller);
+    HOLDS(want.end != END_OVERLOAD || (call->had_caller && call->choice == CHOSEN_NOBODY));
     HOLDS(!call->exit_open || !alive);
     HOLDS(call->voice == VOICE_NONE || alive || want.end != END_NONE);
     HOLDS(!call->superseded || ended);

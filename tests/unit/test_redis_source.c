@@ -326,6 +326,29 @@ static void test_old_server(void **state) {
     loop_free(loop);
 }
 
+/* A list for GET or a text for HGETALL would be taken for the other kind of document: the one in use is kept. */
+static void test_answers_of_the_wrong_kind(void **state) {
+    (void)state;
+    struct loop *loop = loop_new();
+    const struct fake_line lines[] = {{"CLIENT", "-ERR unknown command `CLIENT`\r\n"},
+                                      {"PING", "+PONG\r\n"},
+                                      {"STRLEN", ":3\r\n"},
+                                      {"GET", "*2\r\n$1\r\na\r\n$2\r\n{}\r\n"},
+                                      {"HLEN", ":1\r\n"},
+                                      {"HGETALL", "$2\r\n{}\r\n"},
+                                      {NULL, "-ERR unknown\r\n"}};
+    struct fake_redis *fake = fake_new(loop, lines);
+    struct watch watch;
+    watch_start(&watch, loop, fake->url, REDIS_TIMES);
+    TURN_UNTIL(loop, watch.values[REDIS_RULES] > 0 && watch.values[REDIS_AGENTS] > 0);
+    assert_non_null(strstr(watch.last[REDIS_RULES], "error the key "));
+    assert_non_null(strstr(watch.last[REDIS_RULES], ": the answer is none to GET"));
+    assert_non_null(strstr(watch.last[REDIS_AGENTS], ": the answer is none to HGETALL"));
+    redis_source_free(watch.source);
+    fake_free(fake);
+    loop_free(loop);
+}
+
 /* A script for a server with tracking whose GET says nothing: the test answers by hand. */
 #define TRACKING_LINES                                                                                        \
     {"CLIENT ID", ":7\r\n"}, {"SUBSCRIBE", "*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n"}, \
@@ -435,6 +458,7 @@ int main(void) {
         cmocka_unit_test(test_second_address),
         cmocka_unit_test(test_access),
         cmocka_unit_test(test_old_server),
+        cmocka_unit_test(test_answers_of_the_wrong_kind),
         cmocka_unit_test(test_invalidated_while_reading),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_loading),

@@ -256,7 +256,7 @@ static void test_file_places(void **state) {
     (void)state;
     struct scene scene;
     scene_start(&scene, false);
-    cleanup_free char *own = take_ptr(scene.file);
+    free(take_ptr(scene.file));
     cleanup_free char *dangling = xasprintf("%s/dangling", scene.directory);
     cleanup_free char *projected = xasprintf("%s/..2024_01_01/rules.json", scene.directory);
     cleanup_free char *link = xasprintf("%s/link", scene.directory);

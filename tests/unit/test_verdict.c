@@ -94,6 +94,8 @@ static const struct ending endings[] = {
      END_REJECTED},
     {"no agent", {LIVE, .choice = CHOSEN_NOBODY}, END_NO_AGENT},
     {"… before its failure", {LIVE, .choice = CHOSEN_NOBODY, .gave_up = true}, END_NO_AGENT},
+    {"at the limits, which is why there is none", {LIVE, .choice = CHOSEN_NOBODY, .overloaded = true}, END_OVERLOAD},
+    {"… and nobody came yet", {COMMON, .had_caller = false, .choice = CHOSEN_NOBODY, .overloaded = true}, END_NONE},
     {"not chosen yet", {LIVE, .choice = CHOSEN_NOT}, END_NONE},
     {"the agent failed", {LIVE, .gave_up = true}, END_AGENT_FAILED},
     {"… before it ended the call", {LIVE, .gave_up = true, .agent_done = true}, END_AGENT_FAILED},
@@ -410,8 +412,8 @@ static void test_every_row_is_reached(void **state) {
 static void test_who_hangs_up(void **state) {
     (void)state;
     static const bool hangs_up[CALL_END_COUNT] = {
-        [END_OPERATOR] = true,     [END_CALLER_LEFT] = true, [END_REJECTED] = true, [END_NO_AGENT] = true,
-        [END_AGENT_FAILED] = true, [END_AGENT_DONE] = true,  [END_TOO_LONG] = true,
+        [END_OPERATOR] = true, [END_CALLER_LEFT] = true,  [END_REJECTED] = true,   [END_NO_AGENT] = true,
+        [END_OVERLOAD] = true, [END_AGENT_FAILED] = true, [END_AGENT_DONE] = true, [END_TOO_LONG] = true,
     };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         struct call call = endings[i].call;

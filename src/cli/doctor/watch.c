@@ -49,6 +49,18 @@ static json_t *read_status(const struct settings *settings, struct exam_daemon *
     return status;
 }
 
+static void keep_resting(const json_t *circuits, struct exam_daemon *daemon) {
+    cleanup_buf struct buf names = {0};
+    const char *name;
+    json_t *circuit;
+    json_object_foreach((json_t *)circuits, name, circuit) {
+        if (strcmp(text_of(circuit, "state"), "closed") != 0) {
+            buf_addf(&names, "%s%s", names.len > 0 ? ", " : "", name);
+        }
+    }
+    snprintf(daemon->resting, sizeof daemon->resting, "%s", names.len > 0 ? names.p : "");
+}
+
 void watch_daemon(const struct settings *settings, struct exam_daemon *ret_daemon) {
     *ret_daemon = (struct exam_daemon){0};
     json_t *status = read_status(settings, ret_daemon);
@@ -56,6 +68,7 @@ void watch_daemon(const struct settings *settings, struct exam_daemon *ret_daemo
     snprintf(ret_daemon->health, sizeof ret_daemon->health, "%s", text_of(status, "status"));
     snprintf(ret_daemon->message, sizeof ret_daemon->message, "%s", text_of(status, "message"));
     ret_daemon->file_limit = number_of(status, "file_limit");
+    keep_resting(json_object_get(status, "circuits"), ret_daemon);
     json_decref(status);
 }
 
