@@ -191,9 +191,13 @@ static void set_up(struct source *source, enum snapshot_what what, const char *p
                                         .on_error = on_file_error};
 }
 
+static bool has_no_source(const struct entry *entry) {
+    return entry->path == NULL && entry->key == NULL && !is_from_stimm(entry);
+}
+
 /* Files are read here and now; what comes from Redis or Stimm is, until it answers, the last good copy. */
 static void start_entry(struct entry *entry) {
-    if (entry->path == NULL && entry->key == NULL && !is_from_stimm(entry)) {
+    if (has_no_source(entry)) {
         snapshot_offer_none(&entry->snapshot, "none");
         return;
     }
@@ -323,11 +327,23 @@ void source_miss(struct source *source) {
     }
 }
 
+void source_change(struct source *source, const struct directory_defaults *defaults,
+                   bool (*check)(const struct agent *agent, struct diag *diag)) {
+    source->options.defaults = *defaults;
+    source->options.check = check;
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        source->entries[i].snapshot.check = check;
+    }
+}
+
 void source_reload(struct source *source) {
     for (size_t i = 0; i < DOCUMENTS; i++) {
         source->entries[i].snapshot.stale = true;
         if (source->entries[i].path != NULL) {
             watched_file_read(&source->entries[i].file);
+        } else if (has_no_source(&source->entries[i]) &&
+                   snapshot_offer_none(&source->entries[i].snapshot, "none") == SNAPSHOT_NEW) {
+            task_add(&source->tell, source->options.loop);
         }
     }
     if (source->redis != NULL) {
