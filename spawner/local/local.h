@@ -37,6 +37,8 @@ size_t local_count(const struct local *local);
 /* No job, and nothing of those that were is still looked for. */
 bool local_is_idle(const struct local *local);
 const struct local_counters *local_counters(const struct local *local);
+/* Other values of what local_options call so, for processes that start from now on and output that is looked at. */
+void local_change(struct local *local, char *const *pass_env, size_t max_output, int64_t keep_output_ms);
 /* Forgets the jobs without touching their processes (they live on) and frees everything. Not from
  * inside the listener. */
 void local_free(struct local *local);

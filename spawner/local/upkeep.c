@@ -57,6 +57,15 @@ void upkeep_watch(struct upkeep *upkeep) {
     }
 }
 
+void upkeep_change(struct upkeep *upkeep, size_t max_output, int64_t keep_output_ms) {
+    upkeep->max_output = max_output;
+    upkeep->keep_output_ms = keep_output_ms;
+    timer_cancel(&upkeep->expire_timer);
+    if (keep_output_ms > 0) {
+        timer_start(&upkeep->expire_timer, upkeep->loop, 0);
+    }
+}
+
 void upkeep_release(struct upkeep *upkeep) {
     timer_cancel(&upkeep->trim_timer);
     timer_cancel(&upkeep->expire_timer);

@@ -20,6 +20,8 @@ void upkeep_start(struct upkeep *upkeep);
 void upkeep_trim(struct upkeep *upkeep, const struct job *job);
 /* There is a job that writes: looks at the files of all, every second, for as long as there is one. */
 void upkeep_watch(struct upkeep *upkeep);
+/* Other limits from now on. */
+void upkeep_change(struct upkeep *upkeep, size_t max_output, int64_t keep_output_ms);
 void upkeep_release(struct upkeep *upkeep);
 
 #endif

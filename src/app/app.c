@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "app/from_settings.h"
 #include "app/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,7 +15,7 @@ enum { LONGEST_TURN_MS = 60000 };
 /* Rooms that LiveKit did not delete when asked keep nobody here, nor, told twice, those that it has not answered for. */
 static bool is_done(const struct app *app) {
     if (app->leaving) {
-        return app->queue.count == 0; /* what was answered 200 is in the journal before we go */
+        return app->hurried && app->queue.count == 0; /* what was answered 200 is in the journal before we go */
     }
     bool nothing_to_wait_for = app->hurried || bridge_live(app->bridge) == bridge_undeleted(app->bridge);
     return app->stops > 0 && local_is_idle(app->local) && nothing_to_wait_for;
@@ -56,18 +57,14 @@ static void raise_file_limit(void) {
     }
 }
 
-int app_run(const struct settings *settings, struct keyring *keys, struct diag *diag) {
-    struct log_options log = {
-        .fd = 1,
-        .level = (enum log_level)settings->log_level,
-        .format = (enum log_format)settings->log_format,
-        .mask_numbers = settings->log_numbers == NUMBERS_MASK,
-    };
+int app_run(struct settings *settings, const struct settings_place *place, struct keyring *keys, struct diag *diag) {
+    const struct log_options log = log_options_from(settings);
     log_init(&log);
     raise_file_limit();
     keyring_hide_in_log(keys);
     struct app *app = xcalloc(1, sizeof *app);
     app->settings = settings;
+    app->place = place;
     app->keys = keys;
     app->journal.fd = -1;
     bool built = app_build(app, diag);

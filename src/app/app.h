@@ -6,8 +6,8 @@
 #include "base/diag.h"
 #include "settings/settings.h"
 
-/* Runs the daemon, with KEYS taken over (SIGHUP and a change of their file read them again). Returns an exit code:
- * 0 told to stop, 1 it could not start (DIAG). */
-int app_run(const struct settings *settings, struct keyring *keys, struct diag *diag);
+/* Runs the daemon, with KEYS taken over (SIGHUP and a change of their file read them again). SETTINGS are read again from
+ * PLACE for SIGHUP. Returns an exit code: 0 told to stop, 1 it could not start (DIAG). */
+int app_run(struct settings *settings, const struct settings_place *place, struct keyring *keys, struct diag *diag);
 
 #endif

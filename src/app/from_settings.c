@@ -6,6 +6,15 @@
 #include "base/mem.h"
 #include "spawner/local/local.h"
 
+struct log_options log_options_from(const struct settings *settings) {
+    return (struct log_options){
+        .fd = 1,
+        .level = (enum log_level)settings->log_level,
+        .format = (enum log_format)settings->log_format,
+        .mask_numbers = settings->log_numbers == NUMBERS_MASK,
+    };
+}
+
 struct bridge_options bridge_options_from(const struct settings *settings) {
     struct bridge_options options = bridge_options_default;
     options.policy = call_policy_default;

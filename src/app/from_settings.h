@@ -2,10 +2,13 @@
 #ifndef APP_FROM_SETTINGS_H
 #define APP_FROM_SETTINGS_H
 
+#include "base/log.h"
 #include "bridge/bridge.h"
 #include "livekit/api.h"
 #include "settings/settings.h"
 #include "source/source.h"
+
+struct log_options log_options_from(const struct settings *settings);
 
 /* Borrows the settings' strings. */
 struct bridge_options bridge_options_from(const struct settings *settings);

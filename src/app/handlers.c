@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "app/internal.h"
-#include "app/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -43,22 +42,6 @@ void app_on_log_due(struct timer *timer) {
     }
 }
 
-void app_reload(struct app *app) {
-    struct diag diag = {0};
-    struct keyring *fresh = keys_load(app->settings, &diag);
-    if (fresh != NULL) {
-        keyring_replace(app->keys, fresh);
-        keyring_hide_in_log(app->keys);
-    } else {
-        log_error(NULL, "the keys could not be read again, keeping the %zu in use: %s: %s", keyring_count(app->keys),
-                  diag.where, diag.what);
-    }
-    if (app->source != NULL) {
-        source_reload(app->source);
-    }
-    log_info(NULL, "reloaded; API keys: %zu; rules and agents are being read again", keyring_count(app->keys));
-}
-
 static void hurry(void *context, const struct engine_view *view) {
     const struct app *app = context;
     const struct engine_stop stop = {.timeout_ms = app->settings->stop_timeout_ms};
@@ -86,6 +69,8 @@ static bool leave(struct app *app) {
         return false;
     }
     app->leaving = true;
+    http_server_stop_listening(app->server); /* who comes now waits for the next start, where the socket is held */
+    timer_start(&app->hurry_timer, app->loop, LEAVE_MS);
     log_info(NULL, "told to stop; calls in progress: %zu; leaving them and their agents to the next start",
              bridge_live(app->bridge));
     return true;
@@ -98,6 +83,7 @@ void app_on_hurry_due(struct timer *timer) {
 static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
+    app_manager_stopping(app);
     int how = on_exit_of(app->settings);
     if (app->leaving || (how == ON_EXIT_KEEP && app->stops == 1 && leave(app))) {
         return;
@@ -122,7 +108,7 @@ void app_on_signal(struct signals *signals, int number) {
     switch (number) {
     case SIGTERM:
     case SIGINT: told_to_stop(app); break;
-    case SIGHUP: app_reload(app); break;
+    case SIGHUP: (void)app_reload(app, NULL); break;
     case SIGCHLD: local_reap(app->local); break;
     default: break;
     }

@@ -15,14 +15,21 @@
 #include "loop/file_watch.h"
 #include "loop/signals.h"
 #include "ops/ops.h"
+#include "service/watchdog.h"
 #include "source/source.h"
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20 };
 
 struct app {
-    const struct settings *settings;
+    struct settings *settings;
+    const struct settings_place *place; /* where a reload reads them */
+    struct manager manager;
+    struct watchdog watchdog;
+    struct timer manager_timer;
+    char manager_status[256]; /* the line it was told last */
+    bool manager_told;        /* that we are ready */
     struct keyring *keys;
     struct state_dir state;
     struct journal_dir journal;
@@ -51,7 +58,7 @@ struct app {
     struct http_server *server;
     unsigned stops; /* how often it was told to stop */
     struct timer hurry_timer;
-    bool hurried; /* told twice, and LiveKit had its time */
+    bool hurried; /* told twice, and LiveKit had its time; or leaving, and who was let in was answered */
     bool ending;  /* calls were told to end, not only to come to their end */
     bool leaving; /* calls and agents are left to the next start */
 };
@@ -59,6 +66,17 @@ struct app {
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
+struct bridge_options app_bridge_options(const struct app *app);
+
+/* manager.c: what the service manager gives and is told. OPEN comes first of all, START when there are listening sockets. */
+bool app_manager_open(struct app *app, char *const *environment, struct diag *diag) __attribute__((warn_unused_result));
+/* Adds the sockets that were handed over for the public or the admin side; false: none was. */
+bool app_manager_listens(struct app *app, bool admin, void (*add)(struct app *app, const char *address, bool admin));
+void app_manager_start(struct app *app);
+void app_manager_reloading(const struct app *app);
+void app_manager_reloaded(struct app *app);
+void app_manager_stopping(struct app *app);
+void app_manager_close(struct app *app);
 
 /* adoption.c: the journal, and what is taken back from it. OPEN comes before the bridge, RESTORE after its rules, CLOSE
  * while the bridge is still there. */
@@ -74,9 +92,14 @@ void app_build_reconcile(struct app *app);
 /* cleanup.c: the operator's word to end every call and delete its room (struct ops). */
 enum ops_cleanup app_clean_up(void *context, size_t *ret_calls);
 
+/* reload.c: false when something written is wrong and the settings stay as they were. SAID (or NULL) gets lines for who
+ * asked. */
+bool app_reload(struct app *app, struct buf *said);
+void app_watch_keys(struct app *app);
+void app_on_keys_changed(struct file_watch *watch);
+
 /* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);
-void app_reload(struct app *app);
 void app_on_signal(struct signals *signals, int number);
 void app_on_bridge_due(struct timer *timer);
 void app_on_log_due(struct timer *timer);

@@ -53,3 +53,8 @@ struct keyring *keys_load(const struct settings *settings, struct diag *diag) {
     }
     return keys;
 }
+
+struct keyring *keys_of_daemon(const struct settings *settings, struct diag *diag) {
+    bool none = settings->livekit_api_key == NULL && settings->livekit_keys == NULL;
+    return none && !settings->enabled ? keyring_new() : keys_load(settings, diag);
+}

@@ -71,10 +71,10 @@ static void on_queued(void *context, const struct webhook_event *event) {
     app_touched(app);
 }
 
-/* A bridge that drains leaves new calls to its successor, and one that ends its calls whoever joins them, for a caller
- * would make a call of what is over: LiveKit tries again. */
+/* A bridge that drains leaves new calls to its successor (one that leaves keeps them for it in the journal), and one that
+ * ends its calls whoever joins them, for a caller would make a call of what is over: LiveKit tries again. */
 static bool is_left_to_successor(const struct app *app, const struct webhook_event *event) {
-    return app->ops.draining &&
+    return app->ops.draining && !app->leaving &&
            (bridge_is_new_call(app->bridge, event) || (app->ending && event->kind == EVENT_participant_joined));
 }
 
@@ -94,14 +94,19 @@ static bool stop_call(void *context, const char *sid) {
     return known;
 }
 
-static void reload(void *context) {
-    app_reload(context);
+static bool reload(void *context, struct buf *said) {
+    return app_reload(context, said);
 }
 
-static void build_bridge(struct app *app) {
+struct bridge_options app_bridge_options(const struct app *app) {
     struct bridge_options options = bridge_options_from(app->settings);
     options.seed = app->state.seed;
     options.boot = app->boot;
+    return options;
+}
+
+static void build_bridge(struct app *app) {
+    const struct bridge_options options = app_bridge_options(app);
     struct bridge_ports ports = {
         .engine = local_engine(app->local),
         .livekit = app->livekit_link != NULL ? livekit_link_port(app->livekit_link) : livekit_unavailable,
@@ -196,18 +201,29 @@ static void build_ops(struct app *app) {
     };
 }
 
+static void add_listen(struct app *app, const char *address, bool admin) {
+    if (app->listen_count == MOST_LISTENS) {
+        return;
+    }
+    size_t place = app->listen_count++;
+    enum ops_door door = !admin ? DOOR_PUBLIC : ops_is_local(address) ? DOOR_ADMIN_LOCAL : DOOR_ADMIN_REMOTE;
+    app->entrances[place] = (struct ops_entrance){.ops = &app->ops, .door = door};
+    app->listens[place] = (struct http_listen){
+        .address = address,
+        .socket_mode = app->settings->socket_mode,
+        .socket_group = app->settings->socket_group,
+        .handle = ops_handle,
+        .context = &app->entrances[place],
+    };
+}
+
+/* What the service manager handed over takes the place of the addresses. */
 static void add_listens(struct app *app, char *const *addresses, bool admin) {
-    for (size_t i = 0; addresses != NULL && addresses[i] != NULL && app->listen_count < MOST_LISTENS; i++) {
-        size_t place = app->listen_count++;
-        enum ops_door door = !admin ? DOOR_PUBLIC : ops_is_local(addresses[i]) ? DOOR_ADMIN_LOCAL : DOOR_ADMIN_REMOTE;
-        app->entrances[place] = (struct ops_entrance){.ops = &app->ops, .door = door};
-        app->listens[place] = (struct http_listen){
-            .address = addresses[i],
-            .socket_mode = app->settings->socket_mode,
-            .socket_group = app->settings->socket_group,
-            .handle = ops_handle,
-            .context = &app->entrances[place],
-        };
+    if (app_manager_listens(app, admin, add_listen)) {
+        return;
+    }
+    for (; addresses != NULL && *addresses != NULL; addresses++) {
+        add_listen(app, *addresses, admin);
     }
 }
 
@@ -217,7 +233,9 @@ static void log_listens(const struct app *app) {
         const char *what = app->entrances[i].door == DOOR_PUBLIC ? "public" : "admin";
         const char *colon = strrchr(address, ':');
         int port = http_server_port(app->server, i);
-        if (port > 0 && colon != NULL) {
+        if (strncmp(address, "fd:", 3) == 0) {
+            log_info(NULL, "listening on %s, handed over, port %d (%s)", address, port, what);
+        } else if (port > 0 && colon != NULL) {
             log_info(NULL, "listening on %.*s:%d (%s)", (int)(colon - address), address, port, what);
         } else {
             log_info(NULL, "listening on %s (%s)", address, what);
@@ -238,19 +256,10 @@ static bool build_server(struct app *app, struct diag *diag) {
     return true;
 }
 
-static void on_keys_changed(struct file_watch *watch) {
-    app_reload(container_of(watch, struct app, keys_watch));
-}
-
-static void watch_keys(struct app *app) {
-    const char *path = settings_keys_file(app->settings);
-    app->keys_watch.on_change = on_keys_changed;
-    if (path != NULL && !file_watch_start(&app->keys_watch, app->loop, path)) {
-        log_warning(NULL, "LIVEKIT_KEYS: %s cannot be watched for changes; SIGHUP reads it again", path);
-    }
-}
-
 bool app_build(struct app *app, struct diag *diag) {
+    if (!app_manager_open(app, app->place->environment, diag)) {
+        return false;
+    }
     if (!state_dir_open(&app->state, app->settings->state_dir, diag) || !adoption_open(app, diag)) {
         return false;
     }
@@ -273,18 +282,24 @@ bool app_build(struct app *app, struct diag *diag) {
         return false;
     }
     build_ops(app);
-    watch_keys(app);
+    app->keys_watch.on_change = app_on_keys_changed;
+    app_watch_keys(app);
     if (app->source != NULL) {
         on_source_change(app);
     }
     if (app->settings->enabled) {
         adoption_restore(app);
     }
-    return build_server(app, diag);
+    if (!build_server(app, diag)) {
+        return false;
+    }
+    app_manager_start(app);
+    return true;
 }
 
 void app_release(struct app *app) {
     log_listen(NULL, NULL);
+    app_manager_close(app);
     adoption_close(app);
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);

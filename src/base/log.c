@@ -55,6 +55,12 @@ void log_init(const struct log_options *wanted) {
     outflow_init(options.fd);
 }
 
+void log_change(const struct log_options *wanted) {
+    int fd = options.fd;
+    options = *wanted;
+    options.fd = fd;
+}
+
 bool log_enabled(enum log_level level) {
     return level <= options.level || (listener != NULL && level <= LOG_WARNING);
 }

@@ -4,7 +4,7 @@
 
 static void note_kind(struct bridge *bridge, struct bridge_call *call, enum call_event_kind kind, mono_ms now) {
     struct call_event event = {.kind = kind};
-    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &event, bridge_policy(bridge, call), now);
 }
 
 /* Acting on what is wanted: each function returns true when it noted a new fact. */
@@ -62,7 +62,7 @@ static bool ask(struct bridge *bridge, struct bridge_call *call, enum want_ask w
 
 static bool act_ask_number(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
     const struct call *facts = &call->entry.facts;
-    bool final = now >= facts->seen_at + bridge->options.policy.number_wait_ms;
+    bool final = now >= facts->seen_at + bridge_policy(bridge, call)->number_wait_ms;
     if (bridge_choose(bridge, call, final, now)) {
         return true;
     }
@@ -84,7 +84,7 @@ static bool act_ask_ready(struct bridge *bridge, struct bridge_call *call, mono_
     struct log_about about;
     bridge_about(call, &about);
     log_warning(&about, "the agent published no audio within %lld ms of its start, killing it",
-                (long long)bridge->options.policy.ready_ms);
+                (long long)bridge_policy(bridge, call)->ready_ms);
     note_kind(bridge, call, CALL_NOT_READY, now);
     return true;
 }

@@ -41,6 +41,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     free(call->agent_name);
     free(call->metadata);
     free(call->entry.room);
+    free(call->own_policy);
     free(call);
 }
 
@@ -175,7 +176,7 @@ static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *
 }
 
 void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
-    const struct call_policy *policy = &bridge->options.policy;
+    const struct call_policy *policy = bridge_policy(bridge, call);
     note_answer(bridge, call);
     bridge_note_voice(bridge, call);
     struct want want = call_want(&call->entry.facts, policy, now);
@@ -204,8 +205,29 @@ static bool is_news(enum call_event_kind kind) {
 
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
     call->touched_at = is_news(event->kind) ? now : call->touched_at;
-    call_note(&call->entry.facts, event, &bridge->options.policy, now);
+    call_note(&call->entry.facts, event, bridge_policy(bridge, call), now);
     bridge_settle(bridge, call, now);
+}
+
+/* Calls go on with the policy they began with. LiveKit's being away is no setting. */
+static void keep_policies(struct bridge *bridge) {
+    struct call_entry *entry, *next;
+    HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
+        struct bridge_call *call = call_of(entry);
+        if (call->own_policy == NULL) {
+            call->own_policy = xmalloc(sizeof *call->own_policy);
+            *call->own_policy = bridge->options.policy;
+        }
+    }
+}
+
+void bridge_set_options(struct bridge *bridge, const struct bridge_options *options) {
+    bool away = bridge->options.policy.livekit_away;
+    uint64_t seed = bridge->options.seed;
+    keep_policies(bridge);
+    bridge->options = *options;
+    bridge->options.policy.livekit_away = away;
+    bridge->options.seed = seed;
 }
 
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,

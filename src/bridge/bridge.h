@@ -43,6 +43,9 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
 /* Frees all calls; touches no process and leaves the journal as it is. */
 void bridge_free(struct bridge *bridge);
 
+/* Other options, for calls that begin from now on (callers who join and agents that start find the new key, prefix and
+ * veto); the seed stays. Strings of the former ones are not looked at any more. */
+void bridge_set_options(struct bridge *bridge, const struct bridge_options *options);
 /* Takes back a call of a former bridge, with its agent's process if it has one; those that are not `named` first, and
  * of those that are over the oldest first. False with DIAG when it is not taken back: it is of another boot of the
  * machine (its process is gone, and its times mean nothing), or known already. */

@@ -103,7 +103,7 @@ static void reject_leg(struct bridge *bridge, struct bridge_call *call, mono_ms 
     bridge->counters.rejected_legs++;
     bridge->ports.livekit.reject(bridge->ports.livekit.self, about.room, slice_of(call->leg.identity), when);
     bridge_leg_forget(&call->leg);
-    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &event, bridge_policy(bridge, call), now);
 }
 
 static void say_choice(const struct bridge *bridge, const struct bridge_call *call, const struct choice *choice) {
@@ -170,7 +170,7 @@ static bool is_refused(struct bridge *bridge, struct bridge_call *call, mono_ms 
     }
     struct call_event event = {.kind = CALL_OVERLOAD};
     say_full(bridge, call, now);
-    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &event, bridge_policy(bridge, call), now);
     return true;
 }
 
@@ -206,7 +206,7 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
         event.any_agent = choice.agent->api_credentials;
     }
     say_choice(bridge, call, &choice);
-    call_note(&call->entry.facts, &event, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &event, bridge_policy(bridge, call), now);
     return true;
 }
 

@@ -121,7 +121,7 @@ static void supersede(struct bridge *bridge, const struct webhook_event *event, 
     struct bridge_call *former = call_of(table_find_room(&bridge->table, event->room.name));
     struct call_event superseded = {.kind = CALL_SUPERSEDED};
     if (former != NULL && former->entry.over) {
-        call_note(&former->entry.facts, &superseded, &bridge->options.policy, now); /* nothing is left to end */
+        call_note(&former->entry.facts, &superseded, bridge_policy(bridge, former), now); /* nothing is left to end */
         bridge_mark(bridge, former);
     } else if (former != NULL) {
         bridge_note(bridge, former, &superseded, now);
@@ -189,7 +189,7 @@ static bool joined_before_end(const struct bridge_call *call, const struct webho
 /* A caller makes a call of what was over: with their own number, and an agent chosen for it. */
 static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
     struct call_event again = {.kind = CALL_AGAIN};
-    call_note(&call->entry.facts, &again, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &again, bridge_policy(bridge, call), now);
     if (call->entry.facts.choice == CHOSEN_NOT) {
         bridge_leg_forget(&call->leg);
         call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
@@ -317,7 +317,7 @@ static void note_audio(struct bridge *bridge, struct bridge_call *call, const st
     }
     if (is_our_identity(call, event->participant.identity)) {
         struct call_event joined = event_about(bridge, CALL_AGENT_JOINED, event);
-        call_note(&call->entry.facts, &joined, &bridge->options.policy, now);
+        call_note(&call->entry.facts, &joined, bridge_policy(bridge, call), now);
     }
     struct call_event noted = event_about(bridge, CALL_AUDIO_PUBLISHED, event);
     reject_arrived(bridge, call, event, noted.sid);
@@ -340,7 +340,7 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     bridge_about(call, &about);
     log_info(&about, "%s", started ? "room started" : "room finished");
     bool again = call->entry.facts.room_again;
-    call_note(&call->entry.facts, &noted, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &noted, bridge_policy(bridge, call), now);
     if (call->entry.facts.room_again && !again) {
         bridge_forgive(bridge); /* LiveKit restarted: agents failed for that */
     }

@@ -40,6 +40,7 @@ struct bridge_call {
     mono_ms restored_at;          /* 0: it began with this bridge */
     mono_ms rearmed_at;           /* its waits began anew then, after a restart */
     unsigned starts;
+    struct call_policy *own_policy; /* what it began with, where that is no longer the bridge's; else NULL */
     enum call_phase phase;
     enum call_end end;
     enum limit limit;         /* which left no room for it when an agent was to be chosen */
@@ -77,6 +78,15 @@ struct bridge {
 
 static inline struct bridge_call *call_of(struct call_entry *entry) {
     return entry != NULL ? container_of(entry, struct bridge_call, entry) : NULL;
+}
+
+/* The policy that CALL began with, and what is known of LiveKit now. */
+static inline const struct call_policy *bridge_policy(const struct bridge *bridge, const struct bridge_call *call) {
+    if (call->own_policy == NULL) {
+        return &bridge->options.policy;
+    }
+    call->own_policy->livekit_away = bridge->options.policy.livekit_away;
+    return call->own_policy;
 }
 
 /* bridge.c: the call of SID that is not over; NULL: none. */

@@ -363,6 +363,11 @@ struct reconcile *reconcile_new(const struct reconcile_options *options) {
     return reconcile;
 }
 
+void reconcile_change(struct reconcile *reconcile, int64_t interval_ms, bool delete_stale) {
+    reconcile->options.interval_ms = interval_ms;
+    reconcile->options.delete_stale = delete_stale;
+}
+
 void reconcile_free(struct reconcile *reconcile) {
     if (reconcile == NULL) {
         return;

@@ -34,6 +34,8 @@ struct reconcile_view {
 
 /* The first round is due at once. */
 struct reconcile *reconcile_new(const struct reconcile_options *options);
+/* Another interval from the next look on, and whether rooms without a call are deleted. */
+void reconcile_change(struct reconcile *reconcile, int64_t interval_ms, bool delete_stale);
 void reconcile_free(struct reconcile *reconcile);
 void reconcile_tick(struct reconcile *reconcile, mono_ms now);
 mono_ms reconcile_next_due(const struct reconcile *reconcile);

@@ -144,7 +144,7 @@ static void judge_legs(struct check *check, struct bridge_call *call, const stru
         }
         if (listed != NULL) {
             struct call_event there = {.kind = CALL_LEG_JOINED, .sid = legs[i].sid};
-            call_note(&call->entry.facts, &there, &check->reconcile->options.bridge->options.policy, now_of(check));
+            call_note(&call->entry.facts, &there, bridge_policy(check->reconcile->options.bridge, call), now_of(check));
         } else if (!ask_for_absent(check, call, &legs[i])) {
             look_again(check);
             note_absent(check, call, legs[i].sid);

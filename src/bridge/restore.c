@@ -163,7 +163,7 @@ static void note_lost(struct bridge *bridge, struct bridge_call *call, mono_ms n
     struct call_event lost = {.kind = CALL_CHOICE_LOST};
     bridge_unuse(bridge, call);
     free(take_ptr(call->agent_name));
-    call_note(&call->entry.facts, &lost, &bridge->options.policy, now);
+    call_note(&call->entry.facts, &lost, bridge_policy(bridge, call), now);
 }
 
 bool bridge_regain(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
@@ -171,9 +171,9 @@ bool bridge_regain(struct bridge *bridge, struct bridge_call *call, mono_ms now)
     const struct agent *agent = directory != NULL ? directory_find(directory, slice_of(call->agent_name)) : NULL;
     if (agent != NULL && agent->broken == NULL) {
         struct call_event again = {.kind = CALL_CHOICE_LOST}; /* its credentials may be others than they were */
-        call_note(&call->entry.facts, &again, &bridge->options.policy, now);
+        call_note(&call->entry.facts, &again, bridge_policy(bridge, call), now);
         again = (struct call_event){.kind = CALL_CHOSEN, .any_agent = agent->api_credentials};
-        call_note(&call->entry.facts, &again, &bridge->options.policy, now);
+        call_note(&call->entry.facts, &again, bridge_policy(bridge, call), now);
         call->directory = directory_hold(bridge->directory);
         call->agent = agent;
         call->after_call_ms = agent->after_call_ms;

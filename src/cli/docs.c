@@ -44,6 +44,7 @@ static void roff_setting(struct buf *out, const struct setting_info *info) {
     if (*info->fallback != '\0') {
         buf_addf(&facts, "; default `%s`", info->fallback);
     }
+    buf_adds(&facts, info->reloads ? "" : "; a change needs a restart");
     buf_addc(&facts, ')');
     add_roff(out, facts.p);
 }
@@ -128,13 +129,16 @@ static void print_settings(const struct cli *cli, struct buf *out) {
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         const struct setting_info *info = settings_info(id);
         if (strcmp(section, info->section) != 0) {
-            buf_addf(out, "%s### %s\n\n| Name | Value | Default | Meaning |\n| --- | --- | --- | --- |\n",
-                     *section != '\0' ? "\n" : "", info->section);
+            buf_addf(
+                out,
+                "%s### %s\n\n| Name | Value | Default | A change needs | Meaning |\n| --- | --- | --- | --- | --- |\n",
+                *section != '\0' ? "\n" : "", info->section);
             section = info->section;
         }
         buf_addf(out, "| `%s` | ", info->name);
         add_markdown_cell(out, info->choices != NULL ? info->choices : info->type);
         buf_addf(out, *info->fallback != '\0' ? " | `%s` | " : " | %s| ", info->fallback);
+        buf_addf(out, "%s | ", info->reloads ? "reload" : "restart");
         add_markdown_cell(out, info->help);
         buf_adds(out, " |\n");
     }

@@ -265,6 +265,23 @@ static bool open_unix(const char *text, const struct listen_address *address, co
     return true;
 }
 
+static bool is_loopback(const struct listen_address *address) {
+    switch (address->at.base.sa_family) {
+    case AF_UNIX: return true;
+    case AF_INET: return ntohl(address->at.v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+    case AF_INET6: return IN6_IS_ADDR_LOOPBACK(&address->at.v6.sin6_addr);
+    default: return false;
+    }
+}
+
+bool listen_fd_is_local(const char *text) {
+    struct listen_address address = {.kind = LISTEN_TCP};
+    struct listen_address bound = {.length = sizeof bound.at};
+    struct diag diag;
+    return strncmp(text, "fd:", 3) == 0 && listen_parse(text, &address, &diag) &&
+           getsockname(address.fd, &bound.at.base, &bound.length) == 0 && is_loopback(&bound);
+}
+
 static bool open_fd(const char *text, int fd, struct listen_socket *ret_socket, struct diag *diag) {
     int value = 0, family = 0;
     socklen_t length = sizeof value;

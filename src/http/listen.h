@@ -30,6 +30,9 @@ struct listen_address {
 bool listen_parse(const char *text, struct listen_address *ret_address, struct diag *diag)
     __attribute__((warn_unused_result));
 
+/* Whether TEXT is "fd:N" of a socket that only this machine can connect to: unix, or on a loopback address. */
+bool listen_fd_is_local(const char *text);
+
 /* Who may connect to a unix socket. */
 struct listen_access {
     unsigned mode;     /* 0660 … */

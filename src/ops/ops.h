@@ -55,7 +55,8 @@ struct ops {
     mono_ms started;
     void *context;
     bool (*stop_call)(void *context, const char *sid); /* false: no such live call */
-    void (*reload)(void *context);
+    /* SAID gets lines of what came of it; false: something written is wrong, and stays as it was. */
+    bool (*reload)(void *context, struct buf *said);
     /* Never waits for LiveKit. */
     enum ops_cleanup (*clean_up)(void *context, size_t *ret_calls);
 };
@@ -74,7 +75,7 @@ struct ops_entrance {
 /* An http_handler; CONTEXT is a struct ops_entrance. */
 void ops_handle(void *context, const struct http_request *request, struct http_answer *answer);
 
-/* Whether ADDRESS of SIP_ADMIN_LISTEN is a loopback or a unix socket. */
+/* Whether ADDRESS of SIP_ADMIN_LISTEN is a loopback or a unix socket; "fd:3": what that is bound to. */
 bool ops_is_local(const char *address);
 
 enum ops_health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_DISABLED };

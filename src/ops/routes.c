@@ -2,6 +2,7 @@
 #include "auth/operator.h"
 #include "base/json_text.h"
 #include "base/text.h"
+#include "http/listen.h"
 #include "ops/ops.h"
 
 enum access {
@@ -57,8 +58,9 @@ static void serve_ready(const struct visit *visit) {
 }
 
 static void serve_reload(const struct visit *visit) {
-    visit->ops->reload(visit->ops->context);
-    answer_text(visit->answer, 200, "reloading");
+    struct http_answer *answer = visit->answer;
+    answer->content_type = "text/plain; charset=utf-8";
+    answer->status = visit->ops->reload(visit->ops->context, &answer->body) ? 200 : 409;
 }
 
 /* POST /api/calls/SID/stop */
@@ -144,7 +146,8 @@ static bool names_loopback(struct slice host) {
 }
 
 bool ops_is_local(const char *address) {
-    return slice_starts(slice_of(address), SLICE("unix:")) || names_loopback(slice_of(address));
+    return slice_starts(slice_of(address), SLICE("unix:")) || names_loopback(slice_of(address)) ||
+           listen_fd_is_local(address);
 }
 
 /* 0: may pass; else the status to refuse with. */

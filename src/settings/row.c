@@ -10,6 +10,8 @@
 #define CHOICES(list) .info.choices = (list),
 #define CHECK(function) .check = (function),
 #define EMPTY .empty_means = true,
+#define CHANGE_RELOAD true
+#define CHANGE_RESTART false
 #define SHOWN_BOOL "true or false"
 #define SHOWN_TEXT "text"
 #define SHOWN_SECRET "secret"
@@ -22,7 +24,7 @@
 #define SHOWN_LIST "list"
 
 static const struct setting_row rows[] = {
-#define X(setting, field, kind, standard, limits, part, text)            \
+#define X(setting, field, kind, standard, limits, change, part, text)    \
     [SETTING_##setting] = {.info.name = #setting,                        \
                            .info.type = SHOWN_##kind,                    \
                            .info.fallback = (standard),                  \
@@ -30,6 +32,8 @@ static const struct setting_row rows[] = {
                            .info.help = (text),                          \
                            .info.is_secret = TYPE_##kind == TYPE_SECRET, \
                            .type = TYPE_##kind,                          \
+                           .info.reloads = CHANGE_##change,              \
+                           .size = sizeof((struct settings *)0)->field,  \
                            limits /* NOLINT(bugprone-macro-parentheses) */.offset = offsetof(struct settings, field)},
     SETTINGS(X)
 #undef X

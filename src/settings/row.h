@@ -22,7 +22,7 @@ enum setting_type {
 struct setting_row {
     struct setting_info info;
     enum setting_type type;
-    size_t offset;
+    size_t offset, size;                                 /* of its field in struct settings */
     int64_t least, most;                                 /* both 0: any */
     bool empty_means;                                    /* an empty value is a value */
     bool (*check)(const char *value, struct diag *diag); /* of each element of a list */

@@ -43,6 +43,12 @@ struct settings {
 
 enum { SETTINGS_MAX_PROBLEMS = 64 };
 
+/* Where they are written, for a load and each reload. Borrowed. */
+struct settings_place {
+    const char *env_file;     /* or NULL */
+    char *const *environment; /* NULL-terminated list of NAME=VALUE */
+};
+
 /* What a load has to say. Counts past SETTINGS_MAX_PROBLEMS are counted only. */
 struct settings_report {
     struct diag errors[SETTINGS_MAX_PROBLEMS];
@@ -67,6 +73,7 @@ const char *settings_keys_file(const struct settings *settings);
 struct setting_info {
     const char *name, *type, *fallback, *choices, *section, *help;
     bool is_secret;
+    bool reloads; /* a reload changes it; else a restart */
 };
 const struct setting_info *settings_info(enum setting_id id);
 /* The value as anyone may see it: secrets as "set (32 bytes)", URLs without their password. */

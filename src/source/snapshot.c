@@ -101,21 +101,31 @@ enum snapshot_result snapshot_offer_stimm(struct snapshot *self, struct stimm_do
     return offer_directory(self, "stimm", take_ptr(document->directory), &document->text);
 }
 
+/* Every name is an agent that runs the command of the defaults, if they have one. True when that is news. */
+static bool offer_command(struct snapshot *self) {
+    bool has_command = self->defaults->command != NULL;
+    bool news = (self->directory == NULL && has_command) || (self->directory != NULL && self->stale);
+    if (news) {
+        directory_release(self->directory);
+        self->directory = has_command ? directory_of_command(self->defaults) : NULL;
+        check(self, self->directory);
+        self->stale = false;
+    }
+    if (has_command) {
+        self->state.kind = "command";
+    }
+    return news;
+}
+
 enum snapshot_result snapshot_offer_none(struct snapshot *self, const char *kind) {
     if (self->text.len > 0) {
         return SNAPSHOT_BAD;
     }
-    bool news = !self->known || self->stale;
+    bool news = !self->known;
     loaded(self, kind);
-    if (self->what == SNAPSHOT_AGENTS && self->defaults->command != NULL) {
-        self->state.kind = "command";
-        if (self->directory == NULL || self->stale) {
-            directory_release(self->directory);
-            self->directory = directory_of_command(self->defaults);
-            check(self, self->directory);
-        }
+    if (self->what == SNAPSHOT_AGENTS) {
+        news = offer_command(self) || news;
     }
-    self->stale = false;
     return news ? SNAPSHOT_NEW : SNAPSHOT_SAME;
 }
 

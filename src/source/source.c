@@ -191,19 +191,15 @@ static void set_up(struct source *source, enum snapshot_what what, const char *p
                                         .on_error = on_file_error};
 }
 
-static bool is_from_nowhere(const struct entry *entry) {
+static bool has_no_source(const struct entry *entry) {
     return entry->path == NULL && entry->key == NULL && !is_from_stimm(entry);
-}
-
-static void take_nothing(struct entry *entry) {
-    snapshot_offer_none(&entry->snapshot, "none");
-    report_none(&entry->snapshot);
 }
 
 /* Files are read here and now; what comes from Redis or Stimm is, until it answers, the last good copy. */
 static void start_entry(struct entry *entry) {
-    if (is_from_nowhere(entry)) {
-        take_nothing(entry);
+    if (has_no_source(entry)) {
+        snapshot_offer_none(&entry->snapshot, "none");
+        report_none(&entry->snapshot);
         return;
     }
     if (entry->path != NULL) {
@@ -332,14 +328,23 @@ void source_miss(struct source *source) {
     }
 }
 
+void source_change(struct source *source, const struct directory_defaults *defaults,
+                   bool (*check)(const struct agent *agent, struct diag *diag)) {
+    source->options.defaults = *defaults;
+    source->options.check = check;
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        source->entries[i].snapshot.check = check;
+    }
+}
+
 void source_reload(struct source *source) {
     for (size_t i = 0; i < DOCUMENTS; i++) {
-        struct entry *entry = &source->entries[i];
-        entry->snapshot.stale = true;
-        if (entry->path != NULL) {
-            watched_file_read(&entry->file);
-        } else if (is_from_nowhere(entry) && entry->snapshot.directory != NULL) {
-            take_nothing(entry); /* the program of SIP_AGENT_COMMAND may be there now */
+        source->entries[i].snapshot.stale = true;
+        if (source->entries[i].path != NULL) {
+            watched_file_read(&source->entries[i].file);
+        } else if (has_no_source(&source->entries[i]) &&
+                   snapshot_offer_none(&source->entries[i].snapshot, "none") == SNAPSHOT_NEW) {
+            report_none(&source->entries[i].snapshot);
             task_add(&source->tell, source->options.loop);
         }
     }

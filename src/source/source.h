@@ -61,6 +61,10 @@ const struct source_redis_state *source_redis(const struct source *source);
 const struct source_stimm_state *source_stimm(const struct source *source);
 /* A call named an agent that is not in the directory: where agents are asked for only now and then, soon. */
 void source_miss(struct source *source);
+/* Other defaults for agents, and another check; agents are judged anew at the next source_reload. Both are borrowed like
+ * those of source_options. */
+void source_change(struct source *source, const struct directory_defaults *defaults,
+                   bool (*check)(const struct agent *agent, struct diag *diag));
 /* Reads everything again (SIGHUP), and judges it again even if it is the same: an executable may be there now. */
 void source_reload(struct source *source);
 

@@ -218,10 +218,12 @@ class Phone:
 
 class Stage:
     """`with Stage(rules=…, agents=…, SETTING=…) as stage:`. AGENTS: name -> directory entry without its command, which is
-    agent.mjs; own_redis: sipbridge's rules and agents come from a Redis of their own, else from files."""
+    agent.mjs; own_redis: sipbridge's rules and agents come from a Redis of their own, else from files; activated: sockets that
+    sipbridge is handed over (manager.activation)."""
 
-    def __init__(self, rules, agents, own_redis=False, losing=False, **settings):
+    def __init__(self, rules, agents, own_redis=False, losing=False, activated=None, **settings):
         self.rules, self.agents, self.own_redis, self.losing, self.settings = rules, agents, own_redis, losing, settings
+        self.activated = activated or {}
         self.stack, self.phones, self.proxy, self.redis = contextlib.ExitStack(), [], None, None
 
     def __enter__(self):
@@ -242,7 +244,7 @@ class Stage:
         return self
 
     def start_daemon(self):
-        self.daemon = Daemon({"LIVEKIT_URL": self.livekit.url, "LIVEKIT_API_URL": None, **self.settings})
+        self.daemon = Daemon({"LIVEKIT_URL": self.livekit.url, "LIVEKIT_API_URL": None, **self.settings}, **self.activated)
         documents = {"rules": self.rules, "agents": {name: self.entry(**more) for name, more in self.agents.items()}}
         if self.own_redis:
             self.redis = self.stack.enter_context(Redis())

@@ -93,7 +93,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """`with Daemon({...}) as daemon:`; settings that are None are left out."""
 
-    def __init__(self, settings=None, wrapper=(), preexec=None, read_log=True, wait=True, args=()):
+    def __init__(self, settings=None, wrapper=(), preexec=None, read_log=True, wait=True, args=(),
+                 pass_fds=()):
         self.dir = Path(tempfile.mkdtemp(prefix="sb-"))
         self.state, self.notes = self.dir / "state", self.dir / "notes"
         self.state.mkdir(mode=0o700)
@@ -110,7 +111,7 @@ class Daemon:
             "UBSAN_OPTIONS": "print_stacktrace=1", **(settings or {}),
         }
         self.wrapper, self.preexec, self.read_log, self.wait, self.args = wrapper, preexec, read_log, wait, args
-        self.process, self.connection = None, None
+        self.pass_fds, self.process, self.connection = pass_fds, None, None
 
     # --- life ---
 
@@ -129,7 +130,7 @@ class Daemon:
         self.errors = open(self.dir / "stderr", "a+")
         self.process = subprocess.Popen([*self.wrapper, binary(), "serve", *self.args], env=self.environment(),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors,
-                                        cwd=self.dir, preexec_fn=self.preexec)
+                                        cwd=self.dir, preexec_fn=self.preexec, pass_fds=self.pass_fds)
         self.log = []
         if self.read_log:
             threading.Thread(target=self.read_lines, args=(self.process.stdout,), daemon=True).start()
@@ -234,7 +235,7 @@ class Daemon:
 
     def port(self):
         for record in list(self.log):
-            match = re.search(r"listening on 127\.0\.0\.1:(\d+)", record.get("message", ""))
+            match = re.search(r"listening on (?:127\.0\.0\.1:|fd:\d+, handed over, port )([1-9]\d*)", record.get("message", ""))
             if match:
                 return int(match.group(1))
         return None
@@ -338,7 +339,7 @@ def starting():
     daemon; the default is two good agents, support and sales, and rules for +1234567 and +33*."""
     with contextlib.ExitStack() as stack:
         def make(rules=RULES, agents=None, daemon=None, **settings):
-            own = {name: settings.pop(name) for name in ("wrapper", "preexec", "read_log", "wait", "args")
+            own = {name: settings.pop(name) for name in ("wrapper", "preexec", "read_log", "wait", "args", "pass_fds")
                    if name in settings}
             made = Daemon(settings, **own)
             if agents is None:

@@ -189,6 +189,25 @@ def test_as_process_1_it_drains(keep):
     assert daemon.process.wait(10) == 0
 
 
+@pytest.mark.skipif(subprocess.run([*NEW_PIDS, "true"], capture_output=True).returncode != 0, reason="no new pid namespace")
+def test_as_process_1_it_reaps_orphans_and_forwards_no_signal(keep):
+    daemon = keep(SIP_ON_EXIT=None, wrapper=NEW_PIDS, agents=lambda d: {"support": small(d, "daemon")})
+    call = Call()
+    daemon.post(*call.ringing(), *call.answered())
+    both = wait_for(lambda: len(found := processes_marked(daemon.mark())) == 2 and found, "an agent and what it left behind")
+    first = int(Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()[0])
+    parent = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in both}
+    assert set(parent.values()) == {first}, "what lost its parent is ours"
+    orphan = max(both)
+    os.kill(orphan, signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{orphan}").exists(), "no zombie is left")
+    os.kill(first, signal.SIGTERM)
+    daemon.wait_logged("told to stop; calls in progress: 1; waiting")
+    holds_for(lambda: is_alive(min(both)), 0.3, "the agent was not told")
+    daemon.post(*call.hung_up())
+    assert daemon.process.wait(10) == 0
+
+
 def test_keep_is_the_default(keep):
     daemon = keep(SIP_ON_EXIT=None)
     call = Call()

@@ -1,0 +1,126 @@
+/* Reading everything again while calls go on: the settings where they are written, keys, rules, agents. What is wrong
+ * keeps what was. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/from_settings.h"
+#include "app/internal.h"
+#include "app/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "settings/change.h"
+
+/* A line of what comes of it, for the log and for who asked. */
+static void say(struct buf *said, enum log_level level, const char *line) {
+    if (log_enabled(level)) {
+        log_write(level, NULL, "%s", line);
+    }
+    if (said != NULL) {
+        buf_addf(said, "%s%s\n", level == LOG_ERROR ? "error: " : level == LOG_WARNING ? "warning: " : "", line);
+    }
+}
+
+static void say_all(struct buf *said, enum log_level level, const struct diag *diags, size_t count) {
+    for (size_t i = 0; i < count && i < SETTINGS_MAX_PROBLEMS; i++) {
+        char text[sizeof *diags + 4];
+        diag_text(&diags[i], text, sizeof text);
+        say(said, level, text);
+    }
+}
+
+static void say_names(struct buf *said, enum log_level level, const char *what, const bool set[SETTING_COUNT]) {
+    cleanup_buf struct buf names = {0};
+    settings_names(set, &names);
+    if (names.len > 0) {
+        cleanup_free char *line = xasprintf("%s: %s", what, names.p);
+        say(said, level, line);
+    }
+}
+
+void app_watch_keys(struct app *app) {
+    const char *path = settings_keys_file(app->settings);
+    file_watch_stop(&app->keys_watch);
+    if (path != NULL && !file_watch_start(&app->keys_watch, app->loop, path)) {
+        log_warning(NULL, "LIVEKIT_KEYS: %s cannot be watched for changes; SIGHUP reads it again", path);
+    }
+}
+
+/* Keys of SETTINGS instead of those in use; false after saying why not. */
+static bool take_keys(struct app *app, const struct settings *settings, struct buf *said) {
+    struct diag diag = {0};
+    struct keyring *fresh = keys_of_daemon(settings, &diag);
+    if (fresh == NULL) {
+        cleanup_free char *line = xasprintf("the keys could not be read again, keeping the %zu in use: %s: %s",
+                                            keyring_count(app->keys), diag.where, diag.what);
+        say(said, LOG_ERROR, line);
+        return false;
+    }
+    keyring_replace(app->keys, fresh);
+    keyring_hide_in_log(app->keys);
+    return true;
+}
+
+static void hand_on_agents(struct app *app) {
+    struct source_options options;
+    char **former = app->command;
+    source_options_from(app->settings, &options, &app->command);
+    if (app->source != NULL) {
+        source_change(app->source, &options.defaults, options.check);
+    }
+    argv_free(former);
+}
+
+/* To every part that was built with some of the settings that can change. */
+static void hand_on(struct app *app) {
+    const struct settings *settings = app->settings;
+    const struct log_options log = log_options_from(settings);
+    const struct bridge_options bridge = app_bridge_options(app);
+    log_change(&log);
+    bridge_set_options(app->bridge, &bridge);
+    if (app->reconcile != NULL) {
+        reconcile_change(app->reconcile, settings->reconcile_ms, settings->close_room);
+    }
+    local_change(app->local, settings->agent_env, (size_t)settings->log_max, settings->log_keep_ms);
+    hand_on_agents(app);
+    app->ops.webhook_path = settings->webhook_path;
+    app->ops.room_prefix = settings->room_prefix;
+    app_watch_keys(app);
+}
+
+static bool reload_settings(struct app *app, struct buf *said) {
+    cleanup_free struct settings_report *report = xmalloc(sizeof *report);
+    cleanup_settings struct settings fresh = {0};
+    bool good = settings_load(&fresh, app->place->env_file, app->place->environment, report);
+    say_all(said, LOG_WARNING, report->warnings, report->warning_count);
+    say_all(said, LOG_ERROR, report->errors, report->error_count);
+    if (!good || !take_keys(app, &fresh, said)) {
+        say(said, LOG_ERROR, "the settings stay as they were: nothing of what is written now is taken over");
+        return false;
+    }
+    struct settings_change change = settings_take_over(app->settings, &fresh);
+    hand_on(app); /* before the former values, which FRESH has now, are released */
+    say_names(said, LOG_INFO, "changed", change.taken);
+    say_names(said, LOG_WARNING, "changed, but taken over by a restart only", change.waiting);
+    return true;
+}
+
+bool app_reload(struct app *app, struct buf *said) {
+    app_manager_reloading(app);
+    bool good = reload_settings(app, said);
+    if (app->source != NULL) {
+        source_reload(app->source);
+    }
+    cleanup_free char *line =
+        xasprintf("reloaded; API keys: %zu; rules and agents are being read again", keyring_count(app->keys));
+    say(said, LOG_INFO, line);
+    app_manager_reloaded(app);
+    app_touched(app);
+    return good;
+}
+
+void app_on_keys_changed(struct file_watch *watch) {
+    struct app *app = container_of(watch, struct app, keys_watch);
+    if (take_keys(app, app->settings, NULL)) {
+        log_info(NULL, "the file of LIVEKIT_KEYS changed: reloaded; API keys: %zu", keyring_count(app->keys));
+    }
+}

@@ -1,0 +1,224 @@
+"""SIGHUP and POST /api/reload: what was written otherwise is taken over, for what begins from then on."""
+import re
+import signal
+
+import livekit
+import pytest
+from daemon import holds_for, is_alive, wait_for
+from livekit import Call
+
+
+class Written:
+    """A daemon whose settings stand in a file; `write` changes some of them."""
+
+    def __init__(self, start, rules=None, **settings):
+        self.start, self.values = start, {}
+        self.asked = {"rules": [{"pattern": "*", "agent_name": "support"}] if rules is None else rules, **settings}
+
+    def begin(self, tmp_path, **values):
+        self.file = tmp_path / "sipbridge.env"
+        self.write(**values)
+        for name in values:
+            self.asked[name] = None
+        self.daemon = self.start(args=["--env-file", str(self.file)], **self.asked)
+        return self.daemon
+
+    def write(self, **values):
+        self.values.update(values)
+        self.file.write_text("".join(f"{name}='{value}'\n" for name, value in self.values.items() if value is not None))
+
+    def reload(self):
+        """Over HTTP: (status, what was said)."""
+        status, body = self.daemon.admin("POST", "/api/reload", livekit.operator_token())
+        return status, body.decode()
+
+
+@pytest.fixture
+def written(start, tmp_path):
+    def make(rules=None, settings=None, **values):
+        made = Written(start, rules, **(settings or {}))
+        made.begin(tmp_path, **values)
+        return made
+    return make
+
+
+def test_log_level_and_format(written):
+    bridge = written(LOG_LEVEL="info")
+    daemon = bridge.daemon
+    assert not any(record["level"] == "debug" for record in daemon.log)
+    bridge.write(LOG_LEVEL="debug", SIP_LOG_FORMAT="json")
+    status, said = bridge.reload()
+    assert status == 200 and "changed: LOG_LEVEL\n" in said and "restart" not in said
+    call = Call()
+    daemon.post(*call.ringing())
+    wait_for(lambda: any(record["level"] == "debug" for record in daemon.log), "debug records")
+    daemon.post(*call.hung_up())
+
+
+def test_by_signal(written):
+    bridge = written(DEFAULT_SIP_AGENT="support", rules=[])
+    daemon = bridge.daemon
+    first, second = Call(), Call()
+    daemon.post(*first.ringing())
+    assert daemon.wait_agent(first)["env"]["SIP_AGENT_NAME"] == "support"
+    bridge.write(DEFAULT_SIP_AGENT="sales")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_logged("^changed: DEFAULT_SIP_AGENT$")
+    daemon.post(*second.ringing())
+    assert daemon.wait_agent(second)["env"]["SIP_AGENT_NAME"] == "sales"
+    assert is_alive(daemon.reports(first)[0]["pid"]), "the running call keeps its agent"
+    daemon.post(*first.hung_up(), *second.hung_up())
+
+
+def test_what_needs_a_restart_is_said_and_left_as_it_is(written):
+    bridge = written(SIP_MAX_BODY="1MiB", SIP_STATE_DIR=None)
+    bridge.write(SIP_MAX_BODY="2KiB", SIP_NUMBER_WAIT="1s", SIP_LIVEKIT_CA="/nowhere")
+    for _ in range(2):  # it stays different from what is in effect
+        status, said = bridge.reload()
+        assert status == 200
+        assert re.search(r"^warning: changed, but taken over by a restart only: SIP_LIVEKIT_CA, SIP_MAX_BODY$", said, re.M), said
+    bridge.daemon.post_raw(b"x" * 4096, "no token")
+    assert bridge.daemon.post_raw(b"x" * 4096, "no token") == 401, "the former limit holds"
+
+
+@pytest.mark.parametrize("name, value", [("SIP_NUMBER_WAIT", "soon"), ("LOG_LEVEL", "loud"), ("LIVEKIT_API_SECRET", ""),
+                                         ("LIVEKIT_KEYS", "/nowhere/keys")])
+def test_wrong_value_keeps_everything_as_it_was(written, name, value):
+    good = {"LIVEKIT_API_KEY": livekit.KEY, "LIVEKIT_API_SECRET": livekit.SECRET, "DEFAULT_SIP_AGENT": "support"}
+    bridge = written(rules=[], **{"LOG_LEVEL": "debug", **good})
+    daemon = bridge.daemon
+    bridge.write(**{name: value, "DEFAULT_SIP_AGENT": "sales"})
+    status, said = bridge.reload()
+    assert status == 409 and "error: " in said and name.replace("_SECRET", "") in said
+    assert "the settings stay as they were" in said and "changed" not in said
+    daemon.wait_logged("the settings stay as they were")
+    call = Call()
+    daemon.post(*call.ringing())
+    assert daemon.wait_agent(call)["env"]["SIP_AGENT_NAME"] == "support"
+    daemon.post(*call.hung_up())
+
+
+def test_file_that_is_gone_or_broken(written):
+    bridge = written(LOG_LEVEL="debug")
+    bridge.file.write_text("LOG_LEVEL=debug\nno setting here\n")
+    assert bridge.reload()[0] == 409
+    bridge.file.unlink()
+    status, said = bridge.reload()
+    assert status == 409 and str(bridge.file) in said
+    bridge.write()
+    assert bridge.reload()[0] == 200
+
+
+def test_keys_and_secret_file(written, tmp_path):
+    """The secret is rotated, and with it what agents get that have the credentials themselves."""
+    secret, fresh = tmp_path / "secret", "f" * 40
+    secret.write_text(livekit.SECRET + "\n")
+    bridge = written(LIVEKIT_API_KEY=livekit.KEY, LIVEKIT_API_SECRET_FILE=str(secret), settings={
+        "LIVEKIT_API_SECRET": None, "agents": lambda d: {"support": d.entry(credentials="api")}})
+    daemon = bridge.daemon
+    secret.write_text(fresh + "\n")
+    status, said = bridge.reload()
+    assert status == 200 and "changed: LIVEKIT_API_SECRET\n" in said and fresh not in said
+    call = Call()
+    body = livekit.encode(call.room_started())
+    assert daemon.post_raw(body, livekit.webhook_token(body)) == 401, "the former secret is no longer good"
+    for event in call.ringing():
+        body = livekit.encode(event)
+        assert daemon.post_raw(body, livekit.webhook_token(body, livekit.KEY, fresh)) == 200
+    assert daemon.wait_agent(call)["env"]["LIVEKIT_API_SECRET"] == fresh
+    for event in call.hung_up():
+        body = livekit.encode(event)
+        daemon.post_raw(body, livekit.webhook_token(body, livekit.KEY, fresh))
+    assert not daemon.logged(fresh)
+
+
+def test_running_calls_keep_their_times(written):
+    """A call that began with a grace of a minute keeps it; one that begins after the reload has the new one."""
+    bridge = written(SIP_REJOIN_GRACE="1m")
+    daemon = bridge.daemon
+    old, new = Call(), Call()
+    daemon.post(*old.ringing(), *old.answered())
+    daemon.wait_agent(old)
+    bridge.write(SIP_REJOIN_GRACE="100ms")
+    assert "changed: SIP_REJOIN_GRACE" in bridge.reload()[1]
+    daemon.post(*new.ringing(), *new.answered())
+    daemon.wait_agent(new)
+    daemon.post(old.caller_left("CONNECTION_TIMEOUT"), new.caller_left("CONNECTION_TIMEOUT"))
+    wait_for(lambda: [c["sid"] for c in daemon.calls()] == [old.sid], "the new call is over")
+    holds_for(lambda: [c["sid"] for c in daemon.calls()] == [old.sid], 0.3, "the old one is not")
+    daemon.post(*old.hung_up())
+
+
+def test_prefix_path_and_veto(written):
+    bridge = written(SIP_ROOM_PREFIX="sip-inbound", SIP_WEBHOOK_PATH="/webhooks/livekit", SIP_REQUIRE_TRUNK="true")
+    daemon = bridge.daemon
+    running = Call()
+    daemon.post(*running.ringing())
+    daemon.wait_agent(running)
+    bridge.write(SIP_ROOM_PREFIX="phone", SIP_WEBHOOK_PATH="/hook", SIP_REQUIRE_TRUNK="false")
+    assert "changed: SIP_ROOM_PREFIX, SIP_REQUIRE_TRUNK, SIP_WEBHOOK_PATH\n" in bridge.reload()[1]
+
+    def post(*events):
+        for event in events:
+            body = livekit.encode(event)
+            assert daemon.request("POST", "/hook", body, {"Authorization": livekit.webhook_token(body)})[0] == 200
+    other, spam = Call(), Call(room="phone_+1555_x", trunk=None)
+    post(*other.ringing(), *spam.ringing())
+    daemon.wait_agent(spam)
+    assert {c["sid"] for c in daemon.calls()} == {running.sid, spam.sid}
+    post(*running.hung_up(), *spam.hung_up())
+    wait_for(lambda: not daemon.calls(), "both are over, the one with the former prefix too")
+
+
+def test_command_and_environment_of_agents(written):
+    """Without a directory every name is an agent of SIP_AGENT_COMMAND; both are taken anew."""
+    bridge = written(rules=[], settings={"agents": False, "EXTRA": "yes", "AGENT_OUT": ""}, SIP_AGENT_COMMAND="true",
+                     SIP_AGENT_ENV="AGENT_OUT", SIP_LOG_MAX="1MiB", SIP_LOG_KEEP="1d", SIP_AGENT_CWD=None)
+    daemon = bridge.daemon
+    where = daemon.dir / "elsewhere"
+    where.mkdir()
+    script = f'/usr/bin/env sh -c "pwd > {where}/out; env >> {where}/out; exec sleep 1000"'
+    bridge.write(SIP_AGENT_COMMAND=script, SIP_AGENT_ENV="EXTRA", SIP_AGENT_CWD=str(where), SIP_LOG_MAX="0", SIP_LOG_KEEP="0")
+    assert ("changed: SIP_AGENT_COMMAND, SIP_AGENT_ENV, SIP_AGENT_CWD, SIP_LOG_MAX, SIP_LOG_KEEP\n" in bridge.reload()[1])
+    call = Call()
+    daemon.post(*call.ringing())
+    out = wait_for(lambda: (where / "out").exists() and "SIP_CALL_SID" in (where / "out").read_text() and
+                   (where / "out").read_text(), "the agent of the new command")
+    assert out.startswith(f"{where}\n") and "EXTRA=yes" in out and "AGENT_OUT" not in out
+    daemon.post(*call.hung_up())
+
+
+def test_on_exit_is_taken_anew(written):
+    bridge = written(SIP_ON_EXIT="stop")
+    daemon, call = bridge.daemon, Call()
+    daemon.post(*call.ringing())
+    daemon.wait_agent(call)
+    bridge.write(SIP_ON_EXIT="drain")
+    assert "changed: SIP_ON_EXIT" in bridge.reload()[1]
+    daemon.process.terminate()
+    daemon.wait_logged("waiting for them")
+    daemon.post(*call.hung_up())
+    assert daemon.process.wait(10) == 0
+
+
+def test_environment_wins_at_a_reload_too(written):
+    bridge = written(settings={"DEFAULT_SIP_AGENT": "support"}, rules=[], LOG_LEVEL="debug")
+    bridge.write(DEFAULT_SIP_AGENT="sales")
+    assert "changed" not in bridge.reload()[1]
+
+
+def test_again_and_again_under_calls(written):
+    """For the sanitizers: nothing that was replaced is looked at any more."""
+    bridge = written(DEFAULT_SIP_AGENT="support", SIP_READY_TIMEOUT="10s", SIP_WEBHOOK_PATH="/webhooks/livekit",
+                     SIP_AGENT_ENV="X*", LIVEKIT_URL="ws://127.0.0.1:7880", rules=[])
+    daemon, calls = bridge.daemon, []
+    for n in range(12):
+        call = Call()
+        daemon.post(*call.ringing())
+        calls.append(call)
+        bridge.write(DEFAULT_SIP_AGENT=("sales", "support")[n % 2], SIP_READY_TIMEOUT=f"{10 + n}s", SIP_AGENT_ENV=f"X{n}*")
+        assert bridge.reload()[0] == 200
+    for call in calls:
+        daemon.wait_agent(call)
+        daemon.post(*call.hung_up())
+    wait_for(lambda: not daemon.calls(), "all calls are over")
