@@ -67,7 +67,12 @@ int rules_edit_start(const struct cli *cli, const struct rules_edit_need *need, 
         return CLI_USAGE;
     }
     edit->where = has_file(&edit->settings) ? xstrdup(place.file) : xstrdup("Redis, key sip_dispatch_rules");
+    bool was_missing = is_missing(&edit->settings);
     documents_load(&edit->settings, &(struct documents_from){0}, &edit->documents);
+    if (was_missing && edit->documents.fetch.rules.text == NULL && !is_missing(&edit->settings)) {
+        documents_release(&edit->documents); /* another editor made it just then */
+        documents_load(&edit->settings, &(struct documents_from){0}, &edit->documents);
+    }
     if (!take_rules(cli, edit)) {
         return CLI_FAILED;
     }

@@ -194,10 +194,16 @@ def test_as_process_1_it_reaps_orphans_and_forwards_no_signal(keep):
     daemon = keep(SIP_ON_EXIT=None, wrapper=NEW_PIDS, agents=lambda d: {"support": small(d, "daemon")})
     call = Call()
     daemon.post(*call.ringing(), *call.answered())
-    both = wait_for(lambda: len(found := processes_marked(daemon.mark())) == 2 and found, "an agent and what it left behind")
     first = int(Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()[0])
-    parent = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in both}
-    assert set(parent.values()) == {first}, "what lost its parent is ours"
+
+    def parent(pid):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+    def agent_and_orphan():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found = processes_marked(daemon.mark())
+            return found if len(found) == 2 and {parent(pid) for pid in found} == {first} else None
+    both = wait_for(agent_and_orphan, "an agent, and what it left behind is ours")
     orphan = max(both)
     os.kill(orphan, signal.SIGKILL)
     wait_for(lambda: not Path(f"/proc/{orphan}").exists(), "no zombie is left")
