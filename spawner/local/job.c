@@ -82,6 +82,7 @@ static void on_exit_seen(struct child_watch *watch) {
 static void start_notify(struct job *job) {
     struct diag diag = {0};
     job->notify.on_ready = on_ready;
+    job->notify.sender = fence_uid(job->host->fence);
     if (notify_start(&job->notify, job->host->loop, job->host->notify_dir, job->instance, &diag)) {
         strv_set(&job->env, "NOTIFY_SOCKET", slice_of(job->notify.name));
         return;
@@ -95,6 +96,7 @@ static int open_output(const struct job *job) {
     struct diag diag = {0};
     int fd = output_open(job->host->output_dir, job->label, &diag);
     if (fd >= 0) {
+        fence_lend(job->host->fence, fd);
         return fd;
     }
     struct log_about what = about(job);
@@ -112,7 +114,7 @@ static bool spawn(struct job *job, const char *path, struct diag *diag) {
     if (out < 0) {
         return diag_fail(diag, "stdout", "no file descriptor for it: %m: raise ulimit -n");
     }
-    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out};
+    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out, job->host->fence};
     return child_spawn(&spec, &job->pid, diag);
 }
 
