@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "spawner/local/child.h"
 
-enum { START_MS = 5000, REPORT_FD = STDERR_FILENO + 1, STATUS_FAILED = 127 };
+enum { START_MS = 2000, REPORT_FD = STDERR_FILENO + 1, STATUS_FAILED = 127 };
 
 /* In the order in which the child goes through them. */
 enum step { STEP_FDS, STEP_LIMITS, STEP_USER, STEP_CWD, STEP_PROGRAM };
