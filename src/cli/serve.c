@@ -4,6 +4,7 @@
 #include "app/app.h"
 #include "app/keys.h"
 #include "cli/cli.h"
+#include "settings/environment.h"
 
 /* A bridge that is switched off need not know any key: it answers, and does nothing. */
 static struct keyring *keys_for(const struct settings *settings, struct diag *diag) {
@@ -20,6 +21,7 @@ static int run(struct cli *cli) {
     if (!cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
+    environment_forget(cli->environment);
     struct keyring *keys = keys_for(&settings, &diag);
     if (keys == NULL) {
         cli_fail(cli, &diag);

@@ -20,16 +20,12 @@ static char **copy_of(char *const *environment) {
     return copy;
 }
 
-static bool holds_secret(const struct setting_row *row) {
-    return row->type == TYPE_SECRET || row->type == TYPE_URL;
-}
-
 /* The same name may stand there twice; getenv and unsetenv would leave the bytes of the second. */
-static void wipe_values(char **environment) {
+static void wipe_values(char *const *environment) {
     for (; *environment != NULL; environment++) {
         size_t name_size = strcspn(*environment, "=");
         const struct setting_row *row = row_find(*environment, name_size);
-        if (row != NULL && holds_secret(row) && (*environment)[name_size] == '=') {
+        if (row != NULL && row_is_secret(row) && (*environment)[name_size] == '=') {
             char *value = *environment + name_size + 1;
             explicit_bzero(value, strlen(value));
         }
@@ -41,11 +37,15 @@ char **environment_take(void) {
     char **copy = copy_of(environ);
     wipe_values(environ);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
-        if (holds_secret(row_at(id))) {
+        if (row_is_secret(row_at(id))) {
             (void)unsetenv(row_at(id)->info.name); /* NOLINT(concurrency-mt-unsafe): the first act of main */
         }
     }
     return copy;
+}
+
+void environment_forget(char *const *environment) {
+    wipe_values(environment);
 }
 
 void environment_free(char **environment) {

@@ -6,6 +6,8 @@
 /* Copies the environment, then overwrites the values of secrets in the original and takes them out of it; forbids
  * core dumps and ptrace by others of our uid (PR_SET_DUMPABLE 0). The first act of main. The copy is NULL-terminated. */
 char **environment_take(void);
+/* Wipes the secrets in the copy, once they were read. */
+void environment_forget(char *const *environment);
 /* Wipes and frees the copy. */
 void environment_free(char **environment);
 
