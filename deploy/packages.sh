@@ -13,7 +13,7 @@ packages_for() {
       ;;
     test)
       packages_for build
-      echo libcmocka-dev git python3 python3-pytest redis-server nginx openssl faketime nodejs procps
+      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist redis-server nginx openssl faketime nodejs procps
       ;;
     ci)
       packages_for test

@@ -51,15 +51,24 @@ struct engine_event {
     char label[ENGINE_LABEL_MAX + 1];
     char instance[ENGINE_INSTANCE_SIZE];
     pid_t pid;
+    uint64_t birth; /* with ENGINE_STARTED: when PID was started, for engine_adoption */
     enum engine_exit_kind exit_kind;
     int exit_value; /* code or signal number */
     struct diag diag;
 };
 
+/* What a predecessor started (the daemon was restarted, its processes live on). */
+struct engine_adoption {
+    const char *label, *instance, *agent;
+    pid_t pid;               /* 0: it was about to be started, and is looked for by its instance */
+    uint64_t birth;          /* with PID: what ENGINE_STARTED told */
+    const char *secret_name; /* the variable of its environment that has what engine_job calls secret, or NULL */
+};
+
 struct engine_view {
     const char *label, *instance;
     pid_t pid;
-    const char *state; /* "queued", "running", "after-call", "terminating", "killing" */
+    const char *state; /* "queued", "sought", "running", "after-call", "terminating", "killing" */
 };
 
 struct engine {
@@ -70,6 +79,10 @@ struct engine {
      * with kill it only ever gets faster. A label that is only queued is dropped and told as ENGINE_EXITED with
      * EXIT_UNKNOWN; an unknown label does nothing. */
     void (*stop)(void *self, const char *label, const struct engine_stop *stop);
+    /* Takes back what a predecessor started, as if this engine had: ENGINE_STARTED tells the pid where that was not
+     * known, ENGINE_EXITED (EXIT_UNKNOWN) its end, also when it is not there any more. May be NULL where nothing
+     * outlives its engine. */
+    void (*adopt)(void *self, const struct engine_adoption *adoption);
     void (*list)(void *self, void (*each)(void *context, const struct engine_view *view), void *context);
 };
 

@@ -70,11 +70,12 @@ done
 if [ -n "$integration" ]; then
   step "integration tests $integration"
   SIPBRIDGE_BIN=$root/build/$integration/sipbridge "$python" -m pytest -q -p no:cacheprovider --durations=5 \
-    tests/integration "${pytest_args[@]}"
+    -n 4 --dist loadfile tests/integration "${pytest_args[@]}"
 fi
 if $e2e; then
   step "end to end: calls through the real livekit-server"
-  SIPBRIDGE_BIN=$root/build/release/sipbridge "$python" -m pytest -q -p no:cacheprovider --durations=5 \
-    tests/e2e "${pytest_args[@]}"
+  export SIPBRIDGE_BIN=$root/build/release/sipbridge
+  "$python" -m pytest -q -p no:cacheprovider --durations=5 -n 3 -m "not alone" tests/e2e "${pytest_args[@]}"
+  "$python" -m pytest -q -p no:cacheprovider -m alone tests/e2e "${pytest_args[@]}"
 fi
 step "all passed"

@@ -124,6 +124,10 @@ void child_terminate(int pidfd) {
     pidfd_send_signal(pidfd, SIGCONT, NULL, 0);
 }
 
+void child_kill(int pidfd) {
+    pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+}
+
 void child_kill_group(pid_t pid) {
     killpg(pid, SIGKILL);
 }

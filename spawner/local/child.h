@@ -29,6 +29,8 @@ bool child_stdin(struct slice line, int *ret_ours, int *ret_theirs, struct diag 
     __attribute__((warn_unused_result));
 /* SIGTERM, and SIGCONT in case it is stopped, to the leader alone: it tells its own children. */
 void child_terminate(int pidfd);
+/* SIGKILL to it alone. */
+void child_kill(int pidfd);
 /* SIGKILL to all of its group. PID must be a child that was not reaped: the zombie pins the group's number. */
 void child_kill_group(pid_t pid);
 /* Whether it still runs, looking only. CHILD_LOST: not ours to reap, its numbers may belong to others by now. */

@@ -11,6 +11,7 @@
 #include "spawner/local/environ.h"
 #include "spawner/local/expand.h"
 #include "spawner/local/output.h"
+#include "spawner/local/proc.h"
 #include "spawner/local/resolve.h"
 
 /* A process that is still there this long after SIGKILL waits in the kernel (a dead network file system …). */
@@ -30,12 +31,19 @@ static void warn_left_out(const struct job *job, const struct buf *left_out) {
     }
 }
 
-static bool check_order(const struct engine_job *order, struct diag *diag) {
-    if (!text_is_sid(slice_of(order->label))) {
+static bool check_names(const char *label, const char *instance, struct diag *diag) {
+    if (!text_is_sid(slice_of(label))) {
         return diag_fail(diag, "label", "is no call sid: letters, digits and _ only, at most %d", ENGINE_LABEL_MAX);
     }
-    if (strlen(order->instance) != ENGINE_INSTANCE_SIZE - 1) {
+    if (strlen(instance) != ENGINE_INSTANCE_SIZE - 1) {
         return diag_fail(diag, "instance", "must be %d hex digits", ENGINE_INSTANCE_SIZE - 1);
+    }
+    return true;
+}
+
+static bool check_order(const struct engine_job *order, struct diag *diag) {
+    if (!check_names(order->label, order->instance, diag)) {
+        return false;
     }
     if (order->line.n > ENGINE_LINE_MAX) {
         return diag_fail(diag, "stdin",
@@ -45,18 +53,23 @@ static bool check_order(const struct engine_job *order, struct diag *diag) {
     return true;
 }
 
+static struct job *new_job(struct job_host *host, const char *label, const char *instance, const char *agent) {
+    struct job *job = xcalloc(1, sizeof *job);
+    job->host = host;
+    job->in = job->notify.fd = -1;
+    ladder_init(&job->ladder);
+    snprintf(job->label, sizeof job->label, "%s", label);
+    snprintf(job->instance, sizeof job->instance, "%s", instance);
+    job->agent = xstrdup(agent != NULL ? agent : "");
+    return job;
+}
+
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag) {
     cleanup_buf struct buf left_out = {0};
     if (!check_order(order, diag)) {
         return NULL;
     }
-    struct job *job = xcalloc(1, sizeof *job);
-    job->host = host;
-    job->in = job->notify.fd = -1;
-    ladder_init(&job->ladder);
-    snprintf(job->label, sizeof job->label, "%s", order->label);
-    snprintf(job->instance, sizeof job->instance, "%s", order->instance);
-    job->agent = xstrdup(order->agent != NULL ? order->agent : "");
+    struct job *job = new_job(host, order->label, order->instance, order->agent);
     job->cwd = order->cwd != NULL ? xstrdup(order->cwd) : NULL;
     job->line = xmemdup(order->line.p, order->line.n);
     job->secret = xmemdup(order->secret.p, order->secret.n);
@@ -135,6 +148,8 @@ bool job_start(struct job *job, struct diag *diag) {
         job->pid = 0;
         return false;
     }
+    struct proc_stat stat = {0};
+    job->birth = proc_stat(job->pid, &stat) ? stat.birth : 0; /* it is a zombie at worst: ours to reap */
     free(take_ptr(job->line));
     strv_release(&job->argv);
     strv_release(&job->env);
@@ -160,7 +175,12 @@ static void kill_now(struct job *job) {
     struct log_about what = about(job);
     log_info(&what, "agent %s did not stop in time: SIGKILL to its process group", job->agent);
     job->host->counters.killed++;
-    child_kill_group(job->pid);
+    if (job->adopted) {
+        child_kill(
+            job->exit.pidfd); /* its group's number is not pinned by us: what else is in it is killed as strays */
+    } else {
+        child_kill_group(job->pid);
+    }
     timer_start(&job->timer, job->host->loop, STUCK_MS);
 }
 
@@ -181,8 +201,48 @@ void job_stop(struct job *job, const struct engine_stop *stop) {
     job->timer.on_due = on_timer;
     if (job->ladder.rung != LADDER_KILLING) {
         ladder_stop(&job->ladder, clock_mono_ms(), stop);
+        if (job->pid != 0) {
+            climb(job);
+        }
+    }
+}
+
+struct job *job_of_predecessor(struct job_host *host, const struct engine_adoption *adoption, struct diag *diag) {
+    if (!check_names(adoption->label, adoption->instance, diag)) {
+        return NULL;
+    }
+    struct job *job = new_job(host, adoption->label, adoption->instance, adoption->agent);
+    job->adopted = true;
+    job->secret_name = adoption->secret_name != NULL ? xstrdup(adoption->secret_name) : NULL;
+    return job;
+}
+
+/* Looked at when its pidfd is open: what is found true then is true of whom the pidfd means. */
+static bool is_the_one(const struct job *job, pid_t pid, uint64_t birth) {
+    char instance[ENGINE_INSTANCE_SIZE];
+    struct proc_stat stat;
+    if (!proc_stat(pid, &stat) || stat.birth != birth || stat.state == 'Z' || stat.state == 'X') {
+        return false;
+    }
+    return !proc_instance(pid, instance) || strcmp(instance, job->instance) == 0;
+}
+
+bool job_adopt(struct job *job, pid_t pid, uint64_t birth) {
+    job->exit.on_exit = on_exit_seen;
+    if (!child_watch_start(&job->exit, job->host->loop, pid)) {
+        return false;
+    }
+    if (!is_the_one(job, pid, birth)) {
+        child_watch_stop(&job->exit);
+        return false;
+    }
+    job->pid = pid;
+    job->birth = birth;
+    job->secret = job->secret_name != NULL ? proc_variable(pid, job->secret_name) : NULL;
+    if (job->ladder.rung != LADDER_RUNNING) {
         climb(job);
     }
+    return true;
 }
 
 void job_reap(struct job *job) {
@@ -193,6 +253,8 @@ void job_reap(struct job *job) {
     notify_drain(&job->notify);
     if (state == CHILD_ZOMBIE) {
         child_kill_group(job->pid);
+    }
+    if (state == CHILD_ZOMBIE || job->adopted) {
         job->host->on_over(job);
     }
     struct child_exit how;
@@ -202,7 +264,7 @@ void job_reap(struct job *job) {
 }
 
 const char *job_state(const struct job *job) {
-    return job->pid == 0 ? "queued" : ladder_name(&job->ladder);
+    return job->pid != 0 ? ladder_name(&job->ladder) : job->adopted ? "sought" : "queued";
 }
 
 void job_free(struct job *job) {
@@ -221,5 +283,6 @@ void job_free(struct job *job) {
     free(job->cwd);
     free(job->line);
     free(job->secret);
+    free(job->secret_name);
     free(job);
 }

@@ -22,7 +22,8 @@ struct job_host {
     const struct fence *fence;
     struct local_counters counters;
     void (*on_ready)(struct job *job);
-    /* JOB's group was killed; its leader is a zombie that pins the numbers of group and session. */
+    /* JOB's group was killed; its leader is a zombie that pins the numbers of group and session. Of an adopted one the
+     * leader is gone and the group was not touched. */
     void (*on_over)(struct job *job);
     /* The last word on JOB: the host frees it. */
     void (*on_exit)(struct job *job, const struct child_exit *how);
@@ -34,9 +35,13 @@ struct job {
     struct job_host *host;
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     char *agent, *cwd, *line, *secret;
+    char *secret_name; /* adopted: the variable that has the secret */
     struct strv argv, env;
-    pid_t pid; /* 0: queued */
-    int in;    /* our end of its stdin; -1 while queued */
+    pid_t pid;      /* 0: queued, or sought */
+    uint64_t birth; /* of the process, by proc.h */
+    int in;         /* our end of its stdin; -1 while queued, and where a predecessor had it */
+    bool adopted;   /* a predecessor started it: its end is seen, its status is not */
+    unsigned looks; /* adopted, without a pid yet: how often its process was looked for */
     struct child_watch exit;
     struct notify notify;
     struct ladder ladder;
@@ -47,7 +52,12 @@ struct job {
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag);
 /* Starts its process. False with DIAG. */
 bool job_start(struct job *job, struct diag *diag) __attribute__((warn_unused_result));
-/* Climbs the ladder of a started job. */
+/* A job that a predecessor started: without a process until job_adopt. NULL with DIAG. */
+struct job *job_of_predecessor(struct job_host *host, const struct engine_adoption *adoption, struct diag *diag);
+/* Takes PID back as its process, and climbs on where it was told to stop. False when it is another one by its birth or
+ * its SIP_INSTANCE, or gone. */
+bool job_adopt(struct job *job, pid_t pid, uint64_t birth) __attribute__((warn_unused_result));
+/* Climbs the ladder of a started or adopted job; of one without a process as soon as it has one. */
 void job_stop(struct job *job, const struct engine_stop *stop);
 /* Its process is a zombie: ends with on_exit (nothing happens if it is none). */
 void job_reap(struct job *job);

@@ -16,73 +16,32 @@
 #include "spawner/local/output.h"
 #include "spawner/local/reader.h"
 #include "spawner/local/resolve.h"
+#include "spawner/local/seeker.h"
+#include "spawner/local/strays.h"
+#include "spawner/local/teller.h"
+#include "spawner/local/upkeep.h"
 
-enum { SPAWNS_A_TURN = 8, REAPS_A_TURN = 256, REAP_MS = 5, TRIM_MS = 1000, EXPIRE_MS = 3600 * 1000 };
-
-struct told {
-    STAILQ_ENTRY(told) next;
-    struct engine_event event;
-    char *secret; /* of a job that exited */
-};
+enum { SPAWNS_A_TURN = 8, REAPS_A_TURN = 256, REAP_MS = 5 };
 
 struct local {
     struct local_options options;
     struct job_host host;
     struct orphans orphans;
+    struct strays strays;
+    struct seeker seeker;
+    struct upkeep upkeep;
     struct jobs jobs;
     STAILQ_HEAD(, job) queue;
-    STAILQ_HEAD(, told) events;
-    struct task spawn_task, tell_task;
+    struct teller teller;
+    struct task spawn_task;
     uint64_t spawn_turn; /* the turn in which there were so many spawns */
     int spawns;
-    struct timer spawn_timer, trim_timer, expire_timer, reap_timer;
-    bool trim_failed;
-    char *last_label, *last_secret; /* of the job that exited last: its listener asks for the tail */
+    struct timer spawn_timer, reap_timer;
+    char *mark;
 };
 
 static struct local *local_of(const struct job *job) {
     return container_of(job->host, struct local, host);
-}
-
-static struct told *tell(struct local *local, const struct job *job, enum engine_event_kind kind) {
-    struct told *told = xcalloc(1, sizeof *told);
-    told->event.kind = kind;
-    told->event.pid = job->pid;
-    told->event.exit_kind = EXIT_UNKNOWN;
-    memcpy(told->event.label, job->label, sizeof told->event.label);
-    memcpy(told->event.instance, job->instance, sizeof told->event.instance);
-    STAILQ_INSERT_TAIL(&local->events, told, next);
-    task_add(&local->tell_task, local->options.loop);
-    return told;
-}
-
-static void free_told(struct told *told) {
-    free(told->secret);
-    free(told);
-}
-
-static void remember_secret(struct local *local, struct told *told) {
-    if (told->event.kind != ENGINE_EXITED || told->secret == NULL) {
-        return;
-    }
-    free(local->last_label);
-    free(local->last_secret);
-    local->last_label = xstrdup(told->event.label);
-    local->last_secret = take_ptr(told->secret);
-}
-
-/* Tells what was queued when the turn came; what the listener causes is told in its own turn. */
-static void on_tell(struct task *task) {
-    struct local *local = container_of(task, struct local, tell_task);
-    STAILQ_HEAD(, told) events = STAILQ_HEAD_INITIALIZER(events);
-    STAILQ_CONCAT(&events, &local->events);
-    while (!STAILQ_EMPTY(&events)) {
-        struct told *told = STAILQ_FIRST(&events);
-        STAILQ_REMOVE_HEAD(&events, next);
-        remember_secret(local, told);
-        local->options.on_event(local->options.context, &told->event);
-        free_told(told);
-    }
 }
 
 static void remove_job(struct local *local, struct job *job) {
@@ -91,38 +50,31 @@ static void remove_job(struct local *local, struct job *job) {
 }
 
 static void on_job_ready(struct job *job) {
-    tell(local_of(job), job, ENGINE_READY);
+    teller_add(&local_of(job)->teller, job, ENGINE_READY);
 }
 
 static void on_job_over(struct job *job) {
-    orphans_job_over(&local_of(job)->orphans, job->label, job->instance, job->pid);
-}
-
-static void trim(struct local *local, const struct job *job) {
-    if (local->options.max_output == 0 || output_trim(local->host.output_dir, job->label, local->options.max_output)) {
-        return;
-    }
-    if (!local->trim_failed) {
-        local->trim_failed = true;
-        log_warning(NULL,
-                    "%s: this file system cannot cut files (%m): output grows past SIP_LOG_MAX; use ext4, xfs or tmpfs",
-                    local->host.output_dir);
+    struct local *local = local_of(job);
+    if (job->adopted) {
+        strays_job_over(&local->strays, job->label, job->pid, job->birth);
+    } else {
+        orphans_job_over(&local->orphans, job->label, job->instance, job->pid);
     }
 }
 
 static void on_job_exit(struct job *job, const struct child_exit *how) {
     struct local *local = local_of(job);
-    struct told *told = tell(local, job, ENGINE_EXITED);
+    struct told *told = teller_add(&local->teller, job, ENGINE_EXITED);
     told->event.exit_kind = how->kind;
     told->event.exit_value = how->value;
     told->secret = take_ptr(job->secret);
     local->host.counters.exited++;
-    trim(local, job);
+    upkeep_trim(&local->upkeep, job);
     remove_job(local, job);
 }
 
 static void fail(struct local *local, const struct job *job, const struct diag *diag) {
-    tell(local, job, ENGINE_START_FAILED)->event.diag = *diag;
+    teller_add(&local->teller, job, ENGINE_START_FAILED)->event.diag = *diag;
     local->host.counters.failed++;
 }
 
@@ -135,10 +87,8 @@ static void start_job(struct local *local, struct job *job) {
     }
     jobs_add_pid(&local->jobs, job);
     local->host.counters.started++;
-    tell(local, job, ENGINE_STARTED);
-    if (local->trim_timer.loop == NULL) {
-        timer_start(&local->trim_timer, local->options.loop, TRIM_MS);
-    }
+    teller_add(&local->teller, job, ENGINE_STARTED);
+    upkeep_watch(&local->upkeep);
 }
 
 /* A start may take so long that the timer is due before the turn is over, hence the count. */
@@ -146,6 +96,9 @@ static void spawn_some(struct local *local) {
     if (local->spawn_turn != loop_turns(local->options.loop)) {
         local->spawn_turn = loop_turns(local->options.loop);
         local->spawns = 0;
+    }
+    if (!STAILQ_EMPTY(&local->queue) && local->options.before_start != NULL) {
+        local->options.before_start(local->options.context);
     }
     for (; local->spawns < SPAWNS_A_TURN && !STAILQ_EMPTY(&local->queue); local->spawns++) {
         struct job *job = STAILQ_FIRST(&local->queue);
@@ -190,13 +143,53 @@ static void stop(void *self, const char *label, const struct engine_stop *how) {
     if (job == NULL) {
         return;
     }
-    if (job->pid != 0) {
+    if (job->pid != 0 || job->adopted) {
         job_stop(job, how);
         return;
     }
     STAILQ_REMOVE(&local->queue, job, job, waiting);
-    tell(local, job, ENGINE_EXITED);
+    teller_add(&local->teller, job, ENGINE_EXITED);
     remove_job(local, job);
+}
+
+static void on_missing(struct seeker *seeker, struct job *job) {
+    struct local *local = container_of(seeker, struct local, seeker);
+    teller_add(&local->teller, job, ENGINE_EXITED);
+    local->host.counters.exited++;
+    remove_job(local, job);
+    strays_look_soon(&local->strays);
+}
+
+static void on_found(struct seeker *seeker, struct job *job) {
+    struct local *local = container_of(seeker, struct local, seeker);
+    jobs_add_pid(&local->jobs, job);
+    local->host.counters.adopted++;
+    upkeep_watch(&local->upkeep);
+    teller_add(&local->teller, job, ENGINE_STARTED);
+}
+
+/* What cannot be taken back any more is over: whoever has that number now is not touched. */
+static void adopt(void *self, const struct engine_adoption *adoption) {
+    struct local *local = self;
+    struct diag diag = {0};
+    if (jobs_find(&local->jobs, adoption->label) != NULL) {
+        return;
+    }
+    struct job *job = job_of_predecessor(&local->host, adoption, &diag);
+    if (job == NULL) {
+        log_error(NULL, "a process of a former start cannot be taken back: %s %s", diag.where, diag.what);
+        return;
+    }
+    jobs_add(&local->jobs, job);
+    if (adoption->pid == 0) {
+        seeker_add(&local->seeker, job);
+    } else if (job_adopt(job, adoption->pid, adoption->birth)) {
+        jobs_add_pid(&local->jobs, job);
+        local->host.counters.adopted++;
+        upkeep_watch(&local->upkeep);
+    } else {
+        on_missing(&local->seeker, job);
+    }
 }
 
 struct viewer {
@@ -217,31 +210,7 @@ static void list(void *self, void (*each)(void *context, const struct engine_vie
 }
 
 struct engine local_engine(struct local *local) {
-    return (struct engine){.self = local, .ensure = ensure, .stop = stop, .list = list};
-}
-
-static bool trim_one(struct job *job, void *context) {
-    if (job->pid != 0) {
-        trim(context, job);
-    }
-    return true;
-}
-
-static void on_trim(struct timer *timer) {
-    struct local *local = container_of(timer, struct local, trim_timer);
-    jobs_each(&local->jobs, trim_one, local);
-    if (local->jobs.count > 0) {
-        timer_start(timer, local->options.loop, TRIM_MS);
-    }
-}
-
-static void on_expire(struct timer *timer) {
-    struct local *local = container_of(timer, struct local, expire_timer);
-    unsigned removed = output_expire(local->host.output_dir, local->options.keep_output_ms, clock_wall_ms());
-    if (removed > 0) {
-        log_info(NULL, "removed %u output files of agents older than SIP_LOG_KEEP", removed);
-    }
-    timer_start(timer, local->options.loop, EXPIRE_MS);
+    return (struct engine){.self = local, .ensure = ensure, .stop = stop, .adopt = adopt, .list = list};
 }
 
 static bool is_leader(struct orphans *orphans, pid_t pid) {
@@ -259,10 +228,18 @@ static bool same_instance(struct job *job, void *context) {
     return !query->found;
 }
 
-static bool is_alive(struct orphans *orphans, const char *instance) {
+static bool has_instance(struct local *local, const char *instance) {
     struct instance_query query = {.instance = instance};
-    jobs_each(&container_of(orphans, struct local, orphans)->jobs, same_instance, &query);
+    jobs_each(&local->jobs, same_instance, &query);
     return query.found;
+}
+
+static bool is_alive(struct orphans *orphans, const char *instance) {
+    return has_instance(container_of(orphans, struct local, orphans), instance);
+}
+
+static bool is_known(struct strays *strays, const char *instance) {
+    return has_instance(container_of(strays, struct local, strays), instance);
 }
 
 /* Reaps one zombie: a leader by its job, so that its group is dealt with first. False when there was none. */
@@ -272,7 +249,7 @@ static bool reap_one(struct local *local) {
         return false;
     }
     struct job *job = jobs_find_pid(&local->jobs, info.si_pid);
-    if (job != NULL) {
+    if (job != NULL && child_look(job->exit.pidfd) == CHILD_ZOMBIE) { /* else it only had that number once */
         job_reap(job);
         return true;
     }
@@ -303,10 +280,10 @@ static void init_callbacks(struct local *local) {
     local->orphans.is_leader = is_leader;
     local->orphans.is_alive = is_alive;
     local->spawn_task.run = on_spawn_task;
-    local->tell_task.run = on_tell;
     local->spawn_timer.on_due = on_spawn_timer;
-    local->trim_timer.on_due = on_trim;
-    local->expire_timer.on_due = on_expire;
+    local->seeker.on_found = on_found;
+    local->seeker.on_missing = on_missing;
+    local->strays.is_alive = is_known;
     local->reap_timer.on_due = on_reap_timer;
 }
 
@@ -322,15 +299,24 @@ struct local *local_new(const struct local_options *options) {
     fence_environment(options->fence, &local->host.base_env);
     jobs_init(&local->jobs);
     STAILQ_INIT(&local->queue);
-    STAILQ_INIT(&local->events);
+    teller_init(&local->teller, options);
     init_callbacks(local);
     orphans_init(&local->orphans, options->loop);
+    local->mark = options->mark != NULL ? xstrdup(options->mark) : NULL;
+    strays_init(&local->strays, options->loop, local->mark);
+    seeker_init(&local->seeker, options->loop);
+    local->upkeep = (struct upkeep){.loop = options->loop,
+                                    .jobs = &local->jobs,
+                                    .output_dir = local->host.output_dir,
+                                    .max_output = options->max_output,
+                                    .keep_output_ms = options->keep_output_ms};
+    upkeep_start(&local->upkeep);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
         log_warning(NULL, "no child subreaper (%m): what a daemonised agent leaves behind cannot be found");
     }
     notify_clean(options->notify_dir);
-    if (options->keep_output_ms > 0) {
-        timer_start(&local->expire_timer, options->loop, 0);
+    if (local->mark != NULL) {
+        strays_look_soon(&local->strays);
     }
     return local;
 }
@@ -340,7 +326,7 @@ size_t local_count(const struct local *local) {
 }
 
 bool local_is_idle(const struct local *local) {
-    return local->jobs.count == 0 && !orphans_is_looking(&local->orphans);
+    return local->jobs.count == 0 && !orphans_is_looking(&local->orphans) && !strays_is_looking(&local->strays);
 }
 
 const struct local_counters *local_counters(const struct local *local) {
@@ -357,23 +343,18 @@ void local_free(struct local *local) {
         return;
     }
     jobs_each(&local->jobs, forget, local);
-    while (!STAILQ_EMPTY(&local->events)) {
-        struct told *told = STAILQ_FIRST(&local->events);
-        STAILQ_REMOVE_HEAD(&local->events, next);
-        free_told(told);
-    }
+    teller_release(&local->teller);
     task_cancel(&local->spawn_task);
-    task_cancel(&local->tell_task);
     timer_cancel(&local->spawn_timer);
-    timer_cancel(&local->trim_timer);
-    timer_cancel(&local->expire_timer);
+    upkeep_release(&local->upkeep);
+    seeker_release(&local->seeker);
+    strays_release(&local->strays);
     timer_cancel(&local->reap_timer);
     orphans_release(&local->orphans);
     strv_release(&local->host.base_env);
     free(local->host.output_dir);
     free(local->host.notify_dir);
-    free(local->last_label);
-    free(local->last_secret);
+    free(local->mark);
     free(local);
 }
 
@@ -384,9 +365,13 @@ void local_tail(struct local *local, const char *label, unsigned count, void (*e
         return;
     }
     const struct job *job = jobs_find(&local->jobs, label);
-    const char *secret = job != NULL ? job->secret : NULL;
-    if (local->last_label != NULL && strcmp(local->last_label, label) == 0) {
-        secret = local->last_secret;
+    const char *secret = teller_secret(&local->teller, label);
+    if (secret == NULL && job != NULL) {
+        secret = job->secret;
+    }
+    if (secret == NULL) {
+        each(context, "[not shown: it was started before a restart, so its token is not known and may be in it]");
+        return;
     }
     reader_tail(fd, count, slice_of(secret), each, context);
 }

@@ -16,12 +16,15 @@ struct local_options {
     size_t max_output;         /* SIP_LOG_MAX: bytes on disk per label; 0: no limit */
     int64_t keep_output_ms;    /* SIP_LOG_KEEP: LABEL.log older than this are removed; 0: for ever */
     const struct fence *fence; /* outlives this, or NULL */
+    const char *mark;          /* what the instances of this state directory end with: leftovers of former starts are
+                                * known by it; NULL: they are not looked for. Copied */
     engine_listener *on_event; /* called from the loop */
+    void (*before_start)(void *context); /* or NULL: some of what was ensured is about to be started, in this turn */
     void *context;
 };
 
 struct local_counters {
-    uint64_t started, failed, exited, killed, strangers; /* strangers: adopted orphans that were reaped */
+    uint64_t started, failed, exited, killed, adopted, strangers; /* strangers: adopted orphans that were reaped */
 };
 
 struct local;

@@ -5,7 +5,6 @@
  * A pid from that list stays the same process until it is reaped, and only this thread reaps: no race with reuse. */
 #include "spawner/local/orphans.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,63 +13,20 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "spawner/local/entries.h"
+#include "spawner/local/proc.h"
 
 /* LOOK_SOON_MS: so many exits share one look, and what was killed with a group is gone by then. */
-enum { LOOK_SOON_MS = 10, LOOK_AGAIN_MS = 50, ROUNDS_MAX = 40, FILE_MAX = 1 << 20 };
-
-/* Appends the file at PATH, at most FILE_MAX bytes; false when it cannot be read. */
-static bool read_file(const char *path, struct buf *out) {
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    while (out->len < FILE_MAX) {
-        ssize_t size = read(fd, buf_reserve(out, 4096), 4096);
-        if (size <= 0) {
-            return size == 0;
-        }
-        out->len += (size_t)size;
-        out->p[out->len] = '\0';
-    }
-    return true;
-}
+enum { LOOK_SOON_MS = 10, LOOK_AGAIN_MS = 50, ROUNDS_MAX = 40 };
 
 static void add_children(void *context, int directory, const char *task) {
     cleanup_free char *path = xasprintf("/proc/self/task/%s/children", task);
     (void)directory;
-    read_file(path, context);
+    proc_read(path, context);
 }
 
 /* The children of all our threads as decimal numbers, a blank after each. */
 static void list_children(struct buf *out) {
     entries_each("/proc/self/task", add_children, out);
-}
-
-/* Copies the SIP_INSTANCE that PID was started with; false when it has none or does not let us see. */
-static bool read_instance(pid_t pid, char ret_instance[ENGINE_INSTANCE_SIZE]) {
-    static const char name[] = "SIP_INSTANCE=";
-    char path[64];
-    cleanup_buf struct buf vars = {0};
-    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    if (!read_file(path, &vars) || vars.len == 0) {
-        return false;
-    }
-    for (const char *at = vars.p, *end = vars.p + vars.len; at < end; at += strlen(at) + 1) {
-        if (strncmp(at, name, sizeof name - 1) == 0) {
-            snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%s", at + sizeof name - 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The state letter of PID: what follows the last ')' of its stat; 'X' when it is gone. */
-static char state_of(pid_t pid) {
-    char path[64];
-    cleanup_buf struct buf text = {0};
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    const char *end = read_file(path, &text) && text.len > 0 ? strrchr(text.p, ')') : NULL;
-    return end != NULL && end[1] == ' ' ? end[2] : 'X';
 }
 
 static const struct orphans_over *find_over(const struct orphans *orphans, const char *instance) {
@@ -98,7 +54,7 @@ static void report(struct orphans *orphans, pid_t pid) {
     char path[64];
     cleanup_buf struct buf name = {0};
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    read_file(path, &name);
+    proc_read(path, &name);
     if (name.len > 0 && name.p[name.len - 1] == '\n') {
         name.len--;
     }
@@ -108,13 +64,9 @@ static void report(struct orphans *orphans, pid_t pid) {
                 SLICE_ARG(buf_slice(&name)));
 }
 
-static bool is_gone(char state) {
-    return state == 'Z' || state == 'X';
-}
-
 /* Judges one child by the session of LEADER, a zombie. What is in its group was killed with it. */
 static bool judge_session(struct orphans *orphans, pid_t pid, pid_t leader) {
-    if (orphans->is_leader(orphans, pid) || getsid(pid) != leader || getpgid(pid) == leader || is_gone(state_of(pid))) {
+    if (orphans->is_leader(orphans, pid) || getsid(pid) != leader || getpgid(pid) == leader || proc_is_gone(pid)) {
         return false;
     }
     kill_left_over(pid, orphans->over[(orphans->over_next - 1) % ORPHANS_REMEMBERED].label);
@@ -125,10 +77,10 @@ static bool judge_session(struct orphans *orphans, pid_t pid, pid_t leader) {
 static bool judge(struct orphans *orphans, pid_t pid, pid_t unused) {
     char instance[ENGINE_INSTANCE_SIZE] = "";
     (void)unused;
-    if (orphans->is_leader(orphans, pid) || is_gone(state_of(pid))) {
+    if (orphans->is_leader(orphans, pid) || proc_is_gone(pid)) {
         return false;
     }
-    bool named = read_instance(pid, instance);
+    bool named = proc_instance(pid, instance);
     const struct orphans_over *over = named ? find_over(orphans, instance) : NULL;
     if (over != NULL && getpgid(pid) == over->leader) {
         return true; /* it was killed with its group and is about to go */

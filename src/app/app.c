@@ -14,6 +14,9 @@ enum { LONGEST_TURN_MS = 60000 };
 
 /* Rooms that LiveKit did not delete when asked keep nobody here, nor, told twice, those that it has not answered for. */
 static bool is_done(const struct app *app) {
+    if (app->leaving) {
+        return app->queue.count == 0; /* what was answered 200 is in the journal before we go */
+    }
     bool nothing_to_wait_for = app->hurried || bridge_live(app->bridge) == bridge_undeleted(app->bridge);
     return app->stops > 0 && local_is_idle(app->local) && nothing_to_wait_for;
 }
@@ -79,6 +82,7 @@ int app_run(const struct settings *settings, struct keyring *keys, struct diag *
     struct app *app = xcalloc(1, sizeof *app);
     app->settings = settings;
     app->keys = keys;
+    app->journal.fd = -1;
     bool built = app_build(app, diag);
     if (built) {
         log_start(app);

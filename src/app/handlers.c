@@ -1,5 +1,7 @@
 /* What the daemon does when something happens: a signal, a deadline, a change of the keys. */
 #include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "app/internal.h"
 #include "app/keys.h"
@@ -70,6 +72,25 @@ static void hurry_all(struct app *app) {
     engine.list(engine.self, hurry, app);
 }
 
+/* What SIGTERM means. As the first process of a container nothing outlives us, so calls are waited for there unless told
+ * otherwise. */
+static int on_exit_of(const struct settings *settings) {
+    bool chosen = strcmp(settings->origin[SETTING_SIP_ON_EXIT], "default") != 0;
+    return getpid() == 1 && !chosen ? ON_EXIT_DRAIN : settings->on_exit;
+}
+
+/* True when calls and agents can be left to the next start. */
+static bool leave(struct app *app) {
+    if (!bridge_flush(app->bridge)) {
+        log_error(NULL, "the journal cannot be written, so the next start could not take the calls back");
+        return false;
+    }
+    app->leaving = true;
+    log_info(NULL, "told to stop; calls in progress: %zu; leaving them and their agents to the next start",
+             bridge_live(app->bridge));
+    return true;
+}
+
 void app_on_hurry_due(struct timer *timer) {
     container_of(timer, struct app, hurry_timer)->hurried = true;
 }
@@ -77,7 +98,11 @@ void app_on_hurry_due(struct timer *timer) {
 static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
-    bool at_once = app->settings->on_exit == ON_EXIT_STOP || app->stops > 1;
+    int how = on_exit_of(app->settings);
+    if (app->leaving || (how == ON_EXIT_KEEP && app->stops == 1 && leave(app))) {
+        return;
+    }
+    bool at_once = how == ON_EXIT_STOP || app->stops > 1;
     log_info(NULL, "told to stop; calls in progress: %zu; %s", bridge_live(app->bridge),
              at_once ? "ending them" : "waiting for them (a second signal ends them)");
     if (!at_once) {

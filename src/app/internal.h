@@ -3,6 +3,7 @@
 #define APP_INTERNAL_H
 
 #include "app/app.h"
+#include "app/journal_dir.h"
 #include "app/queue.h"
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
@@ -23,6 +24,9 @@ struct app {
     const struct settings *settings;
     struct keyring *keys;
     struct state_dir state;
+    struct journal_dir journal;
+    char *boot; /* the kernel's boot id */
+    struct task journal_task;
     struct loop *loop;
     struct signals signals;
     struct timer bridge_timer, log_timer;
@@ -48,12 +52,20 @@ struct app {
     struct timer hurry_timer;
     bool hurried; /* told twice, and LiveKit had its time */
     bool ending;  /* calls were told to end, not only to come to their end */
+    bool leaving; /* calls and agents are left to the next start */
 };
 
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
 
+/* adoption.c: the journal, and what is taken back from it. OPEN comes before the bridge, RESTORE after its rules, CLOSE
+ * while the bridge is still there. */
+bool adoption_open(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
+struct journal_port adoption_port(struct app *app);
+void adoption_before_start(void *context);
+void adoption_restore(struct app *app);
+void adoption_close(struct app *app);
 /* livekit.c: before and after the bridge is built. */
 bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_build_reconcile(struct app *app);

@@ -1,4 +1,5 @@
 /* Building the parts of the daemon from the settings, and taking them apart. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,14 +18,12 @@ static char *mint(void *self, struct slice room, struct slice identity) {
 }
 
 static void new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
-    (void)self;
-    unsigned char bytes[(ENGINE_INSTANCE_SIZE - 1) / 2];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        memset(bytes, 0, sizeof bytes); /* so few bytes are never cut short by the kernel */
+    const struct app *app = self;
+    uint64_t own = 0; /* so few bytes are never cut short by the kernel */
+    if (getrandom(&own, sizeof own, 0) != (ssize_t)sizeof own) {
+        own = (uint64_t)clock_mono_us();
     }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(ret_instance + 2 * i, 3, "%02x", bytes[i]);
-    }
+    snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%016" PRIx64 "%s", own, app->state.mark);
 }
 
 static int64_t wall_ms(void *self) {
@@ -101,12 +100,12 @@ static void reload(void *context) {
 
 static void build_bridge(struct app *app) {
     struct bridge_options options = bridge_options_from(app->settings);
-    if (getrandom(&options.seed, sizeof options.seed, 0) < 0) {
-        options.seed = (uint64_t)clock_mono_us();
-    }
+    options.seed = app->state.seed;
+    options.boot = app->boot;
     struct bridge_ports ports = {
         .engine = local_engine(app->local),
         .livekit = app->livekit_link != NULL ? livekit_link_port(app->livekit_link) : livekit_unavailable,
+        .journal = adoption_port(app),
         .self = app,
         .mint = mint,
         .new_instance = new_instance,
@@ -132,7 +131,9 @@ static bool build_engine(struct app *app, struct diag *diag) {
         .max_output = (size_t)app->settings->log_max,
         .keep_output_ms = app->settings->log_keep_ms,
         .fence = &app->fence,
+        .mark = app->settings->enabled ? app->state.mark : NULL,
         .on_event = on_engine,
+        .before_start = adoption_before_start,
         .context = app,
     };
     app->local = local_new(&options);
@@ -238,7 +239,7 @@ static void watch_keys(struct app *app) {
 }
 
 bool app_build(struct app *app, struct diag *diag) {
-    if (!state_dir_open(&app->state, app->settings->state_dir, diag)) {
+    if (!state_dir_open(&app->state, app->settings->state_dir, diag) || !adoption_open(app, diag)) {
         return false;
     }
     app->loop = loop_new();
@@ -262,11 +263,15 @@ bool app_build(struct app *app, struct diag *diag) {
     if (app->source != NULL) {
         on_source_change(app);
     }
+    if (app->settings->enabled) {
+        adoption_restore(app);
+    }
     return build_server(app, diag);
 }
 
 void app_release(struct app *app) {
     log_listen(NULL, NULL);
+    adoption_close(app);
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
     source_free(app->source);
@@ -285,6 +290,8 @@ void app_release(struct app *app) {
     signals_stop(&app->signals);
     loop_free(app->loop);
     argv_free(app->command);
+    journal_dir_close(&app->journal);
+    free(app->boot);
     state_dir_release(&app->state);
     keyring_free(app->keys);
 }

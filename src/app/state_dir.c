@@ -2,10 +2,16 @@
 #include "app/state_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 static bool open_one(const char *path, struct diag *diag) {
@@ -31,16 +37,84 @@ static bool open_one(const char *path, struct diag *diag) {
     return true;
 }
 
+static bool lock_root(struct state_dir *dir, struct diag *diag) {
+    cleanup_free char *path = xasprintf("%s/lock", dir->root);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+    dir->lock = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1; /* not where a closed stdout was */
+    if (fd >= 0) {
+        close(fd); /* before it is locked: closing any descriptor of the file gives the lock up */
+    }
+    if (dir->lock < 0) {
+        return diag_fail(diag, "SIP_STATE_DIR", "%s cannot be opened: %m", path);
+    }
+    if (fcntl(dir->lock, F_SETLK, &lock) == 0) {
+        return true;
+    }
+    if (errno != EACCES && errno != EAGAIN) {
+        return diag_fail(diag, "SIP_STATE_DIR", "%s cannot be locked: %m", path);
+    }
+    char owner[40] = "in another container";
+    if (fcntl(dir->lock, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0) {
+        snprintf(owner, sizeof owner, "process %d", (int)lock.l_pid);
+    }
+    return diag_fail(diag, "SIP_STATE_DIR",
+                     "%s is in use by another sipbridge (%s): stop that one first, or give this one its own directory",
+                     dir->root, owner);
+}
+
+static const char identity_form[] = "%16" SCNx64 " %16[0-9a-f]%n";
+
+static bool read_identity(struct state_dir *dir, const char *path) {
+    cleanup_buf struct buf text = {0};
+    int size = 0;
+    return file_read(path, 100, &text, NULL) && sscanf(text.p, identity_form, &dir->seed, dir->mark, &size) == 2 &&
+           size == 33 && strlen(dir->mark) == sizeof dir->mark - 1;
+}
+
+static uint64_t draw(void) {
+    uint64_t value = 0;
+    while (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value) {
+    }
+    return value;
+}
+
+/* Without the old identity the legs in the journal are strangers, and the agents nobody's: said, and lived with. */
+static bool find_identity(struct state_dir *dir, struct diag *diag) {
+    char text[40];
+    cleanup_free char *path = xasprintf("%s/identity", dir->root);
+    if (read_identity(dir, path)) {
+        return true;
+    }
+    if (access(path, F_OK) == 0) {
+        log_error(NULL, "%s is damaged and written anew: who is in the calls of the former start is found out again",
+                  path);
+    }
+    dir->seed = draw();
+    snprintf(dir->mark, sizeof dir->mark, "%016" PRIx64, draw());
+    snprintf(text, sizeof text, "%016" PRIx64 " %s\n", dir->seed, dir->mark);
+    cleanup_fd int root = open(dir->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return (root >= 0 && file_replace(root, "identity", slice_of(text))) ||
+           diag_fail(diag, "SIP_STATE_DIR", "%s cannot be written: %m", path);
+}
+
 bool state_dir_open(struct state_dir *dir, const char *root, struct diag *diag) {
     dir->root = xstrdup(root);
     dir->calls = xasprintf("%s/calls", root);
     dir->notify = xasprintf("%s/notify", root);
-    return open_one(dir->root, diag) && open_one(dir->calls, diag) && open_one(dir->notify, diag);
+    dir->journal = xasprintf("%s/journal", root);
+    dir->lock = -1;
+    return open_one(dir->root, diag) && lock_root(dir, diag) && open_one(dir->calls, diag) &&
+           open_one(dir->notify, diag) && open_one(dir->journal, diag) && find_identity(dir, diag);
 }
 
 void state_dir_release(struct state_dir *dir) {
     free(dir->root);
     free(dir->calls);
     free(dir->notify);
-    *dir = (struct state_dir){0};
+    free(dir->journal);
+    if (dir->lock > 0) {
+        close(dir->lock);
+    }
+    *dir = (struct state_dir){.lock = -1};
 }

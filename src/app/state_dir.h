@@ -1,14 +1,22 @@
-/* SIP_STATE_DIR: ours alone (mode 0700), with a directory for the agents' output and one for notify sockets. */
+/* SIP_STATE_DIR: ours alone (mode 0700), with a directory for the agents' output, one for notify sockets and one for the
+ * journal of calls. One daemon at a time has it: the lock is one of fcntl(2), so the kernel takes it back from a dead
+ * daemon, agents do not inherit it, and it tells whose it is. */
 #ifndef APP_STATE_DIR_H
 #define APP_STATE_DIR_H
+
+#include <stdint.h>
 
 #include "base/diag.h"
 
 struct state_dir {
-    char *root, *calls, *notify;
+    char *root, *calls, *notify, *journal;
+    int lock;      /* -1: not ours */
+    uint64_t seed; /* of the hashes in the journal */
+    char mark[17]; /* hex digits that the instances of agents of this directory end with */
 };
 
-/* Makes what is missing; the parent of ROOT must exist. False with DIAG: not ours, not writable, not a directory. */
+/* Makes what is missing; the parent of ROOT must exist. False with DIAG: not ours, not writable, not a directory, in use
+ * by another daemon. Seed and mark are drawn at the first time and stay (the file "identity"). */
 bool state_dir_open(struct state_dir *dir, const char *root, struct diag *diag) __attribute__((warn_unused_result));
 void state_dir_release(struct state_dir *dir);
 

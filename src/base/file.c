@@ -1,4 +1,4 @@
-/* Reading a file to its end, with a limit; writing all of a text. */
+/* Reading a file to its end, with a limit; writing all of a text; replacing a file. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -51,5 +51,20 @@ bool file_write_fd(int fd, struct slice bytes) {
         bytes.p += written;
         bytes.n -= (size_t)written;
     }
+    return true;
+}
+
+bool file_replace(int parent, const char *name, struct slice text) {
+    char beside[128];
+    snprintf(beside, sizeof beside, "%s.tmp", name);
+    cleanup_fd int fd =
+        openat(parent, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0 || !file_write_fd(fd, text) || fsync(fd) < 0 || renameat(parent, beside, parent, name) < 0) {
+        int error = errno;
+        unlinkat(parent, beside, 0);
+        errno = error;
+        return false;
+    }
+    fsync(parent);
     return true;
 }

@@ -16,4 +16,9 @@ bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes,
 /* Writes all of BYTES to FD; false with errno. */
 bool file_write_fd(int fd, struct slice bytes) __attribute__((warn_unused_result));
 
+/* Puts TEXT in the place of NAME in the directory open as PARENT, whole or not at all, a crash of the machine included:
+ * written beside (NAME.tmp), synced and renamed, mode 0600; no link is followed. False with errno, and what was there
+ * stays. */
+bool file_replace(int parent, const char *name, struct slice text) __attribute__((warn_unused_result));
+
 #endif

@@ -17,12 +17,13 @@ static bool act_stop(struct bridge *bridge, struct bridge_call *call, enum want_
     }
     call->killed = kill;
     struct engine_stop stop = {
-        .after_ms = kill ? 0 : call->agent->after_call_ms,
-        .timeout_ms = kill ? 0 : call->agent->stop_timeout_ms,
+        .after_ms = kill ? 0 : call->after_call_ms,
+        .timeout_ms = kill ? 0 : call->stop_timeout_ms,
         .kill = kill,
     };
     bridge_trace(bridge, call, "action: %s the agent's process", kill ? "kill" : "stop");
     bridge->ports.engine.stop(bridge->ports.engine.self, call->entry.sid, &stop);
+    call->dismissed_at = facts->dismissed ? call->dismissed_at : now;
     note_kind(bridge, call, CALL_DISMISSED, now);
     return true;
 }
@@ -30,6 +31,12 @@ static bool act_stop(struct bridge *bridge, struct bridge_call *call, enum want_
 static bool act_run(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
     if (call->entry.facts.process != PROCESS_NONE) {
         return false;
+    }
+    if (call->agent == NULL && !bridge_regain(bridge, call, now)) {
+        return false;
+    }
+    if (call->entry.facts.choice == CHOSEN_NOT) {
+        return true;
     }
     call->killed = call->asked_ready = false;
     bridge_start(bridge, call);

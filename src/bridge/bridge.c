@@ -11,6 +11,7 @@ const struct bridge_options bridge_options_default = {
     .room_prefix = "sip-inbound",
     .default_agent = "",
     .livekit_url = "",
+    .boot = "",
     .require_trunk = true,
     .rules_wait_ms = 8000,
     .tombstone_ms = 120000,
@@ -25,19 +26,26 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
     struct bridge *bridge = xcalloc(1, sizeof *bridge);
     bridge->options = *options;
     bridge->ports = *ports;
+    TAILQ_INIT(&bridge->dirty);
     return bridge;
 }
 
 static void free_call(struct bridge *bridge, struct bridge_call *call) {
     table_remove(&bridge->table, &call->entry);
     bridge_unuse(bridge, call);
-    ruleset_release(call->rules);
+    bridge_unmark(bridge, call);
     directory_release(call->directory);
     bridge_leg_forget(&call->leg);
     free(call->room_agent);
     free(call->agent_name);
+    free(call->metadata);
     free(call->entry.room);
     free(call);
+}
+
+static void forget_call(struct bridge *bridge, struct bridge_call *call) {
+    bridge_drop(bridge, call);
+    free_call(bridge, call);
 }
 
 void bridge_free(struct bridge *bridge) {
@@ -88,9 +96,10 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
         log_ended(bridge, call);
     }
     if (want->end == END_NOT_A_CALL) {
-        free_call(bridge, call);
+        forget_call(bridge, call);
         return;
     }
+    bridge_mark(bridge, call);
     table_retire(&bridge->table, &call->entry, now);
     bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
 }
@@ -140,13 +149,13 @@ static void note_answer(struct bridge *bridge, struct bridge_call *call) {
 /* Until rules were loaded once, a call waits for them, but not for ever. */
 static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *call, const struct want *want,
                          mono_ms now) {
-    mono_ms rules_by = call->entry.facts.seen_at + bridge->options.rules_wait_ms;
-    bool waits = want->phase == PHASE_DECIDING && !bridge->ready && rules_by > now;
+    mono_ms rules_by = bridge_rules_by(bridge, call);
+    bool lacks_agent = want->phase == PHASE_STARTING && call->agent == NULL;
+    bool waits = (want->phase == PHASE_DECIDING || lacks_agent) && !bridge->ready && rules_by > now;
     return waits && rules_by < want->next ? rules_by : want->next;
 }
 
-/* May free CALL: nobody touches it afterwards. */
-static void settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
     const struct call_policy *policy = &bridge->options.policy;
     note_answer(bridge, call);
     struct want want = call_want(&call->entry.facts, policy, now);
@@ -162,6 +171,7 @@ static void settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
         finish(bridge, call, &want, now);
         return;
     }
+    bridge_mark(bridge, call);
     table_revive(&bridge->table, &call->entry);
     table_schedule(&bridge->table, &call->entry, next_look(bridge, call, &want, now));
 }
@@ -175,7 +185,7 @@ static bool is_news(enum call_event_kind kind) {
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
     call->touched_at = is_news(event->kind) ? now : call->touched_at;
     call_note(&call->entry.facts, event, &bridge->options.policy, now);
-    settle(bridge, call, now);
+    bridge_settle(bridge, call, now);
 }
 
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,
@@ -193,8 +203,8 @@ void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct direc
 void bridge_trunks_known(struct bridge *bridge, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
-        if (!entry->over && entry->facts.choice == CHOSEN_NOT) {
-            settle(bridge, call_of(entry), now);
+        if (!entry->over && (entry->facts.choice == CHOSEN_NOT || call_of(entry)->agent == NULL)) {
+            bridge_settle(bridge, call_of(entry), now);
         }
     }
 }
@@ -212,7 +222,7 @@ void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over) {
-            settle(bridge, call_of(entry), now);
+            bridge_settle(bridge, call_of(entry), now);
         }
     }
 }
@@ -283,7 +293,7 @@ static void bury(struct bridge *bridge, mono_ms now) {
     const struct bridge_options *options = &bridge->options;
     struct call_entry *entry;
     while ((entry = table_expired(&bridge->table, now, options->tombstone_ms, options->max_tombstones)) != NULL) {
-        free_call(bridge, call_of(entry));
+        forget_call(bridge, call_of(entry));
     }
 }
 

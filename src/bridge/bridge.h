@@ -20,13 +20,15 @@ struct bridge_options {
     int64_t tombstone_ms;             /* calls that are over are remembered so long (2 min) … */
     size_t max_tombstones;            /* … and so many (10,000) */
     size_t max_calls;                 /* a stop for runaway memory, not a licence: more rooms are refused (100,000) */
-    uint64_t seed;                    /* of the hashes */
+    uint64_t seed;                    /* of the hashes; where there is a journal, the same after every restart */
+    const char *boot;                 /* the kernel's boot id: what mono_ms and pids mean; "" in tests */
 };
 extern const struct bridge_options bridge_options_default;
 
 struct bridge_counters {
     uint64_t calls, ended, answered, refused, rejected_legs, ignored_events;
     uint64_t starts, failed_starts, exits, restarts;
+    uint64_t restored; /* calls taken back from the journal */
     uint64_t ends[CALL_END_COUNT];
 };
 
@@ -34,8 +36,17 @@ struct bridge;
 
 /* OPTIONS' strings are borrowed while the bridge lives. */
 struct bridge *bridge_new(const struct bridge_options *options, const struct bridge_ports *ports);
-/* Frees all calls; touches no process. */
+/* Frees all calls; touches no process and leaves the journal as it is. */
 void bridge_free(struct bridge *bridge);
+
+/* Takes back a call of a former bridge, with its agent's process if it has one; those that are not `named` first, and
+ * of those that are over the oldest first. False with DIAG when it is not taken back: it is of another boot of the
+ * machine (its process is gone, and its times mean nothing), or known already. */
+struct journal_entry;
+bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mono_ms now, struct diag *diag)
+    __attribute__((warn_unused_result));
+/* Keeps in the journal what changed since the last flush. False when something could not be kept. */
+bool bridge_flush(struct bridge *bridge);
 
 /* The rules and agents for calls from now on (it holds them); READY: there is something to decide with. */
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,

@@ -98,13 +98,15 @@ static struct choice choose(struct bridge_call *call, struct decide_input *input
 }
 
 static void keep_choice(struct bridge *bridge, struct bridge_call *call, const struct choice *choice) {
+    const char *metadata = choice->rule != NULL ? choice->rule->metadata : NULL;
     free(call->agent_name);
-    ruleset_release(call->rules);
+    free(call->metadata);
     directory_release(call->directory);
-    call->rules = bridge->rules != NULL ? ruleset_hold(bridge->rules) : NULL;
     call->directory = bridge->directory != NULL ? directory_hold(bridge->directory) : NULL;
     call->agent = choice->agent;
-    call->rule = choice->rule;
+    call->after_call_ms = choice->agent->after_call_ms;
+    call->stop_timeout_ms = choice->agent->stop_timeout_ms;
+    call->metadata = metadata != NULL ? xstrdup(metadata) : NULL;
     call->agent_name = xmemdup(choice->name.p, choice->name.n);
     bridge_unuse(bridge, call);
     bridge_use(bridge, call);
@@ -179,7 +181,7 @@ static bool look_up_trunk(struct bridge *bridge, struct bridge_call *call) {
 
 /* The leg that decided is rejected by a rule, or nobody can be had, or there is an agent. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now) {
-    bool waited = now >= call->entry.facts.seen_at + bridge->options.rules_wait_ms;
+    bool waited = now >= bridge_rules_by(bridge, call);
     if (!bridge->ready && !waited) {
         return false;
     }

@@ -122,6 +122,7 @@ static void supersede(struct bridge *bridge, const struct webhook_event *event, 
     struct call_event superseded = {.kind = CALL_SUPERSEDED};
     if (former != NULL && former->entry.over) {
         call_note(&former->entry.facts, &superseded, &bridge->options.policy, now); /* nothing is left to end */
+        bridge_mark(bridge, former);
     } else if (former != NULL) {
         bridge_note(bridge, former, &superseded, now);
     }
@@ -328,6 +329,11 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     if (started && event->created_at_s != 0 && event->created_at_s < call->newest_s) {
         return; /* late: those who came since are there */
     }
+    uint64_t id = slice_hash(event->id, bridge->options.seed);
+    if (event->id.n > 0 && id == call->room_event) {
+        return; /* told again after a restart of ours, when the receiver remembers no ids */
+    }
+    call->room_event = id;
     call->finished_s = started ? call->finished_s : event->created_at_s;
     struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
     struct log_about about;

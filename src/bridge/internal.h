@@ -2,6 +2,8 @@
 #ifndef BRIDGE_INTERNAL_H
 #define BRIDGE_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
@@ -19,23 +21,32 @@ struct agent_use;
 struct bridge_call {
     struct call_entry entry; /* first: table entries are cast back by container_of */
     struct call_leg_text leg;
-    char *room_agent;      /* agent_name of the room's metadata, or NULL */
-    struct ruleset *rules; /* held from the choice on: a call keeps the agent entry it began with */
-    struct directory *directory;
-    const struct agent *agent;
-    const struct rule *rule;
-    char *agent_name;      /* NULL until chosen */
-    struct agent_use *use; /* counted against the agent's max; NULL when not */
+    char *room_agent;            /* agent_name of the room's metadata, or NULL */
+    struct directory *directory; /* held from the choice on: a call keeps the agent entry it began with */
+    const struct agent *agent;   /* NULL until chosen, and of a restored call until a process of it is to be started */
+    char *agent_name;            /* NULL until chosen */
+    char *metadata;              /* of the rule that chose it, or NULL */
+    int64_t after_call_ms, stop_timeout_ms; /* its entry's, for the end of its process */
+    struct agent_use *use;                  /* counted against the agent's max; NULL when not */
     char instance[ENGINE_INSTANCE_SIZE];
     pid_t pid;
+    uint64_t birth; /* with the pid: which process that is */
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
+    uint64_t room_event;          /* hash of the id of the last event of the room */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
+    mono_ms dismissed_at;         /* when the engine was first asked to stop this process */
+    mono_ms restored_at;          /* 0: it began with this bridge */
+    mono_ms rearmed_at;           /* its waits began anew then, after a restart */
     unsigned starts;
     enum call_phase phase;
     enum call_end end;
     bool looked_at_metadata, killed, deleting, asked_number, asked_ready, asked_room, answered;
+    bool dirty;    /* in bridge->dirty */
+    uint64_t kept; /* hash of what the journal has of it; 0: nothing */
+    TAILQ_ENTRY(bridge_call) by_dirty;
 };
+TAILQ_HEAD(call_queue, bridge_call);
 
 /* How many calls an agent has. */
 struct agent_use {
@@ -54,6 +65,7 @@ struct bridge {
     struct agent_use *uses;
     struct bridge_counters counters;
     struct log_limit refused_limit;
+    struct call_queue dirty; /* what the journal has of them is old */
 };
 
 static inline struct bridge_call *call_of(struct call_entry *entry) {
@@ -68,6 +80,8 @@ bool bridge_is_ours(const struct bridge *bridge, struct slice room);
 bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);
+/* Does what is wanted. May free CALL: nobody touches it afterwards. */
+void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now);
 
 /* act.c: does what WANT says. True when that brought a new fact: look again. */
 bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now);
@@ -89,6 +103,17 @@ bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const 
 void bridge_use(struct bridge *bridge, struct bridge_call *call);
 void bridge_unuse(struct bridge *bridge, struct bridge_call *call);
 void bridge_uses_release(struct bridge *bridge);
+
+/* record.c: CALL changed, so that it is kept at the next flush; not any more; is forgotten in the journal. */
+void bridge_mark(struct bridge *bridge, struct bridge_call *call);
+void bridge_unmark(struct bridge *bridge, struct bridge_call *call);
+void bridge_drop(struct bridge *bridge, struct bridge_call *call);
+
+/* restore.c: until when CALL waits for the first rules. */
+mono_ms bridge_rules_by(const struct bridge *bridge, const struct bridge_call *call);
+/* The agent's entry for a restored call whose agent is to be started: found in the directory, or noted as lost, so
+ * that the call chooses again. False when the directory must be waited for. */
+bool bridge_regain(struct bridge *bridge, struct bridge_call *call, mono_ms now);
 
 /* job.c: builds the job of a new process of CALL and hands it to the engine. */
 void bridge_start(struct bridge *bridge, struct bridge_call *call);

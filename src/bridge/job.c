@@ -38,7 +38,7 @@ static void add_environment(const struct start *start, struct pairs *env) {
     add(env, "SIP_CALLER_NUMBER", slice_of(call->leg.caller));
     add(env, "SIP_TRUNK_ID", slice_of(call->leg.trunk_id));
     add(env, "SIP_RULE_ID", slice_of(call->leg.rule_id));
-    add(env, "SIP_RULE_METADATA", slice_of(call->rule != NULL ? call->rule->metadata : NULL));
+    add(env, "SIP_RULE_METADATA", slice_of(call->metadata));
     if (call->agent->api_credentials) {
         add(env, "LIVEKIT_API_KEY", slice_of(options->api_key));
         add(env, "LIVEKIT_API_SECRET", slice_of(options->api_secret));
@@ -62,7 +62,7 @@ static void build_line(const struct start *start, const char *attributes, struct
     json_add_field(line, "called", slice_of(call->leg.called));
     json_add_field(line, "caller", slice_of(call->leg.caller));
     json_add_field(line, "trunk", slice_of(call->leg.trunk_id));
-    add_object(line, "metadata", call->rule != NULL ? call->rule->metadata : NULL);
+    add_object(line, "metadata", call->metadata);
     add_object(line, "attributes", attributes);
     buf_addc(line, '}');
 }

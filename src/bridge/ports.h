@@ -34,9 +34,22 @@ struct livekit_port {
 };
 extern const struct livekit_port livekit_unavailable;
 
+/* Where is kept what a successor needs to know of each call (bridge/journal.h says what that is). Without KEEP nothing
+ * is kept. */
+struct journal_port {
+    void *self;
+    /* There is something to keep: call bridge_flush soon, and before the engine starts anything. */
+    void (*on_dirty)(void *self);
+    /* Replaces what is kept of the call SID. False when that cannot be done (and was said): tried again at the next
+     * flush. */
+    bool (*keep)(void *self, const char *sid, struct slice text);
+    void (*drop)(void *self, const char *sid);
+};
+
 struct bridge_ports {
     struct engine engine;
     struct livekit_port livekit;
+    struct journal_port journal;
     void *self;
     /* A token for IDENTITY to join ROOM; the bridge frees it. */
     char *(*mint)(void *self, struct slice room, struct slice identity);

@@ -55,6 +55,7 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     }
     bridge_trace(bridge, call, "event: process exited with %s", how);
     call->pid = 0;
+    call->birth = 0;
 }
 
 static void failed(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event) {
@@ -69,6 +70,7 @@ static void failed(struct bridge *bridge, struct bridge_call *call, const struct
 
 static void started(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event, mono_ms now) {
     call->pid = event->pid;
+    call->birth = event->birth;
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "agent process started, %lld ms after the first event of the call",

@@ -352,6 +352,7 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_AGENT_ABSENT: note_agent_absent(call, now); break;
     case CALL_CHOSEN:
     case CALL_NOBODY: note_choice(call, event); break;
+    case CALL_CHOICE_LOST: call->choice = CHOSEN_NOT; break;
     case CALL_PROCESS_ASKED: note_asked(call, now); break;
     case CALL_PROCESS_STARTED:
     case CALL_PROCESS_FAILED:

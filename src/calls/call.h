@@ -99,6 +99,7 @@ struct call {
     X(AGENT_ABSENT)    /* LiveKit does not list it; the second time running it has left */             \
     X(CHOSEN)          /* any_agent: an agent is chosen */                                             \
     X(NOBODY)          /* no agent can be had */                                                       \
+    X(CHOICE_LOST)     /* the chosen agent is no longer known: choose again */                         \
     X(PROCESS_ASKED)   /* the engine was asked to start one */                                         \
     X(PROCESS_STARTED)                                                                                 \
     X(PROCESS_FAILED) /* it could not be started */                                                    \

@@ -28,7 +28,7 @@ enum setting_id {
 
 /* Places in the lists of choices. LOG_LEVEL and SIP_LOG_FORMAT are enum log_level and enum log_format. */
 enum { CREDENTIALS_TOKEN, CREDENTIALS_API };
-enum { ON_EXIT_DRAIN, ON_EXIT_STOP };
+enum { ON_EXIT_KEEP, ON_EXIT_DRAIN, ON_EXIT_STOP };
 enum { NUMBERS_SHOW, NUMBERS_MASK };
 enum { ROOM_NUMBER_CALLER, ROOM_NUMBER_CALLED };
 

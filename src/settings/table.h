@@ -95,13 +95,16 @@
       "Agents gain no rights by programs that have some of their own (setuid, file capabilities): `sudo` fails in "    \
       "them. Holds for sipbridge itself, too.")                                                                        \
     X(SIP_STATE_DIR, state_dir, TEXT, "/var/lib/sipbridge", CHECK(check_absolute), "Agents' processes",                \
-      "Where the agents' output and the last good rules and agents are kept; private to sipbridge (mode 0700).")       \
+      "Where the agents' output, the journal of calls and the last good rules and agents are kept; private to one "    \
+      "sipbridge (mode 0700, locked).")                                                                                \
     X(SIP_LOG_MAX, log_max, SIZE, "16MiB", RANGE(0, 1024 * GIB), "Agents' processes",                                  \
       "Of an agent's output at most this much is kept on disk per call, the newest; `0`: all of it.")                  \
     X(SIP_LOG_KEEP, log_keep_ms, DURATION, "7d", RANGE(0, 3650 * DAY_MS), "Agents' processes",                         \
       "Output older than this is removed; `0`: never.")                                                                \
-    X(SIP_ON_EXIT, on_exit, CHOICE, "drain", CHOICES("drain|stop"), "Agents' processes",                               \
-      "On SIGTERM: `drain` takes no new calls and waits for those in progress; `stop` ends them.")                     \
+    X(SIP_ON_EXIT, on_exit, CHOICE, "keep", CHOICES("keep|drain|stop"), "Agents' processes",                           \
+      "On SIGTERM: `keep` goes at once and leaves calls and agents to the next start, which takes them back; `drain` " \
+      "takes no new calls and waits for those in progress; `stop` ends them. As process 1 (in a container, where "     \
+      "agents go with it) the default is `drain`.")                                                                    \
     X(SIP_LISTEN, listen, LIST, "127.0.0.1:8790", CHECK(check_listen), "HTTP",                                         \
       "Where webhooks and health requests come in: `address:port`, `[v6]:port`, `:port` (every address), "             \
       "`unix:/path`, `fd:3`; several with commas.")                                                                    \

@@ -113,6 +113,15 @@ void check_told(struct world *world, enum event_kind kind, int place, int guest)
     }
 }
 
+void check_lost(struct world *world) {
+    for (int i = 0; i < world->room_count; i++) {
+        struct room *room = &world->rooms[i];
+        if (room->over_by != MONO_NEVER && room->over_by >= world->now) {
+            room->over_by = world->now + CALLER_WAIT_MS;
+        }
+    }
+}
+
 void check_ended(struct world *world, int room) {
     world->rooms[room].over_by = world->now;
 }
@@ -171,10 +180,10 @@ static bool has_company(const struct world *world, const struct guest *caller) {
 static int64_t silence_limit(const struct plan *plan) {
     bool excused = plan->network == NETWORK_LOSSY || plan->network == NETWORK_REPEATING ||
                    plan->operator_at != PLAN_NEVER || plan->other_bridge_at != PLAN_NEVER;
-    if (excused || (!plan->healthy && !plan->can_ask)) {
+    if (excused || ((!plan->healthy || plan->loss_percent > 0) && !plan->can_ask)) {
         return MONO_NEVER;
     }
-    if (!plan->healthy) {
+    if (!plan->healthy || plan->loss_percent > 0) {
         return 120000;
     }
     int64_t limit = 8000; /* SIP_NUMBER_WAIT and a start */

@@ -16,12 +16,28 @@ static int room_of(const char *sid) {
     return room;
 }
 
+/* The agent is there and speaks: as webhooks would have told, had they not been lost. */
+static void tell_agent(struct world *world, const struct room *room, const struct guest *guest) {
+    static const enum event_kind kinds[] = {EVENT_participant_joined, EVENT_track_published};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct webhook_event event = {.kind = kinds[i], .name = SLICE("listed by LiveKit")};
+        event.room.sid = slice_of(room->sid);
+        event.room.name = slice_of(room->name);
+        event.participant.sid = slice_of(guest->sid);
+        event.participant.identity = slice_of(guest->identity);
+        event.participant.kind = guest->kind;
+        bridge_webhook(world->bridge, &event, world->now);
+    }
+}
+
 static void answer_ready(struct world *world, const struct happening *happening) {
     const struct room *room = &world->rooms[happening->subject];
     int process = room->process;
     int guest = process != WORLD_NOBODY ? world->processes[process].guest : WORLD_NOBODY;
     if (guest == WORLD_NOBODY || !world->guests[guest].audible) {
         bridge_not_ready(world->bridge, room->sid, world->now);
+    } else {
+        tell_agent(world, room, &world->guests[guest]);
     }
 }
 
@@ -77,5 +93,12 @@ static bool reject(void *self, struct slice room, struct slice identity, enum re
 
 struct livekit_port livekit_fake(struct world *world) {
     return (struct livekit_port){
-        .self = world, .ask = ask, .forget_number = forget_number, .delete_room = delete_room, .reject = reject};
+        .self = world,
+        .ask = ask,
+        .forget_number = forget_number,
+        .delete_room = delete_room,
+        .reject = reject,
+        .trunk_number = livekit_unavailable.trunk_number,
+        .suspect = livekit_unavailable.suspect,
+    };
 }

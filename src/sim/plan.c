@@ -44,6 +44,12 @@ static void draw_events(struct plan *plan, struct dice *dice) {
     }
 }
 
+/* Seldom, now and then, or between any two events. */
+static unsigned draw_loss(struct dice *dice) {
+    static const unsigned percents[] = {1, 10, 100};
+    return dice_chance(dice, 40) ? percents[dice_below(dice, 3)] : 0;
+}
+
 void plan_draw(struct plan *plan, struct dice *dice) {
     *plan = (struct plan){0};
     plan->network = (enum plan_network)dice_below(dice, NETWORK_COUNT);
@@ -55,6 +61,7 @@ void plan_draw(struct plan *plan, struct dice *dice) {
     plan->delete_fails_percent = dice_chance(dice, 30) ? 40 : 0;
     draw_callers(plan, dice);
     draw_events(plan, dice);
+    plan->loss_percent = draw_loss(dice);
 }
 
 const char *plan_network_name(enum plan_network network) {

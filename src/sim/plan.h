@@ -61,6 +61,7 @@ struct plan {
     enum plan_behaviour habit; /* … so */
     bool can_ask;              /* there is a LiveKit client: rooms are deleted, legs rejected, readiness asked for */
     unsigned delete_fails_percent;
+    unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal */
     bool shared_room, no_caller;
     unsigned callers;
     struct plan_caller caller[PLAN_CALLERS];

@@ -25,8 +25,9 @@ static void told_exit(struct world *world, const struct happening *happening) {
                  [ENDS_NEVER_AGAIN] = {EXIT_CODE, 125},
                  [ENDS_DROPPED] = {EXIT_UNKNOWN, 0}};
     const struct process *process = &world->processes[happening->subject];
-    world->rooms[process->room].never_again = happening->detail == ENDS_NEVER_AGAIN && !process->dismissed;
-    tell(world, happening->subject, ENGINE_EXITED, exits[happening->detail].kind, exits[happening->detail].value);
+    int how = process->adopted ? ENDS_DROPPED : happening->detail;
+    world->rooms[process->room].never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
+    tell(world, happening->subject, ENGINE_EXITED, exits[how].kind, exits[how].value);
 }
 
 static void leave_room(struct world *world, const struct happening *happening) {
@@ -139,7 +140,7 @@ static void start(struct world *world, const struct happening *happening) {
     process->started = true;
     if (process->behaviour == BEHAVES_NO_START) {
         process->live = false;
-        tell(world, place, ENGINE_START_FAILED, EXIT_UNKNOWN, 0);
+        tell(world, place, process->adopted ? ENGINE_EXITED : ENGINE_START_FAILED, EXIT_UNKNOWN, 0);
         return;
     }
     switch (process->behaviour) {
@@ -198,9 +199,21 @@ static void ensure(void *self, const struct engine_job *job) {
 
 static void terminate(struct world *world, const struct happening *happening) {
     const struct process *process = &world->processes[happening->subject];
-    if (process->live && !process->ignores_term && process->behaviour != BEHAVES_NEVER_JOINS) {
+    if (happening->epoch == process->ladder && process->live && !process->ignores_term &&
+        process->behaviour != BEHAVES_NEVER_JOINS) {
         quit(world, happening);
     }
+}
+
+static void kill_late(struct world *world, const struct happening *happening) {
+    if (happening->epoch == world->processes[happening->subject].ladder) {
+        end(world, happening->subject, ENDS_KILLED);
+    }
+}
+
+static void climb(struct world *world, int place, int64_t delay_ms,
+                  void (*rung)(struct world *, const struct happening *)) {
+    world_plan(world, delay_ms, rung, place, ENDS_CLEAN)->epoch = world->processes[place].ladder;
 }
 
 static void stop(void *self, const char *label, const struct engine_stop *how) {
@@ -218,9 +231,34 @@ static void stop(void *self, const char *label, const struct engine_stop *how) {
     }
     world->processes[place].dismissed = true;
     if (!how->kill) {
-        world_plan(world, how->after_ms, terminate, place, ENDS_CLEAN);
+        climb(world, place, how->after_ms, terminate);
     }
-    world_plan(world, how->kill ? 1 : how->after_ms + how->timeout_ms, end_later, place, ENDS_KILLED);
+    climb(world, place, how->kill ? 1 : how->after_ms + how->timeout_ms, kill_late);
+}
+
+static int find(const struct world *world, const char *label, const char *instance) {
+    int place = world->process_count - 1;
+    while (place >= 0 && (strcmp(world->processes[place].label, label) != 0 ||
+                          strcmp(world->processes[place].instance, instance) != 0)) {
+        place--;
+    }
+    return place;
+}
+
+/* The engine before knew how far it was with stopping it; this one does not. What was about to be started was, mostly. */
+static void adopt(void *self, const struct engine_adoption *adoption) {
+    struct world *world = self;
+    int place = find(world, adoption->label, adoption->instance);
+    if (place < 0) {
+        world_fail(world, "a process of %s is adopted that never was", adoption->label);
+        return;
+    }
+    struct process *process = &world->processes[place];
+    process->adopted = true;
+    process->ladder++;
+    if (process->live && !process->started && dice_chance(&world->dice, 10)) {
+        end(world, place, ENDS_DROPPED);
+    }
 }
 
 static void list(void *self, void (*each)(void *context, const struct engine_view *view), void *context) {
@@ -228,7 +266,7 @@ static void list(void *self, void (*each)(void *context, const struct engine_vie
 }
 
 struct engine processes_engine(struct world *world) {
-    return (struct engine){.self = world, .ensure = ensure, .stop = stop, .list = list};
+    return (struct engine){.self = world, .ensure = ensure, .stop = stop, .adopt = adopt, .list = list};
 }
 
 /* Thrown out, or the server is gone: a well-behaved agent sees "disconnected" and exits 0. */

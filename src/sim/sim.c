@@ -44,7 +44,7 @@ static void trace(void *self, const char *sid, const char *line) {
     world_say(self, "bridge: %s %s", sid, line);
 }
 
-static struct bridge *new_bridge(struct world *world) {
+struct bridge *sim_bridge(struct world *world) {
     struct bridge_options options = bridge_options_default;
     options.policy = call_policy_default;
     options.policy.close_room = world->plan.can_ask;
@@ -53,6 +53,7 @@ static struct bridge *new_bridge(struct world *world) {
     struct bridge_ports ports = {
         .engine = processes_engine(world),
         .livekit = livekit_fake(world),
+        .journal = memory_port(world),
         .self = world,
         .mint = mint,
         .new_instance = new_instance,
@@ -70,7 +71,7 @@ static void clear(struct world *world) {
     world->room_count = world->guest_count = world->process_count = 0;
     world->server_up = true;
     world->epoch = world->joins = 0;
-    world->last_arrival = 0;
+    world->last_arrival = world->lost_memory_at = 0;
     world->rules_given = WORLD_NOBODY;
 }
 
@@ -89,19 +90,15 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
               : world->plan.stubborn ? plan_behaviour_name(world->plan.habit)
                                      : "mixed",
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
-    world->bridge = new_bridge(world);
+    world->bridge = sim_bridge(world);
     world_run(world);
-    ret_result->counters = *bridge_counters(world->bridge);
+    sim_add_counters(&ret_result->counters, bridge_counters(world->bridge));
     bridge_free(world->bridge);
+    memory_release(world);
     heap_release(&world->due);
 }
 
-void sim_add(struct sim_result *total, const struct sim_result *result) {
-    total->events += result->events;
-    total->webhooks += result->webhooks;
-    total->lost += result->lost;
-    struct bridge_counters *sum = &total->counters;
-    const struct bridge_counters *one = &result->counters;
+void sim_add_counters(struct bridge_counters *sum, const struct bridge_counters *one) {
     sum->calls += one->calls;
     sum->ended += one->ended;
     sum->answered += one->answered;
@@ -112,7 +109,15 @@ void sim_add(struct sim_result *total, const struct sim_result *result) {
     sum->failed_starts += one->failed_starts;
     sum->exits += one->exits;
     sum->restarts += one->restarts;
+    sum->restored += one->restored;
     for (unsigned i = 0; i < CALL_END_COUNT; i++) {
         sum->ends[i] += one->ends[i];
     }
+}
+
+void sim_add(struct sim_result *total, const struct sim_result *result) {
+    total->events += result->events;
+    total->webhooks += result->webhooks;
+    total->lost += result->lost;
+    sim_add_counters(&total->counters, &result->counters);
 }

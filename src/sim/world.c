@@ -63,6 +63,15 @@ static void happen(struct world *world) {
     free(happening);
 }
 
+/* Once in a moment at most: what a new bridge does at once would else be lost for ever. */
+static void maybe_lose_memory(struct world *world) {
+    bool may = world->plan.loss_percent > 0 && world->now > world->lost_memory_at;
+    if (may && dice_chance(&world->dice, world->plan.loss_percent)) {
+        world->lost_memory_at = world->now;
+        memory_lose(world);
+    }
+}
+
 /* One thing, then the bridge's own deadlines. */
 static void step(struct world *world, mono_ms at) {
     world->now = at;
@@ -74,13 +83,18 @@ static void step(struct world *world, mono_ms at) {
     if (bridge_next_due(world->bridge) <= at) {
         bridge_tick(world->bridge, at);
     }
+    maybe_lose_memory(world);
     check_step(world);
 }
 
-static void give_rules(struct world *world, enum plan_rules rules) {
+void world_give_rules(struct world *world) {
     const struct sim_stock *stock = world->stock;
+    bridge_set_rules(world->bridge, stock->rules[world->rules_given], stock->directory, true, world->now);
+}
+
+static void give_rules(struct world *world, enum plan_rules rules) {
     world->rules_given = (int)rules;
-    bridge_set_rules(world->bridge, stock->rules[rules], stock->directory, true, world->now);
+    world_give_rules(world);
 }
 
 static void rules_arrive(struct world *world, const struct happening *happening) {

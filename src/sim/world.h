@@ -3,6 +3,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "base/buf.h"
 #include "base/heap.h"
 #include "bridge/bridge.h"
 #include "sim/plan.h"
@@ -51,6 +52,8 @@ struct room {
 
 struct process {
     bool live, started, reconnecting, leaving, dismissed;
+    bool adopted;    /* by a later bridge: how it ends is not known */
+    unsigned ladder; /* of the engine that forgot its memory, others than the last are void */
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     enum plan_behaviour behaviour;
     bool ignores_term, stays, sales;
@@ -70,10 +73,12 @@ struct world {
     struct room rooms[WORLD_ROOMS];
     struct guest guests[WORLD_GUESTS];
     struct process processes[WORLD_PROCESSES];
+    struct buf journal[WORLD_ROOMS]; /* by the room's place; empty: nothing */
     int room_count, guest_count, process_count;
     bool server_up;
     unsigned epoch, joins;
-    int rules_given;      /* enum plan_rules; WORLD_NOBODY: none yet */
+    int rules_given; /* enum plan_rules; WORLD_NOBODY: none yet */
+    mono_ms lost_memory_at;
     mono_ms last_arrival; /* of a webhook, where order is kept */
     uint64_t instances;
 };
@@ -86,6 +91,17 @@ struct happening *world_plan(struct world *world, int64_t delay_ms,
 void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_say(const struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_run(struct world *world);
+/* The rules that were given last, for a new bridge. */
+void world_give_rules(struct world *world);
+
+/* sim.c */
+struct bridge *sim_bridge(struct world *world);
+void sim_add_counters(struct bridge_counters *sum, const struct bridge_counters *one);
+
+/* memory.c: the bridge loses all but its journal. */
+struct journal_port memory_port(struct world *world);
+void memory_lose(struct world *world);
+void memory_release(struct world *world);
 
 /* network.c: the way of a webhook to the bridge. GUEST may be WORLD_NOBODY. */
 void network_send(struct world *world, enum event_kind kind, int room, int guest);
@@ -125,6 +141,8 @@ void check_start(struct world *world, int place);
 void check_kill(struct world *world, int place);
 void check_delete(struct world *world, int place);
 void check_told(struct world *world, enum event_kind kind, int place, int guest);
+/* The bridge lost its memory: waits begin anew. */
+void check_lost(struct world *world);
 /* Time has passed, nothing else yet. */
 void check_silence(struct world *world);
 void check_step(struct world *world);

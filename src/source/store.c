@@ -1,5 +1,4 @@
-/* Last good copies: tmp + fsync + rename in a directory that is opened once per operation, so that no link in the
- * place of a file is followed. */
+/* Last good copies, in a directory that is opened once per operation. */
 #include "source/store.h"
 
 #include <errno.h>
@@ -39,19 +38,6 @@ bool store_load(const char *directory, const char *name, size_t limit, struct bu
 }
 
 bool store_save(const char *directory, const char *name, struct slice text, struct diag *diag) {
-    char beside[64];
-    snprintf(beside, sizeof beside, "%s.tmp", name);
     cleanup_fd int parent = open_directory(directory);
-    if (parent < 0) {
-        return fail(diag, directory, name);
-    }
-    cleanup_fd int fd =
-        openat(parent, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0 || !file_write_fd(fd, text) || fsync(fd) < 0 || renameat(parent, beside, parent, name) < 0) {
-        fail(diag, directory, name);
-        unlinkat(parent, beside, 0);
-        return false;
-    }
-    fsync(parent);
-    return true;
+    return (parent >= 0 && file_replace(parent, name, text)) || fail(diag, directory, name);
 }

@@ -18,10 +18,12 @@ AGENTS = {"support": {"env": {"AGENT_HZ": "440"}}, "sales": {"env": {"AGENT_HZ":
 NOT_HERE = 77
 
 setup_failed = None
+figures = []
 
 
 def pytest_configure(config):
     global setup_failed
+    config.addinivalue_line("markers", "alone: needs both cores for itself")
     try:
         binary()
     except FileNotFoundError as error:
@@ -47,9 +49,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if stages.FIGURES:
+    if figures:
         terminalreporter.section("figures")
-    for test, what, value in stages.FIGURES:
+    for test, what, value in sorted(figures, key=lambda figure: figure[0]):
         terminalreporter.write_line(f"{test:66} {what:34} {value}")
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NOT TESTED" in str(report.longrepr)]
     if skipped:
@@ -63,7 +65,13 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_runtest_makereport(item, call):
     if call.excinfo is not None:
         item.has_failed = True
-    yield
+    report = (yield).get_result()
+    report.user_properties += [("figure", figure) for figure in stages.FIGURES]  # they reach whoever runs the workers
+    stages.FIGURES.clear()
+
+
+def pytest_runtest_logreport(report):
+    figures.extend(figure for name, figure in report.user_properties if name == "figure")
 
 
 @pytest.fixture

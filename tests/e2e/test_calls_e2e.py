@@ -64,7 +64,7 @@ ON_LOSS = ["join-again", "exit", "crash", "hang"]
 def talk_again_after_restart(start, on_loss, away_s):
     """ON_LOSS: what the agents do when LiveKit is gone; all three callers must be talked to again in any case."""
     stage = start(agents={name: {"env": {"AGENT_HZ": str(hz), "AGENT_ON_LOSS": on_loss}}
-                          for name, hz in (("support", AGENT_HZ), ("sales", SALES_HZ))}, SIP_READY_TIMEOUT="5s")
+                          for name, hz in (("support", AGENT_HZ), ("sales", SALES_HZ))}, SIP_READY_TIMEOUT="8s")
     phones = [stage.call("+1234567"), stage.call("+3312345"), stage.call("+1234567")]
     pitches = [AGENT_HZ, SALES_HZ, AGENT_HZ]
     note("ring_ms", [phone.answered(hz) for phone, hz in zip(phones, pitches)])
@@ -172,6 +172,7 @@ def test_redis_stopped_during_a_call_and_while_a_new_call_comes(start):
         stage.end(one)
 
 
+@pytest.mark.alone
 def test_ten_calls_at_once(start):
     stage = start(SIP_READY_TIMEOUT="30s")  # twenty programs that start at once on two cores
     phones = [stage.phone("+1234567" if n % 2 == 0 else "+3312345") for n in range(10)]

@@ -25,6 +25,7 @@ run_one() {
     fuzz_event) seeds=(tests/fixtures/webhooks-hostile) ;;
     fuzz_rules) seeds=(tests/fixtures/rules) ;;
     fuzz_agents) seeds=(tests/fixtures/agents) ;;
+    fuzz_journal) seeds=(tests/fixtures/journal) ;;
     fuzz_stimm) seeds=(tests/fixtures/stimm) ;;
   esac
   mkdir -p "$corpus"

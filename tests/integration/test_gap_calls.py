@@ -2,7 +2,6 @@
 import json
 import os
 import signal
-import socket
 import sys
 
 import livekit
@@ -224,16 +223,3 @@ def test_reader_of_the_log_that_goes_away_does_no_harm(start, tmp_path):
     before = cpu_seconds(daemon.process.pid)
     holds_for(lambda: is_alive(agent["pid"]), 1, "the call goes on")
     assert cpu_seconds(daemon.process.pid) - before < 0.3, "it spins"
-
-
-def test_two_bridges_with_one_state_directory_do_not_take_each_others_sockets(start, tmp_path):
-    """As in an upgrade: the old one drains while the new one takes the new calls."""
-    old = start()
-    call = Call()
-    old.post(*call.ringing())
-    sockets = {old.wait_agent(call)["env"]["NOTIFY_SOCKET"]}
-    dead = old.state / "notify" / ("0" * 16)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left_over:
-        left_over.bind(str(dead))
-    start(SIP_STATE_DIR=str(old.state))
-    assert {str(path) for path in (old.state / "notify").iterdir()} == sockets

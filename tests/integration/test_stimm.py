@@ -225,7 +225,7 @@ def test_without_a_copy_calls_wait_for_stimm(bridge, stimm):
     (200, f'["{KEY}' + "x" * (8 << 20), "the answer is longer than 8388608 bytes"),
     (200, (FIXTURES / "stimm" / "hostile-deep.json").read_bytes(), "nested deeper than 32 levels"),
     (200, (FIXTURES / "stimm" / "hostile-utf8.json").read_bytes(), "not valid JSON"),
-])
+], ids=["500", "404", "html", "twice", "object", "no-id", "long", "deep", "utf8"])
 def test_odd_answers_change_nothing(bridge, stimm, status, body, error):
     daemon = bridge(rules=rule_for("Support"))
     wait_agents(daemon, 2)

@@ -33,6 +33,9 @@ struct stage {
     char instance[ENGINE_INSTANCE_SIZE];
     unsigned instances, unknown; /* unknown: how often it told of an agent that is not in the directory */
     bool can_ask;
+    struct buf journal; /* the text kept last, of whichever call */
+    unsigned kept;      /* how often something was */
+    bool cannot_keep;
     enum trunk_answer trunk;
     unsigned suspicions; /* that LiveKit is gone */
 };
@@ -65,6 +68,34 @@ static inline void stage_stop(void *self, const char *label, const struct engine
     } else {
         buf_addf(&stage->log, "stop %s after=%d timeout=%d;", label, (int)stop->after_ms, (int)stop->timeout_ms);
     }
+}
+
+static inline void stage_adopt(void *self, const struct engine_adoption *adoption) {
+    struct stage *stage = self;
+    buf_addf(&stage->log, "adopt %s %s pid=%d birth=%d;", adoption->label, adoption->agent, (int)adoption->pid,
+             (int)adoption->birth);
+    snprintf(stage->instance, sizeof stage->instance, "%s", adoption->instance);
+}
+
+static inline void stage_dirty(void *self) {
+    (void)self;
+}
+
+static inline bool stage_keep(void *self, const char *sid, struct slice text) {
+    struct stage *stage = self;
+    (void)sid;
+    if (stage->cannot_keep) {
+        return false;
+    }
+    buf_clear(&stage->journal);
+    buf_add_slice(&stage->journal, text);
+    stage->kept++;
+    return true;
+}
+
+static inline void stage_drop(void *self, const char *sid) {
+    struct stage *stage = self;
+    buf_addf(&stage->log, "drop %s;", sid);
 }
 
 static inline void stage_list(void *self, void (*each)(void *context, const struct engine_view *view), void *context) {
@@ -166,7 +197,7 @@ static inline void stage_open_with(struct stage *stage, const struct bridge_opti
         stage->options.policy.close_room = false;
     }
     struct bridge_ports ports = {
-        .engine = {.self = stage, .ensure = stage_ensure, .stop = stage_stop, .list = stage_list},
+        .engine = {.self = stage, .ensure = stage_ensure, .stop = stage_stop, .adopt = stage_adopt, .list = stage_list},
         .livekit = {.self = stage,
                     .ask = stage_ask,
                     .forget_number = stage_forget,
@@ -174,6 +205,7 @@ static inline void stage_open_with(struct stage *stage, const struct bridge_opti
                     .reject = stage_reject,
                     .trunk_number = stage_trunk,
                     .suspect = stage_suspect},
+        .journal = {.self = stage, .on_dirty = stage_dirty, .keep = stage_keep, .drop = stage_drop},
         .self = stage,
         .mint = stage_mint,
         .new_instance = stage_instance,
@@ -193,6 +225,7 @@ static inline void stage_close(struct stage *stage) {
     ruleset_release(stage->rules);
     directory_release(stage->directory);
     buf_release(&stage->log);
+    buf_release(&stage->journal);
     buf_release(&stage->job_line);
     buf_release(&stage->job_env);
     buf_release(&stage->job_places);
@@ -217,7 +250,7 @@ static inline void stage_wait(struct stage *stage, int64_t ms) {
 }
 
 static inline void stage_engine(struct stage *stage, const char *sid, enum engine_event_kind kind, int code) {
-    struct engine_event event = {.kind = kind, .pid = 4711, .exit_kind = EXIT_CODE, .exit_value = code};
+    struct engine_event event = {.kind = kind, .pid = 4711, .birth = 12, .exit_kind = EXIT_CODE, .exit_value = code};
     snprintf(event.label, sizeof event.label, "%s", sid);
     memcpy(event.instance, stage->instance, sizeof event.instance);
     bridge_engine(stage->bridge, &event, stage->now);

@@ -100,7 +100,7 @@ static void defaults(void **state) {
     assert_int_equal(settings.log_format, LOG_TEXT);
     assert_int_equal(settings.log_numbers, NUMBERS_SHOW);
     assert_int_equal(settings.agent_credentials, CREDENTIALS_TOKEN);
-    assert_int_equal(settings.on_exit, ON_EXIT_DRAIN);
+    assert_int_equal(settings.on_exit, ON_EXIT_KEEP);
     assert_string_equal(settings.listen[0], "127.0.0.1:8790");
     assert_null(settings.listen[1]);
     assert_null(settings.agent_env[0]);
@@ -179,7 +179,7 @@ static const struct wrong_case {
     {"SIP_SOCKET_MODE=0999", "SIP_SOCKET_MODE: \"0999\" is not an octal mode from 0 to 0777: write for example 0660\n"},
     {"SIP_SOCKET_MODE=7777", "SIP_SOCKET_MODE: \"7777\" is not an octal mode from 0 to 0777: write for example 0660\n"},
     {"LOG_LEVEL=loud\n", "LOG_LEVEL: \"loud\\x0a\" is none of error|warning|info|debug\n"},
-    {"SIP_ON_EXIT=sto", "SIP_ON_EXIT: \"sto\" is none of drain|stop\n"},
+    {"SIP_ON_EXIT=sto", "SIP_ON_EXIT: \"sto\" is none of keep|drain|stop\n"},
     {"SIP_AGENT_ENV=A B", "SIP_AGENT_ENV: \"A B\" is not a variable's name: letters, digits, _ and the wildcards * and "
                           "?\n"},
     {"SIP_STATE_DIR=state", "SIP_STATE_DIR: \"state\" must be an absolute path, one that begins with /\n"},

@@ -1,0 +1,24 @@
+/* Jobs that a predecessor was about to start when it died: whether it did is told by the SIP_INSTANCE in the environments
+ * of processes. One look for all of them; a second one a moment later, for a process that was just being started had
+ * its predecessor's environment still. */
+#ifndef SPAWNER_LOCAL_SEEKER_H
+#define SPAWNER_LOCAL_SEEKER_H
+
+#include "spawner/local/job.h"
+
+struct seeker {
+    /* JOB has its process now. */
+    void (*on_found)(struct seeker *self, struct job *job);
+    /* It has none; whoever hears it frees JOB. */
+    void (*on_missing)(struct seeker *self, struct job *job);
+    struct loop *loop;
+    STAILQ_HEAD(, job) jobs;
+    struct timer again;
+};
+
+void seeker_init(struct seeker *seeker, struct loop *loop);
+/* Looks for the process of JOB (its `waiting` is the seeker's until it is told). */
+void seeker_add(struct seeker *seeker, struct job *job);
+void seeker_release(struct seeker *seeker);
+
+#endif

@@ -1,0 +1,87 @@
+/* What outlives this process: the journal that the bridge keeps while it runs, and taking calls and agents back from it
+ * at the start. */
+#include <string.h>
+
+#include "app/internal.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { BOOT_ID_MAX = 64 };
+
+static void on_dirty(void *self) {
+    struct app *app = self;
+    task_add(&app->journal_task, app->loop);
+}
+
+static bool keep(void *self, const char *sid, struct slice text) {
+    struct app *app = self;
+    return journal_dir_keep(&app->journal, sid, text);
+}
+
+static void drop(void *self, const char *sid) {
+    const struct app *app = self;
+    journal_dir_drop(&app->journal, sid);
+}
+
+static void flush(struct task *task) {
+    bridge_flush(container_of(task, struct app, journal_task)->bridge);
+}
+
+struct journal_port adoption_port(struct app *app) {
+    return (struct journal_port){.self = app, .on_dirty = on_dirty, .keep = keep, .drop = drop};
+}
+
+void adoption_before_start(void *context) {
+    const struct app *app = context;
+    bridge_flush(app->bridge);
+}
+
+static bool read_boot_id(struct app *app, struct diag *diag) {
+    cleanup_buf struct buf text = {0};
+    if (!file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &text, diag)) {
+        return false;
+    }
+    app->boot = xmemdup(text.p, strcspn(text.p, "\n"));
+    return true;
+}
+
+bool adoption_open(struct app *app, struct diag *diag) {
+    app->journal_task.run = flush;
+    return journal_dir_open(&app->journal, app->state.journal, diag) && read_boot_id(app, diag);
+}
+
+/* What cannot be taken back is forgotten: LiveKit tells of the call again if it lives. */
+static bool restore(struct app *app, const struct journal_entry *entry) {
+    struct diag diag = {0};
+    if (bridge_restore(app->bridge, entry, loop_now(app->loop), &diag)) {
+        return true;
+    }
+    cleanup_free char *sid = xmemdup(entry->sid.p, entry->sid.n);
+    log_info(&(struct log_about){.call = entry->sid, .room = entry->room},
+             "a call of a former start is not taken back: its %s %s", diag.where, diag.what);
+    journal_dir_drop(&app->journal, sid);
+    return false;
+}
+
+void adoption_restore(struct app *app) {
+    struct journal_list entries = {0};
+    size_t restored = 0;
+    loop_refresh(app->loop);
+    journal_dir_load(&app->journal, &entries);
+    for (size_t i = 0; i < entries.count; i++) {
+        restored += restore(app, &entries.list[i]) && !entries.list[i].over;
+    }
+    journal_list_release(&entries);
+    if (restored > 0) {
+        log_info(NULL, "calls taken back from a former start: %zu, agents' processes: %llu", restored,
+                 (unsigned long long)local_counters(app->local)->adopted);
+    }
+    app_touched(app);
+}
+
+void adoption_close(struct app *app) {
+    if (app->bridge != NULL) {
+        bridge_flush(app->bridge);
+    }
+    task_cancel(&app->journal_task);
+}

@@ -1,0 +1,289 @@
+/* A text as an entry. The file may have been written by anybody: nothing in it is believed before it was checked. */
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "bridge/journal.h"
+
+enum { MOST_NAME = 1024, MOST_BOOT = 64 };
+#define MOST_NUMBER (INT64_MAX / 2)
+
+/* The first mistake counts; what is read after it is nothing. */
+struct reading {
+    struct diag *diag;
+    bool bad;
+};
+
+static void refuse(struct reading *reading, const char *where, const char *what) {
+    if (!reading->bad) {
+        reading->bad = true;
+        (void)diag_fail(reading->diag, where, "%s", what);
+    }
+}
+
+static int64_t read_number(struct reading *reading, const json_t *object, const char *name, int64_t most) {
+    const json_t *value = json_object_get(object, name);
+    if (value == NULL) {
+        return 0;
+    }
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 0 || number > most) {
+        refuse(reading, name, "is no number, or out of range");
+        return 0;
+    }
+    return number;
+}
+
+static bool read_flag(struct reading *reading, const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    if (value != NULL && !json_is_boolean(value)) {
+        refuse(reading, name, "must be true or false");
+    }
+    return json_is_true(value);
+}
+
+static struct slice read_text(struct reading *reading, const json_t *object, const char *name, size_t most) {
+    const json_t *value = json_object_get(object, name);
+    if (value == NULL) {
+        return (struct slice){0};
+    }
+    struct slice text = {json_string_value(value), json_string_length(value)};
+    if (text.p == NULL || text.n > most) {
+        refuse(reading, name, "is no text, or too long");
+        return (struct slice){0};
+    }
+    return text;
+}
+
+static bool is_hex(struct slice text, size_t digits) {
+    bool good = text.n == digits;
+    for (size_t i = 0; good && i < digits; i++) {
+        good = (text.p[i] >= '0' && text.p[i] <= '9') || (text.p[i] >= 'a' && text.p[i] <= 'f');
+    }
+    return good;
+}
+
+static uint64_t read_hash(struct reading *reading, const json_t *object, const char *name) {
+    struct slice text = read_text(reading, object, name, MOST_NAME);
+    if (text.p == NULL) {
+        return 0;
+    }
+    if (!is_hex(text, 16)) {
+        refuse(reading, name, "must be 16 hex digits");
+        return 0;
+    }
+    return strtoull(text.p, NULL, 16);
+}
+
+/* The place of a word among COUNT of them; absent is the first. */
+static unsigned read_word(struct reading *reading, const json_t *object, const char *name, const char *const *words) {
+    struct slice text = read_text(reading, object, name, MOST_NAME);
+    for (unsigned i = 0; text.p != NULL && words[i] != NULL; i++) {
+        if (slice_is(text, words[i])) {
+            return i;
+        }
+    }
+    if (text.p != NULL) {
+        refuse(reading, name, "is a word that is not known here");
+    }
+    return 0;
+}
+
+static const json_t *read_object(struct reading *reading, const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_object(value)) {
+        refuse(reading, name, "is missing, or no object");
+        return NULL;
+    }
+    return value;
+}
+
+/* A list of at most MOST; its size. */
+static size_t read_list(struct reading *reading, const json_t *object, const char *name, size_t most) {
+    const json_t *value = json_object_get(object, name);
+    if (value != NULL && (!json_is_array(value) || json_array_size(value) > most)) {
+        refuse(reading, name, "is no list, or too long");
+        return 0;
+    }
+    return json_array_size(value);
+}
+
+static struct leg read_leg(struct reading *reading, const json_t *leg) {
+    static const char *const roles[] = {JOURNAL_ROLES, NULL}, *const states[] = {JOURNAL_STATES, NULL};
+    if (!json_is_object(leg)) {
+        refuse(reading, "legs", "must be objects");
+    }
+    return (struct leg){
+        .sid = read_hash(reading, leg, "sid"),
+        .identity = read_hash(reading, leg, "identity"),
+        .role = (uint8_t)read_word(reading, leg, "role", roles),
+        .state = (uint8_t)read_word(reading, leg, "state", states),
+        .joined_at = read_number(reading, leg, "joined_at", MOST_NUMBER),
+        .left_at = read_number(reading, leg, "left_at", MOST_NUMBER),
+        .arriving = read_flag(reading, leg, "arriving"),
+    };
+}
+
+static void read_lists(struct reading *reading, const json_t *object, struct call *facts) {
+    size_t crashes = read_list(reading, object, "crash_at", CALL_REPLACEMENTS);
+    for (size_t i = 0; i < crashes; i++) {
+        const json_t *at = json_array_get(json_object_get(object, "crash_at"), i);
+        json_int_t number = json_integer_value(at);
+        if (!json_is_integer(at) || number < 0 || number > MOST_NUMBER) {
+            refuse(reading, "crash_at", "must be numbers");
+            return;
+        }
+        facts->crash_at[i] = number;
+    }
+    facts->leg_count = (uint8_t)read_list(reading, object, "legs", CALL_LEGS);
+    for (size_t i = 0; i < facts->leg_count; i++) {
+        facts->legs[i] = read_leg(reading, json_array_get(json_object_get(object, "legs"), i));
+    }
+}
+
+static void read_facts(struct reading *reading, const json_t *object, struct call *facts) {
+#define X(field, ...)                                                      \
+    do {                                                                   \
+        static const char *const words[] = {__VA_ARGS__, NULL};            \
+        facts->field = (uint8_t)read_word(reading, object, #field, words); \
+    } while (0);
+    JOURNAL_WORDS(X)
+#undef X
+#define X(field) facts->field = (uint8_t)read_number(reading, object, #field, UINT8_MAX);
+    JOURNAL_COUNTS(X)
+#undef X
+#define X(field) facts->field = read_number(reading, object, #field, MOST_NUMBER);
+    JOURNAL_PAST(X)
+    JOURNAL_COMING(X)
+#undef X
+#define X(field) facts->field = read_flag(reading, object, #field);
+    JOURNAL_FLAGS(X)
+#undef X
+#define X(field) facts->field = read_hash(reading, object, #field);
+    JOURNAL_HASHES(X)
+#undef X
+    read_lists(reading, object, facts);
+}
+
+static void read_caller(struct reading *reading, const json_t *object, struct journal_leg *leg) {
+    leg->known = read_flag(reading, object, "known");
+    leg->sid = read_hash(reading, object, "sid");
+    leg->called = read_text(reading, object, "called", MOST_NAME);
+    leg->caller = read_text(reading, object, "number", MOST_NAME);
+    leg->trunk_id = read_text(reading, object, "trunk_id", MOST_NAME);
+    leg->rule_id = read_text(reading, object, "rule_id", MOST_NAME);
+    leg->attributes = read_text(reading, object, "attributes", ENGINE_LINE_MAX);
+    leg->identity = read_text(reading, object, "identity", MOST_NAME);
+}
+
+static void read_process(struct reading *reading, const json_t *root, struct journal_entry *entry) {
+    entry->instance = read_text(reading, root, "instance", ENGINE_INSTANCE_SIZE - 1);
+    entry->pid = (pid_t)read_number(reading, root, "pid", INT_MAX);
+    entry->birth = (uint64_t)read_number(reading, root, "birth", INT64_MAX);
+    entry->dismissed_at = read_number(reading, root, "dismissed_at", MOST_NUMBER);
+    entry->agent = read_text(reading, root, "agent", MOST_NAME);
+    entry->metadata = read_text(reading, root, "metadata", JOURNAL_MAX_BYTES);
+    entry->after_call_ms = read_number(reading, root, "after_call_ms", MOST_NUMBER);
+    entry->stop_timeout_ms = read_number(reading, root, "stop_timeout_ms", MOST_NUMBER);
+}
+
+static enum call_end read_end(struct reading *reading, const json_t *root) {
+    const char *labels[CALL_END_COUNT + 1];
+    for (unsigned i = 0; i < CALL_END_COUNT; i++) {
+        labels[i] = call_end_label((enum call_end)i);
+    }
+    labels[CALL_END_COUNT] = NULL;
+    return (enum call_end)read_word(reading, root, "end", labels);
+}
+
+static void read_all(struct reading *reading, const json_t *root, struct journal_entry *entry) {
+    entry->sid = read_text(reading, root, "sid", ENGINE_LABEL_MAX);
+    entry->room = read_text(reading, root, "room", MOST_NAME);
+    entry->boot = read_text(reading, root, "boot", MOST_BOOT);
+    entry->over = read_flag(reading, root, "over");
+    entry->over_at = read_number(reading, root, "over_at", MOST_NUMBER);
+    entry->named = read_flag(reading, root, "named");
+    entry->end = read_end(reading, root);
+    read_process(reading, root, entry);
+    entry->room_agent = read_text(reading, root, "room_agent", JOURNAL_MAX_BYTES);
+    entry->looked_at_metadata = read_flag(reading, root, "looked_at_metadata");
+    entry->started_wall_ms = read_number(reading, root, "started_wall_ms", MOST_NUMBER);
+    entry->newest_s = read_number(reading, root, "newest_s", MOST_NUMBER);
+    entry->finished_s = read_number(reading, root, "finished_s", MOST_NUMBER);
+    entry->room_event = read_hash(reading, root, "room_event");
+    entry->rearmed_at = read_number(reading, root, "rearmed_at", MOST_NUMBER);
+    entry->starts = (unsigned)read_number(reading, root, "starts", UINT_MAX);
+    read_caller(reading, read_object(reading, root, "caller"), &entry->leg);
+    read_facts(reading, read_object(reading, root, "facts"), &entry->facts);
+}
+
+/* What makes sense only together. */
+static void check(struct reading *reading, const struct journal_entry *entry) {
+    const struct call *facts = &entry->facts;
+    if (!text_is_sid(entry->sid)) {
+        refuse(reading, "sid", "is missing, or no call sid");
+    }
+    if (entry->room.p == NULL || entry->boot.p == NULL) {
+        refuse(reading, "room", "is missing, or boot is");
+    }
+    bool alive = facts->process != PROCESS_NONE;
+    if ((alive || entry->instance.n > 0) && !is_hex(entry->instance, ENGINE_INSTANCE_SIZE - 1)) {
+        refuse(reading, "instance", "must be 32 hex digits");
+    }
+    if (facts->process == PROCESS_RUNNING && entry->pid <= 1) {
+        refuse(reading, "pid", "is missing, or nobody's");
+    }
+    if ((alive || facts->choice == CHOSEN_AGENT) && entry->agent.n == 0) {
+        refuse(reading, "agent", "is missing");
+    }
+}
+
+static bool check_version(const json_t *root, struct diag *diag) {
+    const json_t *version = json_object_get(root, "v");
+    if (!json_is_integer(version) || json_integer_value(version) < 1) {
+        return diag_fail(diag, "v", "is missing: no journal entry of sipbridge");
+    }
+    if (json_integer_value(version) > JOURNAL_VERSION) {
+        return diag_fail(diag, "v", "is %lld: written by a later sipbridge, this one reads up to %d",
+                         (long long)json_integer_value(version), JOURNAL_VERSION);
+    }
+    return true;
+}
+
+bool journal_read(struct slice text, struct journal_entry *ret_entry, struct diag *diag) {
+    json_error_t error;
+    if (text.n > JOURNAL_MAX_BYTES) {
+        return diag_fail(diag, "", "is larger than %d bytes", JOURNAL_MAX_BYTES);
+    }
+    json_t *root = json_loadb(text.n > 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) {
+        return diag_fail(diag, "", "is no JSON, or cut short (line %d, column %d)", error.line, error.column);
+    }
+    struct journal_entry entry = {.tree = root};
+    struct reading reading = {.diag = diag, .bad = !check_version(root, diag)};
+    if (!reading.bad) {
+        read_all(&reading, root, &entry);
+        check(&reading, &entry);
+    }
+    if (reading.bad) {
+        json_decref(root);
+        return false;
+    }
+    *ret_entry = entry;
+    return true;
+}
+
+void journal_release(struct journal_entry *entry) {
+    json_decref(entry->tree);
+    entry->tree = NULL;
+}
+
+int journal_order(const void *one, const void *other) {
+    const struct journal_entry *a = one, *b = other;
+    if (a->named != b->named) {
+        return a->named ? 1 : -1;
+    }
+    return (a->over_at > b->over_at) - (a->over_at < b->over_at);
+}

@@ -1,0 +1,73 @@
+/* The bridge's memory: a journal, and what happens when all else is taken away. A new bridge goes on with the journal
+ * alone, as after kill -9 and a start that takes no time. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "bridge/journal.h"
+#include "sim/world.h"
+
+static int place_of(const char *sid) {
+    int place = 0;
+    sscanf(sid, "RM_%d", &place);
+    return place;
+}
+
+static void on_dirty(void *self) {
+    (void)self; /* it is flushed before it is lost */
+}
+
+static bool keep(void *self, const char *sid, struct slice text) {
+    struct world *world = self;
+    buf_clear(&world->journal[place_of(sid)]);
+    buf_add_slice(&world->journal[place_of(sid)], text);
+    return true;
+}
+
+static void drop(void *self, const char *sid) {
+    struct world *world = self;
+    buf_clear(&world->journal[place_of(sid)]);
+}
+
+struct journal_port memory_port(struct world *world) {
+    return (struct journal_port){.self = world, .on_dirty = on_dirty, .keep = keep, .drop = drop};
+}
+
+static void restore(struct world *world) {
+    struct journal_entry entries[WORLD_ROOMS];
+    struct diag diag = {0};
+    size_t count = 0;
+    for (int i = 0; i < world->room_count; i++) {
+        struct slice text = buf_slice(&world->journal[i]);
+        if (text.n > 0 && !journal_read(text, &entries[count++], &diag)) {
+            world_fail(world, "the journal of %s cannot be read: %s %s", world->rooms[i].sid, diag.where, diag.what);
+            count--;
+        }
+    }
+    qsort(entries, count, sizeof entries[0], journal_order);
+    for (size_t i = 0; i < count; i++) {
+        if (!bridge_restore(world->bridge, &entries[i], world->now, &diag)) {
+            world_fail(world, "a call is not taken back: its %s %s", diag.where, diag.what);
+        }
+        journal_release(&entries[i]);
+    }
+}
+
+void memory_lose(struct world *world) {
+    world_say(world, "bridge: dies; the next one has the journal alone");
+    bridge_flush(world->bridge);
+    sim_add_counters(&world->result->counters, bridge_counters(world->bridge));
+    bridge_free(world->bridge);
+    world->bridge = sim_bridge(world);
+    if (world->rules_given != WORLD_NOBODY) {
+        world_give_rules(world);
+    }
+    check_lost(world);
+    restore(world);
+}
+
+void memory_release(struct world *world) {
+    for (int i = 0; i < world->room_count; i++) {
+        buf_release(&world->journal[i]);
+    }
+}

@@ -1,0 +1,222 @@
+/* The journal's directory: what is written comes back in order, what is no entry is set aside. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "app/journal_dir.h"
+#include "app/state_dir.h"
+#include "scratch.h"
+#include <sys/wait.h>
+
+static struct journal_entry entry_of(const char *sid) {
+    return (struct journal_entry){.sid = slice_of(sid), .room = SLICE("room"), .boot = SLICE("boot"), .named = true};
+}
+
+static void keep(struct journal_dir *dir, const struct journal_entry *entry) {
+    cleanup_buf struct buf text = {0};
+    cleanup_free char *sid = xmemdup(entry->sid.p, entry->sid.n);
+    journal_write(entry, &text);
+    assert_true(journal_dir_keep(dir, sid, buf_slice(&text)));
+}
+
+static void open_dir(struct journal_dir *dir, char **ret_root) {
+    struct diag diag = {0};
+    *dir = (struct journal_dir){.fd = -1};
+    *ret_root = scratch_new();
+    assert_true(journal_dir_open(dir, *ret_root, &diag));
+}
+
+static void test_entries_come_back_in_order(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    struct journal_entry live = entry_of("RM_1"), former = entry_of("RM_2"), late = entry_of("RM_3"),
+                         early = entry_of("RM_4"), dropped = entry_of("RM_5");
+    former.named = false;
+    late.over = early.over = true;
+    late.over_at = 9;
+    early.over_at = 5;
+    const struct journal_entry *const all[] = {&late, &live, &dropped, &early, &former, &live};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        keep(&dir, all[i]);
+    }
+    journal_dir_drop(&dir, "RM_5");
+    journal_dir_drop(&dir, "RM_5");
+    assert_int_equal(faccessat(dir.fd, "RM_5.json.tmp", F_OK, 0), -1);
+    struct journal_list list = {0};
+    journal_dir_load(&dir, &list);
+    static const char *const wanted[] = {"RM_2", "RM_1", "RM_4", "RM_3"};
+    assert_int_equal(list.count, ARRAY_LEN(wanted));
+    for (size_t i = 0; i < list.count; i++) {
+        assert_true(slice_is(list.list[i].sid, wanted[i]));
+    }
+    journal_list_release(&list);
+    struct stat st;
+    assert_int_equal(fstatat(dir.fd, "RM_1.json", &st, 0), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    journal_dir_close(&dir);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+static void test_what_is_no_entry_is_set_aside(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } bad[] = {
+        {"RM_cut.json", "{\"v\":1,\"sid\":\"RM_cut\""},
+        {"RM_empty.json", ""},
+        {"RM_other.json", "{\"v\":1,\"sid\":\"RM_1\",\"room\":\"r\",\"boot\":\"b\",\"caller\":{},\"facts\":{}}"},
+        {"RM_later.json", "{\"v\":2}"},
+        {"RM-x.json", "{}"},
+        {"notes", "mine"},
+        {".json", "hidden files are left alone"},
+    };
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        free(scratch_file(root, bad[i].name, bad[i].text, 0600));
+    }
+    free(scratch_file(root, "RM_half.json.tmp", "{\"v\":1", 0600));
+    assert_int_equal(symlinkat("/etc/passwd", dir.fd, "RM_link.json"), 0);
+    assert_int_equal(mkfifoat(dir.fd, "RM_fifo.json", 0600), 0);
+    assert_int_equal(mkdirat(dir.fd, "RM_dir.json", 0700), 0);
+    struct journal_entry good = entry_of("RM_good");
+    keep(&dir, &good);
+    struct journal_list list = {0};
+    journal_dir_load(&dir, &list);
+    assert_int_equal(list.count, 1);
+    journal_list_release(&list);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        int there = faccessat(dir.fd, bad[i].name, F_OK, AT_SYMLINK_NOFOLLOW);
+        assert_int_equal(there, bad[i].name[0] == '.' ? 0 : -1);
+    }
+    static const char *const gone[] = {"RM_half.json.tmp", "RM_link.json", "RM_fifo.json", "RM_dir.json"};
+    for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
+        assert_int_equal(faccessat(dir.fd, gone[i], F_OK, AT_SYMLINK_NOFOLLOW), -1);
+    }
+    struct journal_list again = {0};
+    journal_dir_load(&dir, &again); /* and is not looked at again */
+    assert_int_equal(again.count, 1);
+    journal_list_release(&again);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+/* Links are not followed when writing either, and what cannot be written is said and left as it was. */
+static void test_writing_where_something_is_in_the_way(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    cleanup_free char *victim = scratch_file(root, "victim", "precious", 0600);
+    assert_int_equal(symlinkat(victim, dir.fd, "RM_1.json.tmp"), 0);
+    assert_false(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}"))); /* it was removed by that */
+    struct stat st;
+    assert_int_equal(stat(victim, &st), 0);
+    assert_int_equal(st.st_size, strlen("precious"));
+    assert_int_equal(mkdirat(dir.fd, "RM_2.json.tmp", 0700), 0);
+    assert_false(journal_dir_keep(&dir, "RM_2", SLICE("{}")));
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+/* A shorter text after a longer one too. */
+static void test_the_newest_text_is_there_whole(void **state) {
+    (void)state;
+    static const char *const texts[] = {"{\"a\":1}", "{\"longer\":12345}", "{}", "[1,2,3]"};
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (size_t i = 0; i < 3 * ARRAY_LEN(texts); i++) {
+        char read_back[64] = "";
+        const char *text = texts[i % ARRAY_LEN(texts)];
+        assert_true(journal_dir_keep(&dir, "RM_1", slice_of(text)));
+        cleanup_fd int fd = openat(dir.fd, "RM_1.json", O_RDONLY | O_CLOEXEC);
+        assert_true(read(fd, read_back, sizeof read_back - 1) >= 0);
+        assert_string_equal(read_back, text);
+    }
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+static void test_directory_that_is_none(void **state) {
+    (void)state;
+    struct journal_dir dir = {.fd = -1};
+    struct diag diag = {0};
+    assert_false(journal_dir_open(&dir, "/nonexistent", &diag));
+    assert_string_equal(diag.where, "SIP_STATE_DIR");
+    journal_dir_close(&dir);
+}
+
+/* ---- the state directory around it ---- */
+
+static void test_one_owner_at_a_time(void **state) {
+    (void)state;
+    char *root = scratch_new();
+    struct state_dir mine = {.lock = -1};
+    struct diag diag = {0};
+    assert_true(state_dir_open(&mine, root, &diag));
+    pid_t child = fork();
+    if (child == 0) {
+        struct state_dir second = {.lock = -1};
+        cleanup_free char *wanted = xasprintf("in use by another sipbridge (process %d)", (int)getppid());
+        bool refused = !state_dir_open(&second, root, &diag) && strstr(diag.what, wanted) != NULL;
+        state_dir_release(&second);
+        _exit(refused ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    state_dir_release(&mine);
+    child = fork();
+    if (child == 0) {
+        struct state_dir next = {.lock = -1};
+        bool good = state_dir_open(&next, root, &diag);
+        state_dir_release(&next);
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    scratch_free(root);
+}
+
+static void test_identity_stays(void **state) {
+    (void)state;
+    char *root = scratch_new();
+    struct state_dir first = {.lock = -1}, second = {.lock = -1}, third = {.lock = -1};
+    struct diag diag = {0};
+    assert_true(state_dir_open(&first, root, &diag));
+    uint64_t seed = first.seed;
+    cleanup_free char *mark = xstrdup(first.mark);
+    state_dir_release(&first);
+    assert_true(state_dir_open(&second, root, &diag));
+    assert_true(second.seed == seed && strcmp(second.mark, mark) == 0 && strlen(mark) == 16);
+    state_dir_release(&second);
+    free(scratch_file(root, "identity", "0123456789abcdef 0123", 0600));
+    assert_true(state_dir_open(&third, root, &diag));
+    assert_true(strlen(third.mark) == 16 && strcmp(third.mark, mark) != 0);
+    state_dir_release(&third);
+    scratch_free(root);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_entries_come_back_in_order),
+        cmocka_unit_test(test_what_is_no_entry_is_set_aside),
+        cmocka_unit_test(test_writing_where_something_is_in_the_way),
+        cmocka_unit_test(test_the_newest_text_is_there_whole),
+        cmocka_unit_test(test_directory_that_is_none),
+        cmocka_unit_test(test_one_owner_at_a_time),
+        cmocka_unit_test(test_identity_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
