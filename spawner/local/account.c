@@ -1,15 +1,15 @@
-/* The user database and our own capabilities. */
+/* The user database. */
 #include "spawner/local/account.h"
 
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "spawner/local/rights.h"
 
 enum { GROUPS_MAX = 65536, ID_MAX_DIGITS = 10 };
 
@@ -77,20 +77,13 @@ bool account_find(const char *text, struct account *ret_account, struct diag *di
     return true;
 }
 
-/* The effective capabilities, the first 32 of them; CAP_SYS_PTRACE and those below are among these. */
-static uint32_t capabilities(void) {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-    return syscall(SYS_capget, &header, data) == 0 ? data[0].effective : 0;
-}
-
 bool account_can_be_used(const struct account *account, struct diag *diag) {
     static const struct {
         uint32_t bit;
         const char *name;
     } needed[] = {{1U << CAP_SETUID, " CAP_SETUID"}, {1U << CAP_SETGID, " CAP_SETGID"}, {1U << CAP_KILL, " CAP_KILL"}};
     cleanup_buf struct buf missing = {0};
-    uint32_t ours = capabilities();
+    uint32_t ours = rights_effective();
     for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
         if ((ours & needed[i].bit) == 0) {
             buf_adds(&missing, needed[i].name);
@@ -106,7 +99,7 @@ bool account_can_be_used(const struct account *account, struct diag *diag) {
 }
 
 bool account_can_be_seen(void) {
-    return (capabilities() & 1U << CAP_SYS_PTRACE) != 0;
+    return (rights_effective() & 1U << CAP_SYS_PTRACE) != 0;
 }
 
 void account_release(struct account *account) {

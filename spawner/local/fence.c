@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -20,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "spawner/local/child.h"
+#include "spawner/local/rights.h"
 
 enum { START_MS = 2000, REPORT_FD = STDERR_FILENO + 1, STATUS_FAILED = 127 };
 
@@ -136,19 +136,13 @@ static bool set_limits(const struct fence *fence) {
     return true;
 }
 
-/* A change from root gives up all capabilities but the inheritable ones; from another user, none. */
-static bool drop_capabilities(void) {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
-}
-
+/* A change from root gives up all capabilities but the inheritable ones; from another user, none: hence the last act. */
 static bool set_user(const struct fence *fence) {
     const struct account *to = &fence->account;
-    return !fence->has_account || (syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
-                                   syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
-                                   syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 &&
-                                   prctl(PR_SET_DUMPABLE, 0) == 0 && drop_capabilities());
+    return !fence->has_account ||
+           (syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
+            syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
+            syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 && rights_drop());
 }
 
 /* None is ignored or blocked; SIGKILL, SIGSTOP and the C library's own cannot be set and are not changed by us. */

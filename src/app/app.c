@@ -3,12 +3,12 @@
 
 #include <poll.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "app/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "spawner/local/rights.h"
 
 enum { LONGEST_TURN_MS = 60000 };
 
@@ -57,17 +57,6 @@ static void raise_file_limit(void) {
     }
 }
 
-/* What agents would inherit of our rights: the ambient capabilities (a unit's AmbientCapabilities= gives some), and what
- * setuid programs add to them. We keep our own. */
-static void keep_rights_to_ourselves(const struct settings *settings) {
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
-        log_warning(NULL, "the ambient capabilities cannot be cleared (%m): agents inherit them");
-    }
-    if (settings->agent_no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        log_warning(NULL, "PR_SET_NO_NEW_PRIVS fails (%m): setuid programs give agents more rights");
-    }
-}
-
 int app_run(const struct settings *settings, struct keyring *keys, struct diag *diag) {
     struct log_options log = {
         .fd = 1,
@@ -77,7 +66,7 @@ int app_run(const struct settings *settings, struct keyring *keys, struct diag *
     };
     log_init(&log);
     raise_file_limit();
-    keep_rights_to_ourselves(settings);
+    rights_keep(settings->agent_no_new_privs);
     keyring_hide_in_log(keys);
     struct app *app = xcalloc(1, sizeof *app);
     app->settings = settings;

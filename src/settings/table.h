@@ -87,7 +87,8 @@
       "The directory in which agents start that name no `cwd` of their own. Not set: that of sipbridge.")              \
     X(SIP_AGENT_USER, agent_user, TEXT, "", NO_LIMITS, "Agents' processes",                                            \
       "The user that agents run as, with its groups: a name, a uid, or `UID:GID`. sipbridge must be root, or have "    \
-      "the capabilities `CAP_SETUID`, `CAP_SETGID`, `CAP_KILL` and `CAP_SYS_PTRACE`. Not set: as sipbridge itself.")   \
+      "the capabilities `CAP_SETUID`, `CAP_SETGID` and `CAP_KILL` (and better `CAP_SYS_PTRACE` and `CAP_CHOWN`). Not " \
+      "set: as sipbridge itself.")                                                                                     \
     X(SIP_AGENT_LIMITS, agent_limits, LIST, "", CHECK(check_limit), "Agents' processes",                               \
       "Limits of each agent's processes: `nofile=1024,nproc=200,as=4GiB,core=0`; also `cpu` (seconds), `data`, "       \
       "`fsize`, `memlock`, `stack`. `nproc` counts all processes of the user.")                                        \

@@ -5,9 +5,10 @@ import signal
 import subprocess
 
 import pytest
-from daemon import binary, holds_for, wait_for
+from daemon import binary, holds_for, is_alive, wait_for
 from livekit import Call
-from test_agents import ANY, PYTHON, with_agent
+from test_agents import ANY, PYTHON, pid_of, with_agent
+from test_restart import restart, wait_kept
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -124,6 +125,31 @@ def is_agents(pid, daemon):
         return False
 
 
+def as_nobody(start, *capabilities, **settings):
+    """A daemon of an ordinary user with CAPABILITIES, as AmbientCapabilities= of a unit gives them."""
+    given = ",".join(f"+{name}" for name in capabilities)
+    wrapper = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", f"--inh-caps={given}",
+               f"--ambient-caps={given}"]
+
+    def agents(daemon):
+        for path in (daemon.dir, daemon.state, daemon.notes):
+            os.chown(path, NOBODY, NOBODY)
+        return {"it": daemon.entry(command=[*PYTHON, "-c", LOOK], cwd="/")}
+    return start(rules=ANY, agents=agents, wrapper=wrapper, **settings)
+
+
+@needs_root
+def test_capabilities_of_an_ordinary_user_are_not_the_agents(start):
+    plain = look(as_nobody(start, "net_bind_service"))
+    check_clean(plain)
+    assert not any(plain["caps"].values()) and plain["uid"] == [NOBODY] * 3
+    daemon = as_nobody(start, "setuid", "setgid", "kill", "chown", SIP_AGENT_USER="4242:4243")
+    daemon.wait_logged("without CAP_SYS_PTRACE")
+    other = look(daemon)
+    check_clean(other)
+    assert not any(other["caps"].values()) and other["uid"] == [4242] * 3 and other["groups"] == []
+
+
 @needs_root
 def test_errors_of_a_start_are_told(start):
     daemon = start(rules=ANY, SIP_AGENT_USER="nobody", agents=lambda d: {
@@ -131,6 +157,19 @@ def test_errors_of_a_start_are_told(start):
     daemon.post(*Call().ringing())
     daemon.wait_logged(r"cannot be entered by uid 65534")
     assert daemon.health()["sip_bridge"] == "running"
+
+
+@needs_root
+def test_agents_of_another_user_are_taken_back_after_a_kill(start):
+    daemon, call = looking(start, SIP_AGENT_USER="nobody"), Call()
+    daemon.post(*call.ringing(), *call.answered())
+    wait_for(lambda: "told" in output(daemon, call), "the agent is there")
+    agent = pid_of(daemon, call)
+    wait_kept(daemon, call, voice="speaks")
+    restart(daemon)
+    assert pid_of(daemon, call) == agent and is_alive(agent)
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(agent)
 
 
 def test_limits_and_rights_without_another_user(start):
