@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "spawner/local/child.h"
-#include "spawner/local/rights.h"
 
 enum { START_MS = 2000, REPORT_FD = STDERR_FILENO + 1, STATUS_FAILED = 127 };
 
@@ -136,13 +135,13 @@ static bool set_limits(const struct fence *fence) {
     return true;
 }
 
-/* A change from root gives up all capabilities but the inheritable ones; from another user, none: hence the last act. */
+/* Of our capabilities the program has none: what it would inherit is empty since rights_keep. */
 static bool set_user(const struct fence *fence) {
     const struct account *to = &fence->account;
     return !fence->has_account ||
            (syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
             syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
-            syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 && rights_drop());
+            syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
 }
 
 /* None is ignored or blocked; SIGKILL, SIGSTOP and the C library's own cannot be set and are not changed by us. */

@@ -55,8 +55,3 @@ void rights_keep(bool no_new_privs) {
         log_warning(NULL, "PR_SET_NO_NEW_PRIVS fails (%m): setuid programs give agents more rights");
     }
 }
-
-bool rights_drop(void) {
-    struct sets none = no_sets();
-    return clear_ambient() && write_sets(&none);
-}

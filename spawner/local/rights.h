@@ -10,7 +10,4 @@ uint32_t rights_effective(void);
 /* What programs that we start would have of our rights: nothing any more; ours stay. With NO_NEW_PRIVS they gain none
  * from setuid programs either, nor do we. What cannot be is logged. */
 void rights_keep(bool no_new_privs);
-/* Gives up all capabilities, for a child before its program: system calls only. */
-bool rights_drop(void) __attribute__((warn_unused_result));
-
 #endif
