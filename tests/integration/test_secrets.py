@@ -105,7 +105,7 @@ def run_busily(daemon, livekit, watch):
 
     def over():
         watch.look()
-        return all(call["state"] == "ended" for call in daemon.calls() if call["sid"] in crashing)
+        return crashing <= {record.get("call") for record in list(daemon.log) if "call ended" in record["message"]}
     wait_for(over, "the crashing agents were given up", timeout=20)
     watch.look()
     tokens += [report["env"]["LIVEKIT_TOKEN"] for report in daemon.reports()]
@@ -197,6 +197,7 @@ def test_environment_and_memory_of_the_daemon(start, tmp_path):
         daemon = start(LIVEKIT_API_SECRET=None, LIVEKIT_API_SECRET_FILE=str(secret), LIVEKIT_KEYS=f"other: {OTHER}",
                        REDIS_URL=redis.url.replace("//", f"//:{PASSWORD}@"), SIP_RULES_FILE=None,
                        rules=False, OPENAI_API_KEY=PROVIDER, SIP_AGENT_ENV="OPENAI_API_KEY")
+        wait_for(lambda: daemon.status()["redis"]["state"] == "connected", "AUTH was sent")
         daemon.post(*Call().ringing(), key="other", secret=OTHER)
         pid = daemon.process.pid
         environ = proc(pid, "environ")
