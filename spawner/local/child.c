@@ -37,18 +37,20 @@ static void set_actions(posix_spawn_file_actions_t *actions, const struct child_
     }
 }
 
-static bool explain(struct diag *diag, const struct child_spec *spec, int error) {
+bool child_explain(struct diag *diag, const struct child_spec *spec, int error) {
     static const struct {
         int error;
         const char *what;
     } hints[] = {
         {ENOENT, "the interpreter named in its first line (#!) or the working directory does not exist"},
         {ENOEXEC, "is no program and has no first line like #!/usr/bin/env python3"},
-        {EACCES,
-         "may not be executed or entered by us: check modes and owners, and that its file system is not noexec"},
+        {EACCES, "may not be executed or entered by us (or the user of SIP_AGENT_USER): check modes and owners, and "
+                 "that its file system is not noexec"},
         {E2BIG, "its arguments and environment are too large for the kernel: shorten the entry's env or the metadata"},
-        {EAGAIN, "no more processes are allowed: raise TasksMax of the service or ulimit -u"},
+        {EAGAIN, "no more processes are allowed: raise TasksMax of the service, ulimit -u, or nproc in "
+                 "SIP_AGENT_LIMITS"},
         {ENOMEM, "the machine has no memory left for another process"},
+        {ETIMEDOUT, "was not started by the kernel in time, or was stopped by another process: it was killed"},
         {ENOTDIR, "the working directory is not a directory"},
     };
     cleanup_buf struct buf shown = {0};
@@ -63,6 +65,9 @@ static bool explain(struct diag *diag, const struct child_spec *spec, int error)
 }
 
 bool child_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) {
+    if (fence_is_needed(spec->fence)) {
+        return fence_spawn(spec, ret_pid, diag);
+    }
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_init(&attributes);
@@ -72,7 +77,7 @@ bool child_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *dia
     int error = posix_spawn(ret_pid, spec->path, &actions, &attributes, spec->argv, spec->env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
-    return error == 0 || explain(diag, spec, error);
+    return error == 0 || child_explain(diag, spec, error);
 }
 
 /* Moves FD out of 0, 1 and 2, which the child's dup2 calls write to; -1 when there is no fd left. */

@@ -3,12 +3,14 @@
 #define SPAWNER_LOCAL_CHILD_H
 
 #include "spawner/engine.h"
+#include "spawner/local/fence.h"
 
 struct child_spec {
     const char *path; /* the file to run */
     char *const *argv, *const *env;
-    const char *cwd; /* or NULL */
-    int in, out;     /* become 0, and 1 and 2; nothing else is inherited */
+    const char *cwd;           /* or NULL */
+    int in, out;               /* become 0, and 1 and 2; nothing else is inherited */
+    const struct fence *fence; /* or NULL */
 };
 
 struct child_exit {
@@ -19,6 +21,8 @@ struct child_exit {
 /* Starts it with no signal blocked or ignored. False with DIAG when the kernel would not run the file (posix_spawn
  * tells errors of exec at once). */
 bool child_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) __attribute__((warn_unused_result));
+/* Why the kernel would not run SPEC's file: ERROR is an errno. Returns false. */
+bool child_explain(struct diag *diag, const struct child_spec *spec, int error);
 /* A connected pair of sockets for its stdin with LINE and a newline already in it: *RET_OURS is kept open until it
  * exits (its end of file means "the bridge is gone"), *RET_THEIRS is for child_spec.in. */
 bool child_stdin(struct slice line, int *ret_ours, int *ret_theirs, struct diag *diag)

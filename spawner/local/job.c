@@ -95,6 +95,7 @@ static void on_exit_seen(struct child_watch *watch) {
 static void start_notify(struct job *job) {
     struct diag diag = {0};
     job->notify.on_ready = on_ready;
+    job->notify.sender = fence_uid(job->host->fence);
     if (notify_start(&job->notify, job->host->loop, job->host->notify_dir, job->instance, &diag)) {
         strv_set(&job->env, "NOTIFY_SOCKET", slice_of(job->notify.name));
         return;
@@ -109,6 +110,7 @@ static int open_output(struct job *job) {
     int fd = output_open(job->host->output_dir, job->label, &diag);
     if (fd >= 0) {
         job->output_at = lseek(fd, 0, SEEK_END);
+        fence_lend(job->host->fence, fd);
         return fd;
     }
     struct log_about what = about(job);
@@ -126,7 +128,7 @@ static bool spawn(struct job *job, const char *path, struct diag *diag) {
     if (out < 0) {
         return diag_fail(diag, "stdout", "no file descriptor for it: %m: raise ulimit -n");
     }
-    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out};
+    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out, job->host->fence};
     return child_spawn(&spec, &job->pid, diag);
 }
 

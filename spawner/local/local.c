@@ -2,8 +2,6 @@
  * of the loop, so ensure returns at once; SPAWNS_A_TURN keeps turns short when a hundred calls arrive together. */
 #include "spawner/local/local.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
@@ -297,7 +295,9 @@ struct local *local_new(const struct local_options *options) {
     local->host.loop = options->loop;
     local->host.output_dir = xstrdup(options->output_dir);
     local->host.notify_dir = xstrdup(options->notify_dir);
+    local->host.fence = options->fence;
     environ_base(&local->host.base_env, environ, options->pass_env);
+    fence_environment(options->fence, &local->host.base_env);
     jobs_init(&local->jobs);
     STAILQ_INIT(&local->queue);
     teller_init(&local->teller, options);

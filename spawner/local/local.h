@@ -6,6 +6,7 @@
 
 #include "loop/loop.h"
 #include "spawner/engine.h"
+#include "spawner/local/fence.h"
 
 struct local_options {
     struct loop *loop;
@@ -14,6 +15,7 @@ struct local_options {
     char *const *pass_env;     /* names and globs of our environment to hand on (SIP_AGENT_ENV), NULL-terminated */
     size_t max_output;         /* SIP_LOG_MAX: bytes on disk per label; 0: no limit */
     int64_t keep_output_ms;    /* SIP_LOG_KEEP: LABEL.log older than this are removed; 0: for ever */
+    const struct fence *fence; /* outlives this, or NULL */
     const char *mark;          /* what the instances of this state directory end with: leftovers of former starts are
                                 * known by it; NULL: they are not looked for. Copied */
     engine_listener *on_event; /* called from the loop */

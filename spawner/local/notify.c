@@ -1,5 +1,6 @@
 /* Notify sockets. Any process of ours may be the sender (`uv run` notifies from a grandchild that is gone before
- * we read), so the sender's pid says nothing; its user must be ours or root, since an abstract socket has no mode. */
+ * we read), so the sender's pid says nothing; its user must be the agents', ours or root, since an abstract socket has
+ * no mode. Agents of another user get an abstract one: our directory is closed to them. */
 #include "spawner/local/notify.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static socklen_t make_address(struct notify *notify, const char *directory, cons
     struct sockaddr_un *address = &notify->address;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     int length = snprintf(address->sun_path, sizeof address->sun_path, "%s/%.*s", directory, NAME_LENGTH, instance);
-    if (length > 0 && (size_t)length < sizeof address->sun_path) {
+    if (length > 0 && (size_t)length < sizeof address->sun_path && notify->sender == geteuid()) {
         snprintf(notify->name, sizeof notify->name, "%s", address->sun_path);
         return (socklen_t)sizeof *address;
     }
@@ -44,12 +45,12 @@ static bool says_ready(struct slice text) {
     return false;
 }
 
-static bool is_ours(struct msghdr *message) {
+static bool is_ours(const struct notify *notify, struct msghdr *message) {
     for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
         if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS) {
             struct ucred sender;
             memcpy(&sender, CMSG_DATA(part), sizeof sender);
-            return sender.uid == geteuid() || sender.uid == 0;
+            return sender.uid == notify->sender || sender.uid == geteuid() || sender.uid == 0;
         }
     }
     return false;
@@ -72,7 +73,7 @@ static bool receive(struct notify *notify, bool *ret_ready) {
         return false;
     }
     bool whole = (message.msg_flags & MSG_TRUNC) == 0;
-    *ret_ready = whole && is_ours(&message) && says_ready((struct slice){text, (size_t)size});
+    *ret_ready = whole && is_ours(notify, &message) && says_ready((struct slice){text, (size_t)size});
     return true;
 }
 

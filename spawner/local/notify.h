@@ -2,6 +2,7 @@
 #ifndef SPAWNER_LOCAL_NOTIFY_H
 #define SPAWNER_LOCAL_NOTIFY_H
 
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "base/diag.h"
@@ -9,6 +10,7 @@
 
 struct notify {
     void (*on_ready)(struct notify *self); /* once */
+    uid_t sender;                          /* who is heard, beside us and root */
     struct sockaddr_un address;
     char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says; '@' for an abstract socket */
     struct watcher watcher;
@@ -17,7 +19,7 @@ struct notify {
 };
 
 /* Binds a socket named after the first 16 characters of INSTANCE in DIRECTORY; an abstract one with the whole
- * instance where that path would not fit a socket address. False with DIAG. */
+ * instance where that path would not fit a socket address or `sender` is another user. False with DIAG. */
 bool notify_start(struct notify *notify, struct loop *loop, const char *directory, const char *instance,
                   struct diag *diag) __attribute__((warn_unused_result));
 /* Reads what waits: a process that says READY=1 and exits is heard although its exit is seen first. */

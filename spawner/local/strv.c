@@ -1,10 +1,14 @@
 /* Arrays of strings. Look-ups are linear: an environment has some dozens of entries and is built once a start. */
 #include "spawner/local/strv.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 void strv_release(struct strv *strv) {
     for (size_t i = 0; i < strv->count; i++) {
+        explicit_bzero(strv->p[i],
+                       strlen(strv->p[i])); /* an agent's environment has its token, maybe API credentials */
         free(strv->p[i]);
     }
     free(strv->p);

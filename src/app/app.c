@@ -9,6 +9,7 @@
 #include "app/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "spawner/local/rights.h"
 
 enum { LONGEST_TURN_MS = 60000 };
 
@@ -61,6 +62,7 @@ int app_run(struct settings *settings, const struct settings_place *place, struc
     const struct log_options log = log_options_from(settings);
     log_init(&log);
     raise_file_limit();
+    rights_keep(settings->agent_no_new_privs);
     keyring_hide_in_log(keys);
     struct app *app = xcalloc(1, sizeof *app);
     app->settings = settings;

@@ -43,6 +43,7 @@ struct app {
     struct receiver *receiver;
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
+    struct fence fence;
     struct local *local;
     struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link; /* both NULL without it */

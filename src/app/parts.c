@@ -124,7 +124,10 @@ static void build_bridge(struct app *app) {
     }
 }
 
-static void build_engine(struct app *app) {
+static bool build_engine(struct app *app, struct diag *diag) {
+    if (!fence_make(&app->fence, app->settings->agent_user, app->settings->agent_limits, diag)) {
+        return false;
+    }
     struct local_options options = {
         .loop = app->loop,
         .output_dir = app->state.calls,
@@ -132,12 +135,14 @@ static void build_engine(struct app *app) {
         .pass_env = app->settings->agent_env,
         .max_output = (size_t)app->settings->log_max,
         .keep_output_ms = app->settings->log_keep_ms,
+        .fence = &app->fence,
         .mark = app->settings->enabled ? app->state.mark : NULL,
         .on_event = on_engine,
         .before_start = adoption_before_start,
         .context = app,
     };
     app->local = local_new(&options);
+    return true;
 }
 
 static void on_pressure(void *context, bool is_short) {
@@ -272,8 +277,7 @@ bool app_build(struct app *app, struct diag *diag) {
     queue_init(&app->queue, app->loop, on_queued, app);
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
-    build_engine(app);
-    if (!app_build_livekit(app, diag)) {
+    if (!build_engine(app, diag) || !app_build_livekit(app, diag)) {
         return false;
     }
     build_bridge(app);
@@ -311,6 +315,7 @@ void app_release(struct app *app) {
     livekit_free(app->livekit);
     bridge_free(app->bridge);
     local_free(app->local);
+    fence_release(&app->fence);
     receiver_free(app->receiver);
     queue_release(&app->queue);
     timer_cancel(&app->bridge_timer);

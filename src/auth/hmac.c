@@ -1,11 +1,8 @@
-/* The one file that calls libsodium. Only its multi-part HMAC takes secrets of any length: the one-shot form
+/* Only libsodium's multi-part HMAC takes secrets of any length: the one-shot form
  * insists on 32 bytes, and LiveKit's API secrets are whatever the operator wrote. */
 #include "auth/hmac.h"
 
-#include <assert.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 _Static_assert(sizeof(crypto_auth_hmacsha256_state) == HMAC_STATE_SIZE, "libsodium's HMAC state has another size");
 _Static_assert(crypto_auth_hmacsha256_BYTES == HMAC_SIZE && crypto_hash_sha256_BYTES == HMAC_SIZE,
@@ -32,21 +29,6 @@ void hmac_hash(struct slice text, unsigned char ret_digest[HMAC_SIZE]) {
 
 bool hmac_equal(const unsigned char a[HMAC_SIZE], const unsigned char b[HMAC_SIZE]) {
     return sodium_memcmp(a, b, HMAC_SIZE) == 0;
-}
-
-void *hmac_secret_new(size_t size) {
-    assert(size % 16 == 0);
-    void *memory = sodium_init() >= 0 ? sodium_malloc(size) : NULL; /* sodium_init may be called again and again */
-    if (memory == NULL) {
-        fprintf(stderr, "sipbridge: SIP no memory for secrets (%zu bytes wanted)\n", size);
-        abort();
-    }
-    sodium_memzero(memory, size);
-    return memory;
-}
-
-void hmac_secret_free(void *memory) {
-    sodium_free(memory);
 }
 
 void hmac_wipe(void *memory, size_t size) {

@@ -1,5 +1,5 @@
-/* HMAC-SHA256 (RFC 2104), SHA-256, constant-time comparison and memory for secrets: everything sipbridge wants
- * of libsodium, and the only module that knows it. */
+/* HMAC-SHA256 (RFC 2104), SHA-256, constant-time comparison: what sipbridge wants of libsodium, beside
+ * base/vault. */
 #ifndef AUTH_HMAC_H
 #define AUTH_HMAC_H
 
@@ -20,12 +20,6 @@ void hmac_hash(struct slice text, unsigned char ret_digest[HMAC_SIZE]);
 /* Takes the same time wherever they differ. */
 bool hmac_equal(const unsigned char a[HMAC_SIZE], const unsigned char b[HMAC_SIZE]);
 
-/* Zeroed memory that is locked, left out of core dumps, fenced by guard pages and wiped when freed. SIZE must be
- * a multiple of 16 (libsodium puts the block's end, not its start, on a page's edge). Ends the process when there
- * is none. */
-void *hmac_secret_new(size_t size) __attribute__((malloc, returns_nonnull));
-/* NULL is allowed. */
-void hmac_secret_free(void *memory);
 /* Overwrites SIZE bytes; the compiler cannot leave it out. */
 void hmac_wipe(void *memory, size_t size);
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/vault.h"
 
 struct key {
     struct hmac_key mac;
@@ -27,7 +28,7 @@ void keyring_free(struct keyring *keys) {
         return;
     }
     for (size_t i = 0; i < keys->count; i++) {
-        hmac_secret_free(keys->keys[i]);
+        vault_free(keys->keys[i]);
     }
     free(keys);
 }
@@ -67,12 +68,12 @@ static bool put(struct keyring *keys, struct slice name, struct slice secret, ui
     if (seen != NULL && (*seen & 1U << index) != 0) {
         return diag_fail(diag, "", "API key %.*s is given twice", SLICE_ARG(name));
     }
-    struct key *key = hmac_secret_new(sizeof *key);
+    struct key *key = vault_new(sizeof *key);
     memcpy(key->name, name.p, name.n);
     memcpy(key->secret, secret.p, secret.n);
     key->secret_size = secret.n;
     hmac_key_init(&key->mac, secret);
-    hmac_secret_free(keys->keys[index]);
+    vault_free(keys->keys[index]);
     keys->keys[index] = key;
     keys->count += index == keys->count;
     if (seen != NULL) {

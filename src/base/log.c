@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/outflow.h"
 #include "base/text.h"
+#include "base/vault.h"
 
 enum {
     RECORD_MAX = OUTFLOW_WRITE_MAX,
@@ -90,10 +91,9 @@ void log_hide(struct slice secret) {
     }
     struct slice *slot = &secrets.text[secrets.count++ % SECRETS_MAX];
     if (slot->n > 0) {
-        explicit_bzero((char *)slot->p, slot->n);
-        free((char *)slot->p);
+        vault_free((char *)slot->p);
     }
-    *slot = (struct slice){xmemdup(secret.p, secret.n), secret.n};
+    *slot = (struct slice){vault_dup(secret), secret.n};
 }
 
 static void hide_one(struct buf *text, struct slice secret) {

@@ -17,7 +17,7 @@
 
 /* A reply type hiredis does not have: what stands for an answer that was thrown away. */
 enum { STUB_TOO_BIG = 1000 };
-enum { READ_SIZE = 64 << 10, KEEPALIVE_IDLE_S = 15, KEEPALIVE_TRIES = 3 };
+enum { READ_SIZE = 64 << 10, FIRST_OUT = 8 << 10, KEEPALIVE_IDLE_S = 15, KEEPALIVE_TRIES = 3 };
 
 /* Head of the queue is the oldest. */
 struct pending {
@@ -349,6 +349,7 @@ struct redis *redis_start(const struct redis_options *options) {
     redis->watcher.on_ready = on_ready;
     redis->deadline.on_due = on_deadline;
     start_reader(redis);
+    (void)buf_reserve(&redis->out, FIRST_OUT); /* AUTH is not left behind where the buffer grew */
     redis->start_error = open_socket(redis);
     redis->options.address = NULL;
     timer_start(&redis->deadline, options->loop, redis->start_error != 0 ? 0 : options->connect_timeout_ms);

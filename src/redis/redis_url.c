@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/vault.h"
 #include "redis/address.h"
 
 enum { DEFAULT_PORT = 6379, MAX_DB = 1 << 20, MAX_URL = 2048, MAX_HOST = 253 };
@@ -55,6 +56,19 @@ static char *percent_decode(struct slice text) {
     return take_ptr(out);
 }
 
+/* As percent_decode, in memory for secrets. */
+static char *decode_secret(struct slice text) {
+    char *plain = percent_decode(text);
+    if (plain == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(plain);
+    char *kept = vault_dup((struct slice){plain, size});
+    explicit_bzero(plain, size);
+    free(plain);
+    return kept;
+}
+
 static bool parse_credentials(struct slice text, struct redis_url *url, struct diag *diag) {
     struct slice user = until(text, ":");
     struct slice password = user.n < text.n ? after(text, user.n + 1) : (struct slice){0};
@@ -62,7 +76,7 @@ static bool parse_credentials(struct slice text, struct redis_url *url, struct d
         return diag_fail(diag, where, "names a user without a password: write user:password@ or :password@");
     }
     url->user = user.n > 0 ? percent_decode(user) : NULL;
-    url->password = password.n > 0 ? percent_decode(password) : NULL;
+    url->password = password.n > 0 ? decode_secret(password) : NULL;
     if ((user.n > 0 && url->user == NULL) || (password.n > 0 && url->password == NULL)) {
         return diag_fail(diag, where, "a %% in the user or the password must be written as %%25");
     }
@@ -218,13 +232,10 @@ bool redis_url_parse(const char *text, struct redis_url *ret_url, struct diag *d
 }
 
 void redis_url_release(struct redis_url *url) {
-    if (url->password != NULL) {
-        explicit_bzero(url->password, strlen(url->password));
-    }
     free(url->host);
     free(url->path);
     free(url->user);
-    free(url->password);
+    vault_free(url->password);
     free(url->label);
     *url = (struct redis_url){0};
 }

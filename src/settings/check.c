@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/argv.h"
+#include "base/limit.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/text.h"
@@ -193,6 +194,11 @@ bool check_url_path(const char *value, struct diag *diag) {
         return diag_fail(diag, NULL, "must be the path of a URL, one that begins with / and has no ? or #");
     }
     return true;
+}
+
+bool check_limit(const char *value, struct diag *diag) {
+    struct process_limit limit;
+    return limit_parse(value, &limit, diag);
 }
 
 bool check_command(const char *value, struct diag *diag) {

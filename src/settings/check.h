@@ -16,6 +16,8 @@ bool check_env_globs(const char *value, struct diag *diag);
 bool check_absolute(const char *value, struct diag *diag);
 bool check_listen(const char *value, struct diag *diag);
 bool check_url_path(const char *value, struct diag *diag);
+/* "nofile=1024": limit_parse */
+bool check_limit(const char *value, struct diag *diag);
 bool check_command(const char *value, struct diag *diag);
 
 #endif

@@ -6,7 +6,14 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/vault.h"
 #include "settings/row.h"
+
+static bool is_secret(const char *entry) {
+    size_t name_size = strcspn(entry, "=");
+    const struct setting_row *row = row_find(entry, name_size);
+    return row != NULL && row_is_secret(row) && entry[name_size] == '=';
+}
 
 static char **copy_of(char *const *environment) {
     size_t count = 0;
@@ -15,22 +22,16 @@ static char **copy_of(char *const *environment) {
     }
     char **copy = xcalloc(count + 1, sizeof *copy);
     for (size_t i = 0; i < count; i++) {
-        copy[i] = xstrdup(environment[i]);
+        copy[i] = is_secret(environment[i]) ? vault_dup(slice_of(environment[i])) : xstrdup(environment[i]);
     }
     return copy;
 }
 
-static bool holds_secret(const struct setting_row *row) {
-    return row->type == TYPE_SECRET || row->type == TYPE_URL;
-}
-
 /* The same name may stand there twice; getenv and unsetenv would leave the bytes of the second. */
-static void wipe_values(char **environment) {
+static void wipe_values(char *const *environment) {
     for (; *environment != NULL; environment++) {
-        size_t name_size = strcspn(*environment, "=");
-        const struct setting_row *row = row_find(*environment, name_size);
-        if (row != NULL && holds_secret(row) && (*environment)[name_size] == '=') {
-            char *value = *environment + name_size + 1;
+        if (is_secret(*environment)) {
+            char *value = strchr(*environment, '=') + 1;
             explicit_bzero(value, strlen(value));
         }
     }
@@ -41,7 +42,7 @@ char **environment_take(void) {
     char **copy = copy_of(environ);
     wipe_values(environ);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
-        if (holds_secret(row_at(id))) {
+        if (row_is_secret(row_at(id))) {
             (void)unsetenv(row_at(id)->info.name); /* NOLINT(concurrency-mt-unsafe): the first act of main */
         }
     }
@@ -50,8 +51,11 @@ char **environment_take(void) {
 
 void environment_free(char **environment) {
     for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
-        explicit_bzero(environment[i], strlen(environment[i]));
-        free(environment[i]);
+        if (is_secret(environment[i])) {
+            vault_free(environment[i]);
+        } else {
+            free(environment[i]);
+        }
     }
     free(environment);
 }

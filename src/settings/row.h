@@ -31,6 +31,10 @@ struct setting_row {
 const struct setting_row *row_at(enum setting_id id);
 /* The row of the NAME_SIZE bytes at NAME; NULL when there is none. */
 const struct setting_row *row_find(const char *name, size_t name_size);
+/* Its value is nobody's business: it is kept in memory for secrets (base/vault.h), its text too. */
+static inline bool row_is_secret(const struct setting_row *row) {
+    return row->type == TYPE_SECRET || row->type == TYPE_URL;
+}
 static inline void *row_field(const struct setting_row *row, struct settings *settings) {
     return (char *)settings + row->offset;
 }

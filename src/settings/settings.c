@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "base/vault.h"
 #include "settings/envfile.h"
 #include "settings/preset.h"
 #include "settings/row.h"
@@ -40,11 +41,18 @@ static struct diag *new_warning(struct settings_report *report) {
 }
 
 static void replace(char **text, char *fresh) {
-    if (*text != NULL) {
-        explicit_bzero(*text, strlen(*text));
-    }
     free(*text);
     *text = fresh;
+}
+
+static void release_text(struct settings *settings, enum setting_id id) {
+    (row_is_secret(row_at(id)) ? vault_free : free)(take_ptr(settings->text[id]));
+}
+
+static void set_text(struct settings *settings, enum setting_id id, struct slice text) {
+    char *fresh = row_is_secret(row_at(id)) ? vault_dup(text) : xmemdup(text.p, text.n);
+    release_text(settings, id);
+    settings->text[id] = fresh;
 }
 
 /* "SIP_MAX_BODY" or "SIP_MAX_BODY (sipbridge.env:3)". */
@@ -71,7 +79,7 @@ static void take_pair(struct gathering *gathering, unsigned line, struct slice n
         return;
     }
     enum setting_id id = (enum setting_id)(row - row_at((enum setting_id)0));
-    replace(&gathering->settings->text[id], xmemdup(value.p, value.n));
+    set_text(gathering->settings, id, value);
     replace(&gathering->settings->origin[id], take_ptr(origin));
 }
 
@@ -94,7 +102,7 @@ static void gather_file(struct gathering *gathering, const char *path) {
         return;
     }
     envfile_parse(buf_slice(&text), &(struct envfile_reader){on_pair, on_error, gathering});
-    explicit_bzero(text.p, text.len);
+    explicit_bzero(text.p, text.cap);
 }
 
 static void gather_environment(struct gathering *gathering, char *const *environment) {
@@ -143,10 +151,10 @@ static void read_secret_file(struct settings *settings, struct settings_report *
         (void)diag_fail(new_error(report), place, "%s holds no secret: one line of text is wanted", path);
         return;
     }
-    replace(&settings->livekit_api_secret, xstrdup(secret.p));
-    replace(&settings->text[SETTING_LIVEKIT_API_SECRET], xstrdup(secret.p));
+    settings->livekit_api_secret = vault_dup(buf_slice(&secret));
+    set_text(settings, SETTING_LIVEKIT_API_SECRET, buf_slice(&secret));
     replace(&settings->origin[SETTING_LIVEKIT_API_SECRET], xasprintf("file %s", path));
-    explicit_bzero(secret.p, secret.len);
+    explicit_bzero(secret.p, secret.cap);
 }
 
 static void check_together(const struct settings *settings, struct settings_report *report) {
@@ -174,7 +182,7 @@ bool settings_load(struct settings *ret_settings, const char *env_file, char *co
     *ret_settings = (struct settings){0};
     memset(report, 0, sizeof *report);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
-        ret_settings->text[id] = xstrdup(row_at(id)->info.fallback);
+        set_text(ret_settings, id, slice_of(row_at(id)->info.fallback));
         ret_settings->origin[id] = xstrdup("default");
     }
     struct gathering gathering = {.settings = ret_settings, .report = report};
@@ -192,7 +200,7 @@ bool settings_load(struct settings *ret_settings, const char *env_file, char *co
 void settings_release(struct settings *settings) {
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         value_release(row_at(id), row_field(row_at(id), settings));
-        replace(&settings->text[id], NULL);
+        release_text(settings, id);
         replace(&settings->origin[id], NULL);
     }
     *settings = (struct settings){0};

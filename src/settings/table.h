@@ -98,6 +98,16 @@
       "What agents of `SIP_AGENT_COMMAND` get: a token for their one room, or the API key and secret themselves.")     \
     X(SIP_AGENT_CWD, agent_cwd, TEXT, "", CHECK(check_absolute), RELOAD, "Agents' processes",                          \
       "The directory in which agents start that name no `cwd` of their own. Not set: that of sipbridge.")              \
+    X(SIP_AGENT_USER, agent_user, TEXT, "", NO_LIMITS, RESTART, "Agents' processes",                                            \
+      "The user that agents run as, with its groups: a name, a uid, or `UID:GID`. sipbridge must be root, or have "    \
+      "the capabilities `CAP_SETUID`, `CAP_SETGID` and `CAP_KILL` (and better `CAP_SYS_PTRACE` and `CAP_CHOWN`). Not " \
+      "set: as sipbridge itself.")                                                                                     \
+    X(SIP_AGENT_LIMITS, agent_limits, LIST, "", CHECK(check_limit), RESTART, "Agents' processes",                               \
+      "Limits of each agent's processes: `nofile=1024,nproc=200,as=4GiB,core=0`; also `cpu` (seconds), `data`, "       \
+      "`fsize`, `memlock`, `stack`. `nproc` counts all processes of the user.")                                        \
+    X(SIP_AGENT_NO_NEW_PRIVS, agent_no_new_privs, BOOL, "true", NO_LIMITS, RESTART, "Agents' processes",                        \
+      "Agents gain no rights by programs that have some of their own (setuid, file capabilities): `sudo` fails in "    \
+      "them. Holds for sipbridge itself, too.")                                                                        \
     X(SIP_STATE_DIR, state_dir, TEXT, "/var/lib/sipbridge", CHECK(check_absolute), RESTART, "Agents' processes",       \
       "Where the agents' output, the journal of calls and the last good rules and agents are kept; private to one "    \
       "sipbridge (mode 0700, locked).")                                                                                \

@@ -8,13 +8,14 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "base/vault.h"
 
 enum { SHOWN_VALUE = 80, LIST_MAX = 64 };
 
 /* "VALUE WHY", or "the value WHY" where VALUE is nobody's business. */
 static bool wrong(const struct setting_row *row, const char *text, struct diag *diag, const char *why) {
     cleanup_buf struct buf shown = {0};
-    if (row->type == TYPE_SECRET || row->type == TYPE_URL) {
+    if (row_is_secret(row)) {
         return diag_fail(diag, NULL, "the value %s", why);
     }
     text_escape(&shown, slice_of(text), SHOWN_VALUE);
@@ -51,7 +52,10 @@ static bool parse_text(const struct setting_row *row, const char *text, void *fi
     if (!checked(row, text, diag)) {
         return false;
     }
-    char *copy = *text != '\0' || row->empty_means ? xstrdup(text) : NULL;
+    char *copy = NULL;
+    if (*text != '\0' || row->empty_means) {
+        copy = row_is_secret(row) ? vault_dup(slice_of(text)) : xstrdup(text);
+    }
     memcpy(field, &copy, sizeof copy);
     return true;
 }
@@ -204,13 +208,10 @@ void value_release(const struct setting_row *row, void *field) {
         char **list;
         memcpy(&list, field, sizeof list);
         free_list(list);
-    } else if (row->type == TYPE_TEXT || row->type == TYPE_SECRET || row->type == TYPE_URL) {
+    } else if (row->type == TYPE_TEXT || row_is_secret(row)) {
         char *text;
         memcpy(&text, field, sizeof text);
-        if (text != NULL) {
-            explicit_bzero(text, strlen(text));
-        }
-        free(text);
+        (row_is_secret(row) ? vault_free : free)(text);
     }
 }
 

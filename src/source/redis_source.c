@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "redis/redis_url.h"
@@ -335,6 +336,7 @@ struct redis_source *redis_source_start(const struct redis_source_options *optio
     source->options = *options;
     source->options.url = NULL;
     source->url = url;
+    log_hide(slice_of(url.password));
     source->resolver = resolver_new(options->loop);
     if (url.path != NULL) {
         source->address_count = address_of_path(url.path, &source->addresses[0]) ? 1 : 0;

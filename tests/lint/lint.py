@@ -28,7 +28,7 @@ OUTSIDE = {
     "h2o": ["src/http/server.c"],
     "curl": ["src/http/client.c", "src/http/multi.c"],
     "hiredis": ["src/redis/redis.c"],
-    "sodium": ["src/auth/hmac.c", "src/auth/keyring.c"],
+    "sodium": ["src/auth/hmac.c", "src/base/vault.c"],
     "jansson": [f"{layer}/*.c" for layer in ("src/auth", "src/rules", "src/livekit", "src/bridge", "src/ops",
                                              "src/cli", "src/sim", "webhooks")],
 }

@@ -11,6 +11,7 @@
 #include "auth/base64.h"
 #include "auth/hmac.h"
 #include "base/mem.h"
+#include "base/vault.h"
 
 static void hex(const unsigned char bytes[HMAC_SIZE], char ret[2 * HMAC_SIZE + 1]) {
     for (int i = 0; i < HMAC_SIZE; i++) {
@@ -95,15 +96,15 @@ static void test_equal(void **state) {
 
 static void test_secret_memory(void **state) {
     (void)state;
-    unsigned char *secret = hmac_secret_new(1136);
+    unsigned char *secret = vault_new(1136);
     for (size_t i = 0; i < 1136; i++) {
         assert_int_equal(secret[i], 0);
     }
     memset(secret, 7, 1136);
     hmac_wipe(secret, 1136);
     assert_int_equal(secret[0] | secret[1135], 0);
-    hmac_secret_free(secret);
-    hmac_secret_free(NULL);
+    vault_free(secret);
+    vault_free(NULL);
 }
 
 static const char padded_alphabet[] =

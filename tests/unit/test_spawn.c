@@ -24,12 +24,14 @@
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "scratch.h"
+#include "spawner/local/child.h"
 #include "spawner/local/local.h"
 
 enum { DEADLINE_MS = 20000, EVENTS_MAX = 1024 };
 #define SECRET "tok-0123456789"
 
 static char self_path[4096];
+static struct fence fence; /* of every world: all that is tested holds behind one, too */
 
 /* ---- the agents ---- */
 
@@ -250,6 +252,15 @@ static int agent_crash(void) {
     return 0;
 }
 
+static int agent_limits(void) {
+    struct rlimit nofile, core;
+    getrlimit(RLIMIT_NOFILE, &nofile);
+    getrlimit(RLIMIT_CORE, &core);
+    printf("nofile %ju %ju core %ju %ju\n", (uintmax_t)nofile.rlim_cur, (uintmax_t)nofile.rlim_max,
+           (uintmax_t)core.rlim_cur, (uintmax_t)core.rlim_max);
+    return 0;
+}
+
 static int agent_code(void) {
     return 125;
 }
@@ -278,6 +289,7 @@ static const struct {
     {"flood", agent_flood},
     {"crash", agent_crash},
     {"code", agent_code},
+    {"limits", agent_limits},
 };
 
 /* ---- the world around the engine ---- */
@@ -333,6 +345,7 @@ static struct world *world_with(const struct local_options *wanted) {
     options.loop = world->loop;
     options.output_dir = options.output_dir != NULL ? options.output_dir : world->root;
     options.notify_dir = options.notify_dir != NULL ? options.notify_dir : world->root;
+    options.fence = &fence;
     options.on_event = on_event;
     options.context = world;
     world->local = local_new(&options);
@@ -992,6 +1005,7 @@ static void test_reaping_order(void **state) {
     if (stranger == 0) {
         _exit(7);
     }
+    kill(world->events[0].pid, SIGKILL);
     assert_int_equal(waitid(P_PID, (id_t)stranger, &info, WEXITED | WNOWAIT), 0);
     assert_int_equal(waitid(P_PID, (id_t)world->events[0].pid, &info, WEXITED | WNOWAIT), 0);
     local_reap(world->local);
@@ -999,6 +1013,95 @@ static void test_reaping_order(void **state) {
     const struct engine_event *exit = wait_event(world, "RM_a", ENGINE_EXITED);
     assert_true(exit->exit_kind == EXIT_SIGNAL && exit->exit_value == SIGKILL);
     world_free(world);
+}
+
+static void test_limits(void **state) {
+    struct rlimit ours;
+    struct world *world = world_new();
+    (void)state;
+    run_to_end(world, "RM_a", "limits");
+    cleanup_free char *output = read_output(world, "RM_a");
+    assert_string_equal(output, "nofile 100 100 core 0 0\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &ours), 0);
+    assert_true(ours.rlim_max > 100);
+    world_free(world);
+}
+
+static void test_fences_that_cannot_be(void **state) {
+    static const struct {
+        const char *user, *limit, *said;
+    } cases[] = {
+        {NULL, "nofile=9223372036854775807", "SIP_AGENT_LIMITS"},
+        {NULL, "nproc=-1", "must be nproc=NUMBER"},
+        {NULL, "as=1", "must be as=SIZE"},
+        {NULL, "as", "must be as=SIZE"},
+        {NULL, "files=3", "is no limit"},
+        {"root", "core=0", "is root"},
+        {"0", "core=0", "is root"},
+        {"0:5", "core=0", "is root"},
+        {"no such user", "core=0", "\"no such user\" is no user of this machine"},
+        {"4294967295", "core=0", "is no user of this machine"},
+        {"4294967295:1", "core=0", "is no user of this machine"},
+        {"1:", "core=0", "is no user of this machine"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fence none;
+        struct diag diag = {0};
+        char *limits[] = {(char *)(uintptr_t)cases[i].limit, NULL}, text[600];
+        assert_false(fence_make(&none, cases[i].user, limits, &diag));
+        fence_release(&none);
+        diag_text(&diag, text, sizeof text);
+        if (strstr(text, cases[i].said) == NULL) {
+            fail_msg("%s: %s is not in \"%s\"", cases[i].limit, cases[i].said, text);
+        }
+    }
+    char *twice[] = {(char *)(uintptr_t) "core=0", (char *)(uintptr_t) "core=1", NULL};
+    struct fence none;
+    struct diag diag = {0};
+    assert_false(fence_make(&none, NULL, twice, &diag));
+    assert_string_equal(diag.what, "has core twice");
+}
+
+static void test_fenced_errors_tell_the_same(void **state) {
+    struct child_spec spec = {.path = "/nonexistent", .in = STDIN_FILENO, .out = STDERR_FILENO, .fence = &fence};
+    char *argv[] = {(char *)(uintptr_t) "x", NULL}, *env[] = {NULL};
+    struct diag fenced = {0}, plain = {0};
+    pid_t pid = 0;
+    (void)state;
+    spec.argv = argv;
+    spec.env = env;
+    assert_false(child_spawn(&spec, &pid, &fenced));
+    spec.fence = NULL;
+    assert_false(child_spawn(&spec, &pid, &plain));
+    assert_string_equal(fenced.where, plain.where);
+    assert_string_equal(fenced.what, plain.what);
+    spec.fence = &fence;
+    spec.path = self_path;
+    spec.cwd = "/nonexistent/directory";
+    assert_false(child_spawn(&spec, &pid, &fenced));
+    assert_non_null(strstr(fenced.what, "/nonexistent/directory cannot be entered"));
+    assert_int_equal(pid, 0);
+    assert_true(waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD);
+}
+
+/* The whole of it again behind a fence, which takes another way to start a process. */
+static int run_fenced(const struct CMUnitTest *tests, size_t count) {
+    char *limits[] = {(char *)(uintptr_t) "nofile=100", (char *)(uintptr_t) "core=0", NULL};
+    const struct CMUnitTest more[] = {
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_fences_that_cannot_be),
+        cmocka_unit_test(test_fenced_errors_tell_the_same),
+    };
+    struct diag diag;
+    if (!fence_make(&fence, NULL, limits, &diag)) {
+        fprintf(stderr, "%s: %s\n", diag.where, diag.what);
+        return 97;
+    }
+    int failed = _cmocka_run_group_tests("fenced", tests, count, NULL, NULL);
+    failed += cmocka_run_group_tests(more, NULL, NULL);
+    fence_release(&fence);
+    return failed;
 }
 
 static int run_mode(const char *name) {
@@ -1053,5 +1156,6 @@ int main(int argc, char **argv) {
         return 77;
     }
     log_init(&(struct log_options){.fd = STDERR_FILENO, .level = LOG_WARNING});
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + run_fenced(tests, ARRAY_LEN(tests));
 }
