@@ -44,6 +44,21 @@ static void trace(void *self, const char *sid, const char *line) {
     world_say(self, "bridge: %s %s", sid, line);
 }
 
+static mono_ms now_of(void *context) {
+    const struct world *world = context;
+    return world->now;
+}
+
+/* Time goes on by what is due next: nobody has to be woken. */
+static void on_touched(void *context) {
+    (void)context;
+}
+
+static void on_suspicion(void *context) {
+    const struct world *world = context;
+    reconcile_soon(world->reconcile);
+}
+
 static struct bridge *new_bridge(struct world *world) {
     struct bridge_options options = bridge_options_default;
     options.policy = call_policy_default;
@@ -52,7 +67,7 @@ static struct bridge *new_bridge(struct world *world) {
     options.api_key = options.api_secret = "secret";
     struct bridge_ports ports = {
         .engine = processes_engine(world),
-        .livekit = livekit_fake(world),
+        .livekit = world->link != NULL ? livekit_link_port(world->link) : livekit_unavailable,
         .self = world,
         .mint = mint,
         .new_instance = new_instance,
@@ -62,12 +77,48 @@ static struct bridge *new_bridge(struct world *world) {
     return bridge_new(&options, &ports);
 }
 
+/* The production parts, put together as src/app does. */
+static void build(struct world *world) {
+    const struct livekit_link_options link = {.asker = livekit_asker(world),
+                                              .now = now_of,
+                                              .on_touched = on_touched,
+                                              .on_suspicion = on_suspicion,
+                                              .context = world};
+    world->link = world->plan.can_ask ? livekit_link_new(&link) : NULL;
+    world->bridge = new_bridge(world);
+    world->reconcile = NULL;
+    if (world->link == NULL) {
+        return;
+    }
+    livekit_link_attach(world->link, world->bridge);
+    const struct reconcile_options reconcile = {.asker = livekit_asker(world),
+                                                .link = world->link,
+                                                .bridge = world->bridge,
+                                                .interval_ms = WORLD_RECONCILE_MS,
+                                                .delete_stale = true,
+                                                .now = now_of,
+                                                .wall_ms = wall_ms,
+                                                .on_touched = on_touched,
+                                                .context = world};
+    world->reconcile = reconcile_new(&reconcile);
+}
+
+static void take_apart(struct world *world) {
+    reconcile_free(world->reconcile);
+    livekit_link_free(world->link);
+    bridge_free(world->bridge);
+    heap_release(&world->due);
+}
+
 /* Only what the last call used is cleared: most of a world is never touched. */
 static void clear(struct world *world) {
     heap_release(&world->due);
     world->now = WORLD_START_MS;
     world->sequence = world->instances = 0;
-    world->room_count = world->guest_count = world->process_count = 0;
+    world->room_count = world->guest_count = world->process_count = world->question_count = 0;
+    world->odd_lists = 0;
+    world->pending = 0;
+    world->quiet_since = 0;
     world->server_up = true;
     world->epoch = world->joins = 0;
     world->last_arrival = 0;
@@ -89,11 +140,10 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
               : world->plan.stubborn ? plan_behaviour_name(world->plan.habit)
                                      : "mixed",
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
-    world->bridge = new_bridge(world);
+    build(world);
     world_run(world);
     ret_result->counters = *bridge_counters(world->bridge);
-    bridge_free(world->bridge);
-    heap_release(&world->due);
+    take_apart(world);
 }
 
 void sim_add(struct sim_result *total, const struct sim_result *result) {
