@@ -31,6 +31,7 @@ struct bridge_call {
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
+    mono_ms confirmed_at;         /* when LiveKit was last asked whether its callers are really there, and they were */
     unsigned starts;
     enum call_phase phase;
     enum call_end end;

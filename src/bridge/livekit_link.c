@@ -147,31 +147,44 @@ static void on_ready(struct errand *errand, const struct livekit_result *result)
 
 static const struct errand_kind ready_errand = {QUESTION_PARTICIPANTS, on_ready, "tell whether the agent speaks"};
 
-bool errand_confirm_callers(const struct errand *errand, const struct livekit_answer *answer) {
-    bool any = false;
+static void on_caller_asked(void *context, enum livekit_outcome outcome) {
+    struct errand *errand = context;
+    errand->unsure = errand->unsure || (outcome != LIVEKIT_OK && outcome != LIVEKIT_NOT_FOUND);
+    if (--errand->confirming == 0) {
+        errand->on_confirmed(errand);
+    }
+}
+
+bool errand_confirm_callers(struct errand *errand, const struct livekit_answer *answer,
+                            void (*then)(struct errand *errand)) {
+    errand->unsure = false;
+    errand->on_confirmed = then;
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
         if (listed_is_caller(listed) && !is_known(errand, listed)) {
-            livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed, NULL, NULL);
-            any = true;
+            errand->confirming++;
+            livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed, on_caller_asked, errand);
         }
     }
-    return any;
+    return errand->confirming > 0;
+}
+
+/* Who was there has been told by now; then nobody listens. */
+static void on_who_confirmed(struct errand *errand) {
+    if (errand->unsure && call_of_errand(errand) != NULL) {
+        errand_ask_again(errand, ASK_AGAIN_MS);
+        return;
+    }
+    bridge_no_caller(errand->link->bridge, errand->sid, errand_now(errand->link));
+    errand_free(errand);
 }
 
 static void on_who(struct errand *errand, const struct livekit_result *result) {
     if (result->outcome != LIVEKIT_OK) {
         no_answer(errand, result);
-        return;
+    } else if (!errand_confirm_callers(errand, &result->answer, on_who_confirmed)) {
+        on_who_confirmed(errand);
     }
-    if (errand_confirm_callers(errand, &result->answer)) {
-        errand_ask_again(errand, ASK_AGAIN_MS); /* who is not confirmed is not there: then the next answer counts */
-        if (errand->tries < 2) {
-            return;
-        }
-    }
-    bridge_no_caller(errand->link->bridge, errand->sid, errand_now(errand->link));
-    errand_free(errand);
 }
 
 static const struct errand_kind who_errand = {QUESTION_PARTICIPANTS, on_who, "tell who is in the room"};
@@ -186,23 +199,24 @@ static bool port_ask(void *self, const char *sid, struct slice room, enum want_a
 /* --- a caller of the list, confirmed --- */
 
 static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
+    void (*on_asked)(void *context, enum livekit_outcome outcome) = errand->on_asked;
+    void *context = errand->context;
     if (result->outcome == LIVEKIT_OK) {
         tell(errand, EVENT_participant_joined, errand->listed);
-        if (errand->on_there != NULL) {
-            errand->on_there(errand->context);
-        }
     }
     errand_free(errand);
+    on_asked(context, result->outcome);
 }
 
 static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm a caller"};
 
 void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
-                          const struct livekit_participant *listed, void (*on_there)(void *context), void *context) {
+                          const struct livekit_participant *listed,
+                          void (*on_asked)(void *context, enum livekit_outcome outcome), void *context) {
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
     errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
     errand->listed = listed_copy(listed);
-    errand->on_there = on_there;
+    errand->on_asked = on_asked;
     errand->context = context;
     errand_ask(errand);
 }

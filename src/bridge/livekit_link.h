@@ -29,9 +29,10 @@ void livekit_link_tick(struct livekit_link *link, mono_ms now);
 mono_ms livekit_link_next_due(const struct livekit_link *link);
 
 /* A caller whom only LiveKit's list tells of: a copy in Redis that outlives a crash. LiveKit is asked whether they are
- * really there, and if so the bridge is told that they joined the room SID, ROOM, and ON_THERE is called (NULL: nobody
- * wants to know). LISTED is copied. */
+ * really there, and if so the bridge is told that they joined the room SID, ROOM. Then ON_ASKED is called: OK, they
+ * are; NOT_FOUND, they are not; anything else, it is not known. LISTED is copied. */
 void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
-                          const struct livekit_participant *listed, void (*on_there)(void *context), void *context);
+                          const struct livekit_participant *listed,
+                          void (*on_asked)(void *context, enum livekit_outcome outcome), void *context);
 
 #endif

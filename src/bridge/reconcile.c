@@ -131,18 +131,34 @@ static void judge_calls(struct reconcile *reconcile, const struct index *index) 
 
 /* --- rooms that LiveKit lists --- */
 
-/* As many people as we know of, or not. */
-static bool is_doubtful(const struct reconcile *reconcile, const struct bridge_call *call,
-                        const struct livekit_room *room) {
-    const struct call *facts = &call->entry.facts;
+/* Whom LiveKit counts: agents are no participants to it, but publish. An agent with a token of its own may be counted or
+ * not; then the room is looked into. */
+static bool is_miscounted(const struct call *facts, const struct livekit_room *room) {
+    unsigned callers = call_here(facts, LEG_CALLER);
+    unsigned people = callers + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER);
+    unsigned publishers = callers + (facts->voice == VOICE_SPEAKS);
+    return room->num_participants != (int64_t)people || room->num_publishers < (int64_t)publishers;
+}
+
+/* Nothing was heard of it for an interval, nor was it looked into: after a crash that told nothing LiveKit's lists go on
+ * to show who was there. */
+static bool is_silent(const struct reconcile *reconcile, const struct bridge_call *call) {
+    mono_ms heard = call->touched_at > call->confirmed_at ? call->touched_at : call->confirmed_at;
+    return heard + reconcile->options.interval_ms <= reconcile->sent_at;
+}
+
+/* A call of ours: looked into when what LiveKit counts is not what we know. */
+static bool judge_call(struct reconcile *reconcile, const struct bridge_call *call, const struct livekit_room *room) {
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
     int64_t settled_ms = polled ? 0 : SETTLED_MS;
     if (call->end != END_NONE || call->touched_at + settled_ms >= reconcile->sent_at) {
         return false;
     }
-    unsigned known = call_here(facts, LEG_CALLER) + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER) +
-                     (facts->voice != VOICE_NONE);
-    return polled || room->num_participants != (int64_t)known;
+    bool silent = is_silent(reconcile, call), miscounted = is_miscounted(&call->entry.facts, room);
+    if (silent || miscounted || polled) {
+        check_room(reconcile, room, silent || miscounted ? CHECK_THOROUGH : CHECK_LIST);
+    }
+    return silent || miscounted || polled;
 }
 
 static bool is_stale(const struct reconcile *reconcile, int64_t age_s) {
@@ -159,7 +175,7 @@ static bool judge_stranger(struct reconcile *reconcile, const struct livekit_roo
     }
     bool stale = is_stale(reconcile, age_s);
     if (room->num_participants > 0 || age_s < STALE_S || stale) { /* the number lags behind in a young room */
-        check_room(reconcile, room, stale);
+        check_room(reconcile, room, stale ? CHECK_STALE : CHECK_LIST);
         return true;
     }
     return false;
@@ -178,11 +194,7 @@ static bool judge_room(struct reconcile *reconcile, const struct livekit_room *r
     if (call == NULL || call->entry.over) {
         return judge_stranger(reconcile, room);
     }
-    if (!is_doubtful(reconcile, call, room)) {
-        return false;
-    }
-    check_room(reconcile, room, false);
-    return true;
+    return judge_call(reconcile, call, room);
 }
 
 static void judge_rooms(struct reconcile *reconcile, const struct livekit_answer *answer) {

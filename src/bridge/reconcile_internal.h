@@ -5,15 +5,29 @@
 #include "bridge/internal.h"
 #include "bridge/reconcile.h"
 
+enum check_how {
+    CHECK_LIST,     /* who is listed is there */
+    CHECK_THOROUGH, /* … or may be a ghost */
+    CHECK_STALE,    /* the room is deleted if nobody is there */
+};
+
+/* Somebody in a room of whom a list does not tell for sure. Owned text. */
+struct doubt {
+    uint64_t leg; /* its hash; 0: the call's agent */
+    char *identity;
+};
+
 /* One room in doubt: who is in it? */
 struct check {
     struct reconcile *reconcile;
     char sid[CALL_SID_MAX + 1];
     struct slice room; /* owned */
     int64_t created_s;
-    bool stale; /* to be deleted if nobody is in it */
+    enum check_how how;
     mono_ms sent_at;
-    uint64_t leg; /* whose absence is asked to be confirmed */
+    struct doubt doubts[CALL_LEGS + 1];
+    unsigned doubt_count, doubt_next;
+    bool any_there; /* of those in doubt; or it is not known */
     void *asked;
     struct check *prev, *next;
 };
@@ -37,9 +51,23 @@ enum { LEAST_APART_MS = 1000, DOUBT_MS = 5000, UNHEARD_MS = 2000, SERVED_LOOKS =
 /* Another round at the latest in DELAY_MS. */
 void reconcile_again(struct reconcile *reconcile, int64_t delay_ms);
 
-/* Begins a check of ROOM; the answer is acted on. */
-void check_room(struct reconcile *reconcile, const struct livekit_room *room, bool stale);
+/* reconcile_room.c. Begins a check of ROOM; the answer is acted on. */
+void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how);
 void check_cancel_all(struct reconcile *reconcile);
 bool check_is_running(const struct reconcile *reconcile, struct slice sid);
+void check_free(struct check *check);
+mono_ms check_now(const struct check *check);
+void check_ask(struct check *check, enum question_kind kind, struct slice identity,
+               void (*on_done)(void *context, const struct livekit_result *result));
+/* The call, if nothing was heard of it since LiveKit was asked. */
+struct bridge_call *check_call(const struct check *check);
+
+/* reconcile_doubt.c */
+/* LEG, or the agent (0), is not listed, or not there. */
+void doubt_absent(struct check *check, uint64_t leg);
+/* Whether LEG, or the agent, is there shall be asked (doubt_ask). */
+void doubt_add(struct check *check, uint64_t leg, struct slice identity);
+/* Asks for all of them, one after the other, then acts on a room that is stale, and frees CHECK. */
+void doubt_ask(struct check *check);
 
 #endif

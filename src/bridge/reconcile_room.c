@@ -9,10 +9,13 @@
 
 enum { STARTED_SLACK_S = 2 };
 
-static void check_free(struct check *check) {
+void check_free(struct check *check) {
     struct reconcile *reconcile = check->reconcile;
     DL_DELETE(reconcile->checks, check);
     reconcile->options.asker.cancel(reconcile->options.asker.self, check->asked);
+    for (unsigned i = 0; i < check->doubt_count; i++) {
+        free(check->doubts[i].identity);
+    }
     free((char *)check->room.p);
     free(check);
 }
@@ -33,7 +36,7 @@ bool check_is_running(const struct reconcile *reconcile, struct slice sid) {
     return false;
 }
 
-static mono_ms now_of(const struct check *check) {
+mono_ms check_now(const struct check *check) {
     return check->reconcile->options.now(check->reconcile->options.context);
 }
 
@@ -41,8 +44,8 @@ static void touched(const struct reconcile *reconcile) {
     reconcile->options.on_touched(reconcile->options.context);
 }
 
-static void check_ask(struct check *check, enum question_kind kind, struct slice identity,
-                      void (*on_done)(void *context, const struct livekit_result *result)) {
+void check_ask(struct check *check, enum question_kind kind, struct slice identity,
+               void (*on_done)(void *context, const struct livekit_result *result)) {
     const struct asker *asker = &check->reconcile->options.asker;
     check->asked = asker->start(asker->self, &(struct question){.kind = kind,
                                                                 .room = check->room,
@@ -75,81 +78,67 @@ static const struct livekit_participant *find_agent(const struct check *check, c
 
 static void tell(const struct check *check, enum event_kind kind, const struct livekit_participant *listed) {
     struct webhook_event event = listed_event(kind, slice_of(check->sid), check->room, listed);
-    bridge_webhook(check->reconcile->options.bridge, &event, now_of(check));
+    bridge_webhook(check->reconcile->options.bridge, &event, check_now(check));
 }
 
 /* --- a call of ours --- */
 
-/* The call, if nothing was heard of it since LiveKit was asked. */
-static struct bridge_call *unchanged_call(const struct check *check) {
+struct bridge_call *check_call(const struct check *check) {
     struct bridge_call *call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid));
     return call != NULL && call->touched_at < check->sent_at ? call : NULL;
 }
 
-static void note_absent(struct check *check, struct bridge_call *call, uint64_t leg) {
-    struct call_event event = {.kind = CALL_LEG_ABSENT, .sid = leg};
-    const struct leg *known = call_leg(&call->entry.facts, leg);
-    if (known != NULL && known->absences + 1 >= CALL_ABSENCES) {
-        struct log_about about;
-        bridge_about(call, &about);
-        log_warning(&about, "%s is not in the room any more, and no webhook said so",
-                    known->role == LEG_CALLER ? "a caller" : "a participant");
-        check->reconcile->view.left++;
+static void judge_listed_leg(struct check *check, struct bridge_call *call, const struct leg *leg,
+                             const struct livekit_participant *listed) {
+    if (check->how == CHECK_THOROUGH && leg->role == LEG_CALLER) {
+        doubt_add(check, leg->sid, listed->identity);
+    } else if (leg->absences > 0) {
+        struct call_event there = {.kind = CALL_LEG_JOINED, .sid = leg->sid};
+        call_note(&call->entry.facts, &there, &check->reconcile->options.bridge->options.policy, check_now(check));
     }
-    bridge_note(check->reconcile->options.bridge, call, &event, now_of(check));
 }
 
-/* The close of an old duplicate can hide a live leg from the list: who can be asked for is there. */
-static void on_absence_asked(void *context, const struct livekit_result *result) {
-    struct check *check = context;
-    struct reconcile *reconcile = check->reconcile;
-    struct bridge_call *call = unchanged_call(check);
-    check->asked = NULL;
-    if (call != NULL && result->outcome == LIVEKIT_NOT_FOUND) {
-        note_absent(check, call, check->leg);
-    } else if (call != NULL && result->outcome == LIVEKIT_OK) {
-        struct call_event there = {.kind = CALL_LEG_JOINED, .sid = check->leg};
-        bridge_note(reconcile->options.bridge, call, &there, now_of(check));
-    }
-    check_free(check);
-    touched(reconcile);
-}
-
-/* The leg whose name is known is asked for before its absence ends a call. */
-static bool ask_for_absent(struct check *check, const struct bridge_call *call, const struct leg *leg) {
+/* The close of an old duplicate can hide a live leg from the list: who can be asked for is, before it is over. */
+static void judge_unlisted_leg(struct check *check, const struct bridge_call *call, const struct leg *leg) {
     bool last = leg->absences + 1 >= CALL_ABSENCES;
-    if (!last || leg->sid != call->leg.sid || call->leg.identity == NULL || check->asked != NULL) {
-        return false;
+    if (last && leg->sid == call->leg.sid && call->leg.identity != NULL) {
+        doubt_add(check, leg->sid, slice_of(call->leg.identity));
+    } else {
+        doubt_absent(check, leg->sid);
     }
-    check->leg = leg->sid;
-    check_ask(check, QUESTION_CONFIRM, slice_of(call->leg.identity), on_absence_asked);
-    return true;
 }
 
-/* Legs that we think are here: listed ones are told again, which takes back a doubt; of others the absence is noted.
- * The legs are copied first, for a note may end the call. */
-static void judge_legs(struct check *check, struct bridge_call *call, const struct livekit_answer *answer) {
+/* Legs that we think are here. They are copied first, for a note may end the call. */
+static void judge_legs(struct check *check, const struct livekit_answer *answer) {
+    struct bridge_call *call = check_call(check);
     struct leg legs[CALL_LEGS];
     unsigned count = call->entry.facts.leg_count;
     memcpy(legs, call->entry.facts.legs, sizeof legs);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && (call = check_call(check)) != NULL; i++) {
         const struct livekit_participant *listed = find_listed(check, answer, legs[i].sid);
-        call = unchanged_call(check);
-        if (call == NULL || legs[i].state != LEG_HERE || (listed != NULL && legs[i].absences == 0)) {
+        if (legs[i].state != LEG_HERE) {
             continue;
         }
         if (listed != NULL) {
-            struct call_event there = {.kind = CALL_LEG_JOINED, .sid = legs[i].sid};
-            call_note(&call->entry.facts, &there, &check->reconcile->options.bridge->options.policy, now_of(check));
-        } else if (!ask_for_absent(check, call, &legs[i])) {
-            reconcile_again(check->reconcile, DOUBT_MS);
-            note_absent(check, call, legs[i].sid);
+            judge_listed_leg(check, call, &legs[i], listed);
+        } else {
+            judge_unlisted_leg(check, call, &legs[i]);
         }
+    }
+}
+
+/* Our agent may be hidden as well, and is not killed for it. */
+static void judge_silent_agent(struct check *check, const struct bridge_call *call) {
+    cleanup_free char *identity = xasprintf("sip-agent-%s", check->sid);
+    if (call->entry.facts.voice_absences + 1 >= CALL_ABSENCES) {
+        doubt_add(check, 0, slice_of(identity));
+    } else {
+        doubt_absent(check, 0);
     }
 }
 
 static void judge_agent(struct check *check, const struct livekit_answer *answer) {
-    struct bridge_call *call = unchanged_call(check);
+    struct bridge_call *call = check_call(check);
     const struct livekit_participant *agent = find_agent(check, answer);
     if (call == NULL || call->entry.facts.any_agent || call->entry.facts.process == PROCESS_NONE) {
         return;
@@ -159,9 +148,7 @@ static void judge_agent(struct check *check, const struct livekit_answer *answer
         tell(check, EVENT_participant_joined, agent);
         tell(check, EVENT_track_published, agent);
     } else if (agent == NULL && speaks) {
-        struct call_event absent = {.kind = CALL_AGENT_ABSENT};
-        reconcile_again(check->reconcile, DOUBT_MS);
-        bridge_note(check->reconcile->options.bridge, call, &absent, now_of(check));
+        judge_silent_agent(check, call);
     } else if (agent != NULL && call->entry.facts.voice_absences > 0) {
         call->entry.facts.voice_absences = 0;
     }
@@ -175,15 +162,22 @@ static bool is_known(const struct check *check, const struct livekit_participant
     return call != NULL && call_leg(&call->entry.facts, slice_hash(listed->sid, bridge->options.seed)) != NULL;
 }
 
-static void on_untold(void *context) {
+static void on_untold(void *context, enum livekit_outcome outcome) {
     struct reconcile *reconcile = context;
-    reconcile->view.started++;
-    log_info(NULL, "a caller whom no webhook told of was found in LiveKit and is served");
+    if (outcome == LIVEKIT_OK) {
+        reconcile->view.started++;
+        log_info(NULL, "a caller whom no webhook told of was found in LiveKit and is served");
+    } else if (outcome != LIVEKIT_NOT_FOUND) {
+        reconcile_again(reconcile, DOUBT_MS); /* they may be waiting */
+    }
 }
 
-static void on_unheard(void *context) {
+static void on_unheard(void *context, enum livekit_outcome outcome) {
     struct reconcile *reconcile = context;
-    on_untold(reconcile);
+    on_untold(reconcile, outcome);
+    if (outcome != LIVEKIT_OK) {
+        return;
+    }
     if (!reconcile->view.unheard) {
         reconcile->view.unheard = true;
         log_error(NULL,
@@ -201,62 +195,30 @@ static bool came_before_us(const struct check *check, const struct livekit_parti
     return listed->joined_at_s <= began_s + STARTED_SLACK_S;
 }
 
-static bool confirm_callers(struct check *check, const struct livekit_answer *answer) {
-    bool any = false;
+static void confirm_callers(struct check *check, const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
-        if (listed_is_caller(listed)) {
-            any = true;
-            if (!is_known(check, listed)) {
-                livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, listed,
-                                     came_before_us(check, listed) ? on_untold : on_unheard, check->reconcile);
-            }
+        if (listed_is_caller(listed) && !is_known(check, listed)) {
+            livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, listed,
+                                 came_before_us(check, listed) ? on_untold : on_unheard, check->reconcile);
         }
     }
-    return any;
 }
 
-static bool any_person(const struct livekit_answer *answer) {
+/* For whoever is really there the room is kept. */
+static void doubt_people(struct check *check, const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
-        if (listed_is_person(&answer->participants[i])) {
-            return true;
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (listed_is_person(listed)) {
+            doubt_add(check, slice_hash(listed->sid, check->reconcile->options.bridge->options.seed), listed->identity);
         }
     }
-    return false;
-}
-
-/* --- a stale room: it must still be the one we looked at --- */
-
-static void on_stale_deleted(void *context, const struct livekit_result *result) {
-    struct check *check = context;
-    const struct log_about about = {.call = slice_of(check->sid), .room = check->room};
-    check->asked = NULL;
-    if (result->outcome == LIVEKIT_OK) {
-        log_info(&about, "a stale room without people is deleted");
-        check->reconcile->view.deleted++;
-    } else if (result->outcome != LIVEKIT_NOT_FOUND) {
-        log_warning(&about, "a stale room could not be deleted: %s", result->why);
-    }
-    check_free(check);
-}
-
-static void on_stale_room(void *context, const struct livekit_result *result) {
-    struct check *check = context;
-    check->asked = NULL;
-    bool same =
-        result->outcome == LIVEKIT_OK && result->answer.count > 0 && slice_is(result->answer.rooms[0].sid, check->sid);
-    bool is_call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid)) != NULL;
-    if (!same || is_call) {
-        check_free(check);
-        return;
-    }
-    check_ask(check, QUESTION_DELETE, SLICE(""), on_stale_deleted);
 }
 
 /* --- one check --- */
 
-static void judge_call(struct check *check, struct bridge_call *call, const struct livekit_answer *answer) {
-    judge_legs(check, call, answer);
+static void judge_call(struct check *check, const struct livekit_answer *answer) {
+    judge_legs(check, answer);
     judge_agent(check, answer);
     confirm_callers(check, answer);
 }
@@ -273,8 +235,9 @@ static void judge_stranger(struct check *check, const struct livekit_answer *ans
         }
         return;
     }
-    if (!confirm_callers(check, answer) && check->stale && !any_person(answer)) {
-        check_ask(check, QUESTION_ROOM, SLICE(""), on_stale_room);
+    confirm_callers(check, answer);
+    if (check->how == CHECK_STALE) {
+        doubt_people(check, answer);
     }
 }
 
@@ -282,28 +245,29 @@ static void on_participants(void *context, const struct livekit_result *result) 
     struct check *check = context;
     struct reconcile *reconcile = check->reconcile;
     check->asked = NULL;
-    if (result->outcome == LIVEKIT_OK) {
-        struct bridge_call *call = bridge_live_call(reconcile->options.bridge, slice_of(check->sid));
-        if (call == NULL) {
-            judge_stranger(check, &result->answer);
-        } else if (unchanged_call(check) != NULL) {
-            judge_call(check, call, &result->answer);
-        }
-    }
-    if (check->asked == NULL) {
+    if (result->outcome != LIVEKIT_OK) {
+        reconcile_again(reconcile, DOUBT_MS);
         check_free(check);
+        touched(reconcile);
+        return;
     }
+    if (bridge_live_call(reconcile->options.bridge, slice_of(check->sid)) == NULL) {
+        judge_stranger(check, &result->answer);
+    } else if (check_call(check) != NULL) {
+        judge_call(check, &result->answer);
+    }
+    doubt_ask(check);
     touched(reconcile);
 }
 
-void check_room(struct reconcile *reconcile, const struct livekit_room *room, bool stale) {
+void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how) {
     struct check *check = xcalloc(1, sizeof *check);
     check->reconcile = reconcile;
     snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(room->sid));
     check->room = (struct slice){xmemdup(room->name.p, room->name.n), room->name.n};
     check->created_s = room->creation_time_s;
-    check->stale = stale;
-    check->sent_at = now_of(check);
+    check->how = how;
+    check->sent_at = check_now(check);
     DL_APPEND(reconcile->checks, check);
     check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
 }

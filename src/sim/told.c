@@ -82,7 +82,8 @@ void told(struct world *world, enum event_kind kind, int place, int guest) {
     struct room *room = &world->rooms[place];
     forget(world, room);
     bool first = room->told_at == 0;
-    room->told_caller = room->told_caller || (guest != WORLD_NOBODY && world->guests[guest].caller != WORLD_NOBODY);
+    room->told_caller = room->told_caller || (kind != EVENT_track_published && guest != WORLD_NOBODY &&
+                                              world->guests[guest].caller != WORLD_NOBODY);
     if (first && (kind == EVENT_participant_left || kind == EVENT_participant_connection_aborted)) {
         return; /* of a call that the bridge does not know */
     }
