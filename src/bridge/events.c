@@ -281,6 +281,10 @@ static void note_joined(struct bridge *bridge, struct bridge_call *call, const s
         break;
     case WHO_NOBODY: return;
     }
+    if (noted.kind == CALL_AGENT_JOINED && event->participant.audible) {
+        call_note(&call->entry.facts, &noted, &bridge->options.policy, now);
+        noted.kind = CALL_AUDIO_PUBLISHED;
+    }
     bridge_note(bridge, call, &noted, now);
 }
 
@@ -325,8 +329,9 @@ static void note_audio(struct bridge *bridge, struct bridge_call *call, const st
 
 static void note_room(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
     bool started = event->kind == EVENT_room_started;
-    if (started && event->created_at_s != 0 && event->created_at_s < call->newest_s) {
-        return; /* late: those who came since are there */
+    bool late = event->created_at_s < call->newest_s || event->created_at_s <= call->listed_s;
+    if (started && event->created_at_s != 0 && late) {
+        return; /* those who came since are there; a list may have told of them before this */
     }
     call->finished_s = started ? call->finished_s : event->created_at_s;
     struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
@@ -361,6 +366,8 @@ void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mo
         call->room_agent = agent_of_metadata(event->room.metadata);
     }
     bridge_trace(bridge, call, "event: %.*s %.*s", SLICE_ARG(event->name), SLICE_ARG(event->participant.identity));
+    int64_t listed_s = event->participant.listed_since_s;
     call->newest_s = event->created_at_s > call->newest_s ? event->created_at_s : call->newest_s;
+    call->listed_s = listed_s > call->listed_s ? listed_s : call->listed_s;
     note_event(bridge, call, event, now);
 }

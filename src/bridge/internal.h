@@ -30,6 +30,7 @@ struct bridge_call {
     pid_t pid;
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
+    int64_t listed_s;             /* since when the newest participant that LiveKit's list told of is there */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
     mono_ms confirmed_at;         /* when LiveKit was last asked whether its callers are really there, and they were */
     unsigned starts;

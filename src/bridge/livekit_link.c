@@ -123,17 +123,40 @@ static void no_answer(struct errand *errand, const struct livekit_result *result
     errand_ask_again(errand, ASK_AGAIN_MS);
 }
 
-/* Tells of the agent, if it is there and speaks; else that it is not ready. */
-static void tell_ready(const struct errand *errand, const struct livekit_answer *answer) {
+/* Who was there has been told by now: what else it is, the agent is not ready. */
+static void not_ready(struct errand *errand) {
+    bridge_not_ready(errand->link->bridge, errand->sid, errand_now(errand->link));
+    errand_free(errand);
+}
+
+/* Its predecessor's ghost is no agent. */
+static void on_agent_asked(struct errand *errand, const struct livekit_result *result) {
+    if (result->outcome == LIVEKIT_OK) {
+        tell(errand, EVENT_participant_joined, errand->listed);
+    }
+    if (result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND) {
+        not_ready(errand);
+    } else {
+        no_answer(errand, result);
+    }
+}
+
+static const struct errand_kind agent_errand = {QUESTION_CONFIRM, on_agent_asked, "confirm the agent"};
+
+static void keep_listed(struct errand *errand, const struct livekit_participant *listed) {
+    errand->listed = listed_copy(listed);
+    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
+}
+
+static const struct livekit_participant *speaking_agent(const struct errand *errand,
+                                                        const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
         if (bridge_is_agent_of(slice_of(errand->sid), listed->identity) && listed->audio_tracks > 0) {
-            tell(errand, EVENT_participant_joined, listed);
-            tell(errand, EVENT_track_published, listed);
-            return;
+            return listed;
         }
     }
-    bridge_not_ready(errand->link->bridge, errand->sid, errand_now(errand->link));
+    return NULL;
 }
 
 static void on_ready(struct errand *errand, const struct livekit_result *result) {
@@ -141,8 +164,13 @@ static void on_ready(struct errand *errand, const struct livekit_result *result)
         no_answer(errand, result);
         return;
     }
-    tell_ready(errand, &result->answer);
-    errand_free(errand);
+    const struct livekit_participant *agent = speaking_agent(errand, &result->answer);
+    if (agent == NULL) {
+        not_ready(errand);
+        return;
+    }
+    keep_listed(errand, agent);
+    errand_go_on(errand, &agent_errand);
 }
 
 static const struct errand_kind ready_errand = {QUESTION_PARTICIPANTS, on_ready, "tell whether the agent speaks"};
@@ -214,8 +242,7 @@ void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct sl
                           const struct livekit_participant *listed,
                           void (*on_asked)(void *context, enum livekit_outcome outcome), void *context) {
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
-    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
-    errand->listed = listed_copy(listed);
+    keep_listed(errand, listed);
     errand->on_asked = on_asked;
     errand->context = context;
     errand_ask(errand);

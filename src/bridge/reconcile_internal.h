@@ -27,6 +27,7 @@ struct check {
     mono_ms sent_at;
     struct doubt doubts[CALL_LEGS + 1];
     unsigned doubt_count, doubt_next;
+    int64_t people; /* so many does LiveKit count */
     bool any_there; /* of those in doubt; or it is not known */
     void *asked;
     struct check *prev, *next;

@@ -76,11 +76,6 @@ static const struct livekit_participant *find_agent(const struct check *check, c
     return NULL;
 }
 
-static void tell(const struct check *check, enum event_kind kind, const struct livekit_participant *listed) {
-    struct webhook_event event = listed_event(kind, slice_of(check->sid), check->room, listed);
-    bridge_webhook(check->reconcile->options.bridge, &event, check_now(check));
-}
-
 /* --- a call of ours --- */
 
 struct bridge_call *check_call(const struct check *check) {
@@ -137,6 +132,12 @@ static void judge_silent_agent(struct check *check, const struct bridge_call *ca
     }
 }
 
+static void on_agent_asked(void *context, enum livekit_outcome outcome) {
+    if (outcome != LIVEKIT_OK && outcome != LIVEKIT_NOT_FOUND) {
+        reconcile_again(context, DOUBT_MS);
+    }
+}
+
 static void judge_agent(struct check *check, const struct livekit_answer *answer) {
     struct bridge_call *call = check_call(check);
     const struct livekit_participant *agent = find_agent(check, answer);
@@ -145,8 +146,8 @@ static void judge_agent(struct check *check, const struct livekit_answer *answer
     }
     bool speaks = call->entry.facts.voice == VOICE_SPEAKS;
     if (agent != NULL && agent->audio_tracks > 0 && !speaks) {
-        tell(check, EVENT_participant_joined, agent);
-        tell(check, EVENT_track_published, agent);
+        livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, agent, on_agent_asked,
+                             check->reconcile);
     } else if (agent == NULL && speaks) {
         judge_silent_agent(check, call);
     } else if (agent != NULL && call->entry.facts.voice_absences > 0) {
@@ -205,14 +206,17 @@ static void confirm_callers(struct check *check, const struct livekit_answer *an
     }
 }
 
-/* For whoever is really there the room is kept. */
+/* For whoever is really there the room is kept, and for whom the list hides although they are counted. */
 static void doubt_people(struct check *check, const struct livekit_answer *answer) {
+    int64_t people = 0;
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
         if (listed_is_person(listed)) {
+            people++;
             doubt_add(check, slice_hash(listed->sid, check->reconcile->options.bridge->options.seed), listed->identity);
         }
     }
+    check->any_there = check->any_there || people < check->people;
 }
 
 /* --- one check --- */
@@ -267,6 +271,7 @@ void check_room(struct reconcile *reconcile, const struct livekit_room *room, en
     check->room = (struct slice){xmemdup(room->name.p, room->name.n), room->name.n};
     check->created_s = room->creation_time_s;
     check->how = how;
+    check->people = room->num_participants;
     check->sent_at = check_now(check);
     DL_APPEND(reconcile->checks, check);
     check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);

@@ -23,16 +23,28 @@ static bool is_orderly(const struct world *world) {
     return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER;
 }
 
+/* Somebody of whom no webhook told, but LiveKit's list may have. */
+static bool untold_caller(const struct world *world, int place) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
+            return world->link != NULL;
+        }
+    }
+    return false;
+}
+
 void check_start(struct world *world, int place, const char *agent) {
     const struct room *room = &world->rooms[place];
     const char *right = people_agent(world);
     if (right != NULL && strcmp(agent, right) != 0) {
         world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
     }
-    if (room->never_again) {
+    bool untold = untold_caller(world, place);
+    if (room->never_again && !untold) {
         world_fail(world, "an agent that said never again is started in %s", room->sid);
     }
-    if (room->handed_over_now) {
+    if (room->handed_over_now && !untold) {
         world_fail(world, "an agent is started in %s, which was handed over", room->sid);
     }
     bool taken = room->lost_at != 0 && world->now - room->lost_at < 60000;
@@ -116,6 +128,7 @@ static int64_t silence_limit(const struct plan *plan) {
     int64_t limit = plan->healthy ? START_MS : 120000;
     limit += is_misled(plan) ? UNTOLD_CALLER_MS : 0;
     limit += plan->can_ask && plan->api_fails_percent > 0 ? UNTOLD_CALLER_MS : 0;
+    limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;
     limit += plan->network == NETWORK_SLOW ? 6000 : 0;
     limit += plan->network == NETWORK_REORDERING ? 12000 : 0;
     limit += plan->rules_at != PLAN_NEVER ? 8000 : 0;

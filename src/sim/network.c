@@ -36,7 +36,9 @@ static void arrive(struct world *world, const struct happening *post) {
         return;
     }
     const struct room *room = &world->rooms[post->subject];
-    struct webhook_event event = {.kind = post->kind, .name = name_of(post->kind)};
+    struct webhook_event event = {.kind = post->kind,
+                                  .name = name_of(post->kind),
+                                  .created_at_s = post->sent_at / 1000};
     event.room.sid = slice_of(room->sid);
     event.room.name = slice_of(room->name);
     if (post->detail != WORLD_NOBODY) {
@@ -68,6 +70,7 @@ static void post(struct world *world, int64_t delay, enum event_kind kind, int r
     struct happening *happening = world_plan(world, delay, arrive, room, guest);
     happening->kind = kind;
     happening->epoch = world->epoch;
+    happening->sent_at = world->now;
 }
 
 void network_send(struct world *world, enum event_kind kind, int room, int guest) {

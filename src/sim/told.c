@@ -84,10 +84,11 @@ void told(struct world *world, enum event_kind kind, int place, int guest) {
     bool first = room->told_at == 0;
     room->told_caller = room->told_caller || (kind != EVENT_track_published && guest != WORLD_NOBODY &&
                                               world->guests[guest].caller != WORLD_NOBODY);
-    if (first && (kind == EVENT_participant_left || kind == EVENT_participant_connection_aborted)) {
+    bool caller = guest != WORLD_NOBODY && world->guests[guest].caller != WORLD_NOBODY;
+    if (first && kind != EVENT_room_started && !(kind == EVENT_participant_joined && caller)) {
         return; /* of a call that the bridge does not know */
     }
-    if (first && (kind == EVENT_room_started || kind == EVENT_participant_joined)) {
+    if (first) {
         room->told_at = world->now;
         room->over_by = world->now + CALLER_WAIT_MS;
         supersede(world, place);

@@ -27,6 +27,7 @@ struct happening {
     void (*deed)(struct world *world, const struct happening *happening);
     int subject, detail;
     enum event_kind kind; /* of a webhook on its way */
+    mono_ms sent_at;      /* … */
     unsigned epoch;       /* of the server that sent it */
     bool of_api;          /* a question or an answer: not what keeps the world going */
 };
