@@ -281,7 +281,7 @@ static void note_joined(struct bridge *bridge, struct bridge_call *call, const s
         break;
     case WHO_NOBODY: return;
     }
-    if (noted.kind == CALL_AGENT_JOINED && event->participant.audible) {
+    if (event->participant.audible) {
         call_note(&call->entry.facts, &noted, &bridge->options.policy, now);
         noted.kind = CALL_AUDIO_PUBLISHED;
     }

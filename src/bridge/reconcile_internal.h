@@ -28,6 +28,7 @@ struct check {
     struct doubt doubts[CALL_LEGS + 1];
     unsigned doubt_count, doubt_next;
     int64_t people; /* so many does LiveKit count */
+    bool is_ghost;  /* the agent listed there, though we run none */
     bool any_there; /* of those in doubt; or it is not known */
     void *asked;
     struct check *prev, *next;

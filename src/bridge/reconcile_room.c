@@ -227,16 +227,32 @@ static void judge_call(struct check *check, const struct livekit_answer *answer)
     confirm_callers(check, answer);
 }
 
-/* A room that is no call, or was one. Our agent's identity speaks there although we run none: somebody else does. */
+static void on_participants(void *context, const struct livekit_result *result);
+
+static void on_server_asked(void *context, const struct livekit_result *result) {
+    struct check *check = context;
+    struct reconcile *reconcile = check->reconcile;
+    check->asked = NULL;
+    if (result->outcome == LIVEKIT_NOT_FOUND) {
+        check->is_ghost = true;
+        check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+        return;
+    }
+    reconcile->served = reconcile->served || result->outcome == LIVEKIT_OK;
+    if (result->outcome != LIVEKIT_OK || reconcile->served_looks < SERVED_LOOKS) {
+        reconcile_again(reconcile, DOUBT_MS); /* it may be about to be found dead */
+    }
+    check_free(check);
+}
+
+/* A room that is no call, or was one. Our agent's identity speaks there although we run none: somebody else does, or it
+ * is a ghost. */
 static void judge_stranger(struct check *check, const struct livekit_answer *answer) {
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct livekit_participant *agent = find_agent(check, answer);
     bool unknown = table_find(&bridge->table, slice_of(check->sid)) == NULL;
-    if (unknown && agent != NULL && agent->audio_tracks > 0) {
-        check->reconcile->served = true;
-        if (check->reconcile->served_looks < SERVED_LOOKS) {
-            reconcile_again(check->reconcile, DOUBT_MS); /* it may be the ghost of one that died */
-        }
+    if (unknown && agent != NULL && agent->audio_tracks > 0 && !check->is_ghost) {
+        check_ask(check, QUESTION_CONFIRM, agent->identity, on_server_asked);
         return;
     }
     confirm_callers(check, answer);
@@ -260,7 +276,9 @@ static void on_participants(void *context, const struct livekit_result *result) 
     } else if (check_call(check) != NULL) {
         judge_call(check, &result->answer);
     }
-    doubt_ask(check);
+    if (check->asked == NULL) {
+        doubt_ask(check);
+    }
     touched(reconcile);
 }
 
