@@ -131,13 +131,17 @@ static void judge_calls(struct reconcile *reconcile, const struct index *index) 
 
 /* --- rooms that LiveKit lists --- */
 
-/* Whom LiveKit counts: agents are no participants to it, but publish. An agent with a token of its own may be counted or
- * not; then the room is looked into. */
+/* Whom LiveKit counts: agents are no participants to it, but publish. */
 static bool is_miscounted(const struct call *facts, const struct livekit_room *room) {
     unsigned callers = call_here(facts, LEG_CALLER);
     unsigned people = callers + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER);
     unsigned publishers = callers + (facts->voice == VOICE_SPEAKS);
     return room->num_participants != (int64_t)people || room->num_publishers < (int64_t)publishers;
+}
+
+/* An agent with a token of its own may be a participant to LiveKit: the count says nothing. */
+static bool is_uncountable(const struct call *facts) {
+    return facts->any_agent && facts->process != PROCESS_NONE;
 }
 
 /* Nothing was heard of it for an interval, nor was it looked into: after a crash that told nothing LiveKit's lists go on
@@ -147,18 +151,21 @@ static bool is_silent(const struct reconcile *reconcile, const struct bridge_cal
     return heard + reconcile->options.interval_ms <= reconcile->sent_at;
 }
 
-/* A call of ours: looked into when what LiveKit counts is not what we know. */
+/* A call of ours: looked into when what LiveKit counts is not what we know, as soon as that cannot be the lag any more. */
 static bool judge_call(struct reconcile *reconcile, const struct bridge_call *call, const struct livekit_room *room) {
+    const struct call *facts = &call->entry.facts;
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
-    int64_t settled_ms = polled ? 0 : SETTLED_MS;
-    if (call->end != END_NONE || call->touched_at + settled_ms >= reconcile->sent_at) {
+    bool thorough = is_silent(reconcile, call) || is_miscounted(facts, room);
+    mono_ms settled_at = call->touched_at + (polled ? 0 : SETTLED_MS);
+    if (call->end != END_NONE || (!thorough && !polled && !is_uncountable(facts))) {
         return false;
     }
-    bool silent = is_silent(reconcile, call), miscounted = is_miscounted(&call->entry.facts, room);
-    if (silent || miscounted || polled) {
-        check_room(reconcile, room, silent || miscounted ? CHECK_THOROUGH : CHECK_LIST);
+    if (settled_at >= reconcile->sent_at) {
+        reconcile_again(reconcile, settled_at + 1 - now_of(reconcile));
+        return false;
     }
-    return silent || miscounted || polled;
+    check_room(reconcile, room, thorough ? CHECK_THOROUGH : CHECK_LIST);
+    return true;
 }
 
 static bool is_stale(const struct reconcile *reconcile, int64_t age_s) {

@@ -296,7 +296,7 @@ static void note_again(struct call *call, mono_ms now) {
     if (call->superseded || call->taken || call->process != PROCESS_NONE) {
         return;
     }
-    struct call fresh = {.room = ROOM_OPEN, .seen_at = now, .leg_count = call->leg_count};
+    struct call fresh = {.room = ROOM_OPEN, .room_at = call->room_at, .seen_at = now, .leg_count = call->leg_count};
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
     *call = fresh;
 }

@@ -36,7 +36,7 @@ static bool untold_caller(const struct world *world, int place) {
 
 void check_start(struct world *world, int place, const char *agent) {
     const struct room *room = &world->rooms[place];
-    const char *right = people_agent(world);
+    const char *right = people_agent(world, place);
     if (right != NULL && strcmp(agent, right) != 0) {
         world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
     }

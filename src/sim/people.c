@@ -44,13 +44,13 @@ struct people_phone people_phone(const struct world *world, const struct guest *
     };
 }
 
-const char *people_agent(const struct world *world) {
+const char *people_agent(const struct world *world, int room) {
     const struct plan *plan = &world->plan;
     const struct plan_caller *caller = &plan->caller[0];
     bool simple = plan->callers == 1 && plan->network == NETWORK_GOOD && plan->restart_at == PLAN_NEVER &&
                   plan->rules == RULES_BY_NUMBER && plan->rules_at == PLAN_NEVER && plan->new_rules_at == PLAN_NEVER &&
                   plan->api_fails_percent == 0 && !caller->nobodys;
-    if (!simple) {
+    if (!simple || server_callers(world, room) == 0) {
         return NULL;
     }
     bool known = !caller->hidden || (plan->can_ask && caller->trunk == TRUNK_OF_NUMBER);
@@ -192,8 +192,7 @@ static void operator_stops(struct world *world, const struct happening *happenin
 
 static void odd_lists(struct world *world, const struct happening *happening) {
     (void)happening;
-    bool many = bridge_live(world->bridge) > 2; /* of one or two calls two such answers running are the end */
-    world->odd_lists = many ? world->plan.odd_lists : 1;
+    world->odd_lists = world->plan.odd_lists;
 }
 
 static void restart(struct world *world, const struct happening *happening) {

@@ -40,6 +40,7 @@ static void unlist(struct world *world, const struct guest *like) {
 }
 
 static void list(struct world *world, struct guest *guest) {
+    guest->listed_at = guest->listed ? guest->listed_at : world->now;
     unlist(world, guest);
     guest->listed = true;
     guest->listed_audible = guest->audible;
@@ -107,7 +108,9 @@ static void add(struct asked *asked, struct listed listed) {
 }
 
 void store_list_rooms(struct world *world, struct asked *asked) {
-    bool all = asked->question.kind == QUESTION_ROOMS, odd = all && world->odd_lists > 0;
+    bool all = asked->question.kind == QUESTION_ROOMS;
+    bool again = world->odd_lists != world->plan.odd_lists; /* of one or two calls a second one would be the end */
+    bool odd = all && world->odd_lists > 0 && (!again || bridge_live(world->bridge) > 2);
     world->odd_lists -= odd;
     for (int i = 0; i < world->room_count; i++) {
         const struct room *room = &world->rooms[i];

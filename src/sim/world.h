@@ -39,7 +39,7 @@ struct guest {
     int room, process, caller;           /* places; WORLD_NOBODY: none */
     bool outbound, rival, here, audible; /* rival: another bridge's agent */
     bool listed, listed_audible;         /* so says the copy that ListParticipants shows */
-    mono_ms leaves_at, joined_at, silent_since;
+    mono_ms leaves_at, joined_at, listed_at, silent_since;
     enum disconnect_reason reason;
     enum { TOLD_NOTHING, TOLD_HERE, TOLD_GONE } told; /* what webhooks have told the bridge */
 };
@@ -168,8 +168,8 @@ void people_rejoin(struct world *world, int guest);
 struct people_phone {
     struct slice called, caller, trunk, rule, attributes;
 } people_phone(const struct world *world, const struct guest *guest);
-/* The agent that must have the call; NULL: that cannot be said so simply. */
-const char *people_agent(const struct world *world);
+/* The agent that the call of ROOM must have; NULL: that cannot be said so simply. */
+const char *people_agent(const struct world *world, int room);
 
 /* processes.c: the engine, and what agents do. */
 struct engine processes_engine(struct world *world);
