@@ -34,6 +34,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     ruleset_release(call->rules);
     directory_release(call->directory);
     bridge_leg_forget(&call->leg);
+    bridge_forget_identities(call);
     free(call->room_agent);
     free(call->agent_name);
     free(call->entry.room);
@@ -93,6 +94,7 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
     }
     table_retire(&bridge->table, &call->entry, now);
     bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
+    bridge_forget_identities(call);
 }
 
 static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {

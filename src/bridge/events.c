@@ -270,6 +270,7 @@ static void note_joined(struct bridge *bridge, struct bridge_call *call, const s
                         mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     struct log_about about;
+    bridge_keep_identity(call, noted.sid, event->participant.identity);
     switch (who_is(call, event)) {
     case WHO_CALLER: note_caller(bridge, call, event, now); return;
     case WHO_OUTBOUND: noted.role = LEG_OUTBOUND; break;

@@ -14,11 +14,19 @@ struct call_leg_text {
     bool known;
 };
 
+/* A leg by the hash of its sid. Owned text; NULL: an unused place. */
+struct leg_identity {
+    uint64_t sid;
+    char *text;
+};
+
 struct agent_use;
 
 struct bridge_call {
     struct call_entry entry; /* first: table entries are cast back by container_of */
     struct call_leg_text leg;
+    struct leg_identity identities[CALL_LEGS]; /* of those who came last */
+    unsigned next_identity;
     char *room_agent;      /* agent_name of the room's metadata, or NULL */
     struct ruleset *rules; /* held from the choice on: a call keeps the agent entry it began with */
     struct directory *directory;
@@ -91,6 +99,11 @@ bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const 
 void bridge_use(struct bridge *bridge, struct bridge_call *call);
 void bridge_unuse(struct bridge *bridge, struct bridge_call *call);
 void bridge_uses_release(struct bridge *bridge);
+
+/* identities.c: what LEG is called; NULL: not known any more. */
+void bridge_keep_identity(struct bridge_call *call, uint64_t sid, struct slice identity);
+const char *bridge_identity_of(const struct bridge_call *call, uint64_t sid);
+void bridge_forget_identities(struct bridge_call *call);
 
 /* job.c: builds the job of a new process of CALL and hands it to the engine. */
 void bridge_start(struct bridge *bridge, struct bridge_call *call);

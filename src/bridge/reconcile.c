@@ -139,11 +139,6 @@ static bool is_miscounted(const struct call *facts, const struct livekit_room *r
     return room->num_participants != (int64_t)people || room->num_publishers < (int64_t)publishers;
 }
 
-/* An agent with a token of its own may be a participant to LiveKit: the count says nothing. */
-static bool is_uncountable(const struct call *facts) {
-    return facts->any_agent && facts->process != PROCESS_NONE;
-}
-
 /* Nothing was heard of it for an interval, nor was it looked into: after a crash that told nothing LiveKit's lists go on
  * to show who was there. */
 static bool is_silent(const struct reconcile *reconcile, const struct bridge_call *call) {
@@ -157,7 +152,8 @@ static bool judge_call(struct reconcile *reconcile, const struct bridge_call *ca
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
     bool thorough = is_silent(reconcile, call) || is_miscounted(facts, room);
     mono_ms settled_at = call->touched_at + (polled ? 0 : SETTLED_MS);
-    if (call->end != END_NONE || (!thorough && !polled && !is_uncountable(facts))) {
+    bool uncountable = facts->any_agent; /* one with a token of its own may be a participant to LiveKit, or not */
+    if (call->end != END_NONE || (!thorough && !polled && !uncountable)) {
         return false;
     }
     if (settled_at >= reconcile->sent_at) {

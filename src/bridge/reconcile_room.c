@@ -95,9 +95,9 @@ static void judge_listed_leg(struct check *check, struct bridge_call *call, cons
 
 /* The close of an old duplicate can hide a live leg from the list: who can be asked for is, before it is over. */
 static void judge_unlisted_leg(struct check *check, const struct bridge_call *call, const struct leg *leg) {
-    bool last = leg->absences + 1 >= CALL_ABSENCES;
-    if (last && leg->sid == call->leg.sid && call->leg.identity != NULL) {
-        doubt_add(check, leg->sid, slice_of(call->leg.identity));
+    const char *identity = bridge_identity_of(call, leg->sid);
+    if (identity != NULL && leg->absences + 1 >= CALL_ABSENCES) {
+        doubt_add(check, leg->sid, slice_of(identity));
     } else {
         doubt_absent(check, leg->sid);
     }

@@ -62,16 +62,21 @@ void check_kill(struct world *world, int place) {
     }
 }
 
-/* Somebody who has been in the room for a while; CALLERS: who must be served. */
-static bool somebody_stays(const struct world *world, int place, bool callers) {
+/* A caller who must be served, and whom LiveKit has listed for a while. */
+static bool must_be_served(const struct world *world, const struct guest *guest) {
+    if (guest->caller == WORLD_NOBODY || !guest->listed || world->now - guest->listed_at <= ON_THE_WAY_MS) {
+        return false;
+    }
+    const struct plan_caller *caller = &world->plan.caller[guest->caller];
+    return !caller->spam && !caller->blocked;
+}
+
+/* Somebody who has been in the room for a while; STALE: any phone, else who must be served. */
+static bool somebody_stays(const struct world *world, int place, bool stale) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
         bool old = guest->here && guest->room == place && world->now - guest->joined_at > ON_THE_WAY_MS;
-        bool counts = callers
-                          ? guest->caller != WORLD_NOBODY && guest->listed && !world->plan.caller[guest->caller].spam &&
-                                !world->plan.caller[guest->caller].blocked
-                          : guest->kind == KIND_SIP;
-        if (old && counts) {
+        if (old && (stale ? guest->kind == KIND_SIP : must_be_served(world, guest))) {
             return true;
         }
     }
@@ -95,10 +100,10 @@ void check_delete(struct world *world, int place, bool urgent) {
     if (human_talks(world, place) && room->end == END_AGENT_DONE && is_orderly(world)) {
         world_fail(world, "%s is deleted although a human talks with the caller", room->sid);
     }
-    if (!urgent && somebody_stays(world, place, false)) {
+    if (!urgent && somebody_stays(world, place, true)) {
         world_fail(world, "%s is deleted as a stale room although a phone is in it", room->sid);
     }
-    if (urgent && (room->end == END_CALLER_LEFT || room->end == END_NONE) && somebody_stays(world, place, true)) {
+    if (urgent && (room->end == END_CALLER_LEFT || room->end == END_NONE) && somebody_stays(world, place, false)) {
         world_fail(world, "%s is deleted although a caller waits in it", room->sid);
     }
 }
@@ -267,6 +272,16 @@ void check_step(struct world *world) {
     check_starts(world);
 }
 
+/* More people are counted than listed: for all that can be known somebody is in it. */
+static bool hides_somebody(const struct world *world, int place) {
+    int listed = 0;
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        listed += guest->listed && guest->room == place && guest->kind != KIND_AGENT && guest->kind != KIND_EGRESS;
+    }
+    return world->rooms[place].count.people > listed;
+}
+
 void check_end(struct world *world) {
     if (processes_any_live(world)) {
         world_fail(world, "at the end of time a process lives");
@@ -278,7 +293,7 @@ void check_end(struct world *world) {
         world_fail(world, "at the end of time the call table is not empty");
     }
     for (int i = 0; i < world->room_count; i++) {
-        if (world->link != NULL && world->rooms[i].stored) {
+        if (world->link != NULL && world->rooms[i].stored && !hides_somebody(world, i)) {
             world_fail(world, "at the end of time the stale room %s is there", world->rooms[i].sid);
         }
     }
