@@ -194,6 +194,7 @@ static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms
         call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
         call->starts = 0;
         call->answered = call->asked_number = false;
+        free(take_ptr(call->agent_name));
     }
 }
 
@@ -336,6 +337,7 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     }
     call->finished_s = started ? call->finished_s : event->created_at_s;
     struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
+    noted.again = started && call->before_s != 0 && event->created_at_s > call->before_s; /* it comes first */
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "%s", started ? "room started" : "room finished");
@@ -368,6 +370,7 @@ void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mo
     }
     bridge_trace(bridge, call, "event: %.*s %.*s", SLICE_ARG(event->name), SLICE_ARG(event->participant.identity));
     int64_t listed_s = event->participant.listed_since_s;
+    call->before_s = call->newest_s;
     call->newest_s = event->created_at_s > call->newest_s ? event->created_at_s : call->newest_s;
     call->listed_s = listed_s > call->listed_s ? listed_s : call->listed_s;
     note_event(bridge, call, event, now);

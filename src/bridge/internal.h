@@ -38,6 +38,7 @@ struct bridge_call {
     pid_t pid;
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
+    int64_t before_s;             /* … and of the newest but one */
     int64_t listed_s;             /* since when the newest participant that LiveKit's list told of is there */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
     mono_ms confirmed_at;         /* when LiveKit was last asked whether its callers are really there, and they were */
@@ -74,6 +75,11 @@ static inline struct bridge_call *call_of(struct call_entry *entry) {
 struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid);
 /* Whether ROOM's name begins with SIP_ROOM_PREFIX. */
 bool bridge_is_ours(const struct bridge *bridge, struct slice room);
+struct livekit_participant;
+/* livekit_link.c: whether LISTED may be the agent of CALL: it has its identity, or the agent has a token of its own; and
+ * it is not the one that is known to be gone. */
+bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *call,
+                         const struct livekit_participant *listed);
 /* Whether IDENTITY is the one that the agent of the call SID has. */
 bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */

@@ -148,23 +148,21 @@ static void keep_listed(struct errand *errand, const struct livekit_participant 
     errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
 }
 
-/* As bridge/events.c has it: its identity, or anybody who may be an agent with a token of its own; but not the one that
- * is known to be gone. */
-static bool is_agent(const struct errand *errand, const struct livekit_participant *listed) {
-    const struct bridge_call *call = call_of_errand(errand);
-    bool ours = bridge_is_agent_of(slice_of(errand->sid), listed->identity);
-    if (call == NULL) {
-        return ours;
-    }
+bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *call,
+                         const struct livekit_participant *listed) {
+    bool ours = bridge_is_agent_of(slice_of(call->entry.sid), listed->identity);
     bool any = call->entry.facts.any_agent && (listed->kind == KIND_AGENT || listed->kind == KIND_STANDARD);
-    return (ours || any) && slice_hash(listed->sid, errand->link->bridge->options.seed) != call->entry.facts.ghost_sid;
+    return (ours || any) && listed->state != LIVEKIT_DISCONNECTED &&
+           slice_hash(listed->sid, bridge->options.seed) != call->entry.facts.ghost_sid;
 }
 
 static const struct livekit_participant *speaking_agent(const struct errand *errand,
                                                         const struct livekit_answer *answer) {
-    for (size_t i = 0; i < answer->count; i++) {
-        if (answer->participants[i].audio_tracks > 0 && is_agent(errand, &answer->participants[i])) {
-            return &answer->participants[i];
+    const struct bridge_call *call = call_of_errand(errand);
+    for (size_t i = 0; i < answer->count && call != NULL; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (listed->audio_tracks > 0 && bridge_may_be_agent(errand->link->bridge, call, listed)) {
+            return listed;
         }
     }
     return NULL;

@@ -70,12 +70,12 @@ static bool is_missing(const struct reconcile *reconcile, const struct call_entr
            index_find(index, entry->sid) == NULL;
 }
 
-/* How many calls would end now. */
+/* How many calls the list lacks, whether that is said for the first time or would end them now. */
 static unsigned count_missing(const struct reconcile *reconcile, const struct index *index) {
     unsigned missing = 0;
     const struct call_entry *entry;
     for (entry = reconcile->options.bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
-        missing += is_missing(reconcile, entry, index) && entry->facts.absences + 1 >= CALL_ABSENCES;
+        missing += is_missing(reconcile, entry, index);
     }
     return missing;
 }

@@ -122,35 +122,50 @@ static void judge_legs(struct check *check, const struct livekit_answer *answer)
     }
 }
 
-/* Our agent may be hidden as well, and is not killed for it. */
-static void judge_silent_agent(struct check *check, const struct bridge_call *call) {
-    cleanup_free char *identity = xasprintf("sip-agent-%s", check->sid);
-    if (call->entry.facts.voice_absences + 1 >= CALL_ABSENCES) {
-        doubt_add(check, 0, slice_of(identity));
-    } else {
-        doubt_absent(check, 0);
-    }
-}
-
 static void on_agent_asked(void *context, enum livekit_outcome outcome) {
     if (outcome != LIVEKIT_OK && outcome != LIVEKIT_NOT_FOUND) {
         reconcile_again(context, DOUBT_MS);
     }
 }
 
+/* One that speaks although no webhook said so, if it is really there, is told of. */
+static bool find_speaking(const struct check *check, const struct bridge_call *call,
+                          const struct livekit_answer *answer) {
+    const struct reconcile *reconcile = check->reconcile;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (listed->audio_tracks > 0 && bridge_may_be_agent(reconcile->options.bridge, call, listed)) {
+            livekit_link_confirm(reconcile->options.link, slice_of(check->sid), check->room, listed, on_agent_asked,
+                                 check->reconcile);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Our agent may be hidden from the list as a caller may, and is not killed for it. */
+static void judge_unlisted_agent(struct check *check, const struct bridge_call *call) {
+    const char *identity = bridge_identity_of(call, call->entry.facts.voice_sid);
+    if (identity != NULL && call->entry.facts.voice_absences + 1 >= CALL_ABSENCES) {
+        doubt_add(check, 0, slice_of(identity));
+    } else {
+        doubt_absent(check, 0);
+    }
+}
+
 static void judge_agent(struct check *check, const struct livekit_answer *answer) {
     struct bridge_call *call = check_call(check);
-    const struct livekit_participant *agent = find_agent(check, answer);
-    if (call == NULL || call->entry.facts.any_agent || call->entry.facts.process == PROCESS_NONE) {
+    if (call == NULL || call->entry.facts.process == PROCESS_NONE) {
         return;
     }
-    bool speaks = call->entry.facts.voice == VOICE_SPEAKS;
-    if (agent != NULL && agent->audio_tracks > 0 && !speaks) {
-        livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, agent, on_agent_asked,
-                             check->reconcile);
-    } else if (agent == NULL && speaks) {
-        judge_silent_agent(check, call);
-    } else if (agent != NULL && call->entry.facts.voice_absences > 0) {
+    const struct livekit_participant *agent = find_listed(check, answer, call->entry.facts.voice_sid);
+    if (call->entry.facts.voice != VOICE_SPEAKS) {
+        find_speaking(check, call, answer);
+    } else if (agent == NULL && !find_speaking(check, call, answer)) {
+        judge_unlisted_agent(check, call);
+    } else if (agent != NULL && check->how == CHECK_THOROUGH) {
+        doubt_add(check, 0, agent->identity);
+    } else if (agent != NULL) {
         call->entry.facts.voice_absences = 0;
     }
 }

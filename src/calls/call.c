@@ -57,16 +57,23 @@ static void caller_came(struct call *call, const struct call_policy *policy, mon
     }
 }
 
-static void note_room_started(struct call *call, mono_ms now) {
-    bool again = call->room_at != 0 && call->room_at < now; /* the first one may come after a leg's joined */
-    if (again && (call->leg_count > 0 || call->voice != VOICE_NONE)) {
-        legs_leave_all(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
-        call->voice = VOICE_NONE;
-        call->room_again = true;
-        call->taken = false; /* the other bridge's agent is out as well */
-        call->pushed_out_at = 0;
-        call->started_at = now;
-        call->confirmed = false;
+/* LiveKit restarted: who is still there joins again with a new sid, and what failed for want of it may work now. */
+static void note_restart(struct call *call, mono_ms now) {
+    legs_leave_all(call, LEG_LEFT_SOFT, now);
+    call->voice = VOICE_NONE;
+    call->room_again = true;
+    call->taken = false; /* the other bridge's agent is out as well */
+    call->pushed_out_at = 0;
+    call->started_at = now;
+    call->confirmed = false;
+    call->gave_up = call->gave_up && call->exit == EXIT_NEVER_AGAIN;
+    call->failed_starts = call->hangs = 0;
+}
+
+static void note_room_started(struct call *call, const struct call_event *event, mono_ms now) {
+    bool again = event->again || (call->room_at != 0 && call->room_at < now); /* the first may follow a leg's joined */
+    if (again) {
+        note_restart(call, now);
     }
     call->room_at = now;
     call->absences = 0;
@@ -303,7 +310,7 @@ static void note_again(struct call *call, mono_ms now) {
 
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
     switch (event->kind) {
-    case CALL_ROOM_STARTED: note_room_started(call, now); break;
+    case CALL_ROOM_STARTED: note_room_started(call, event, now); break;
     case CALL_ROOM_FINISHED:
     case CALL_ROOM_DELETED: note_room_finished(call, now); break;
     case CALL_LEG_JOINED:

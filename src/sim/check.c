@@ -103,7 +103,10 @@ void check_delete(struct world *world, int place, bool urgent) {
     if (!urgent && somebody_stays(world, place, true)) {
         world_fail(world, "%s is deleted as a stale room although a phone is in it", room->sid);
     }
-    if (urgent && (room->end == END_CALLER_LEFT || room->end == END_NONE) && somebody_stays(world, place, false)) {
+    bool right =
+        room->end != END_CALLER_LEFT &&
+        (room->end != END_NONE || world->now - room->ended_at < ON_THE_WAY_MS); /* or it was, when it was sent */
+    if (urgent && !right && somebody_stays(world, place, false)) {
         world_fail(world, "%s is deleted although a caller waits in it", room->sid);
     }
 }
@@ -173,6 +176,8 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
     room->end = call_end(view->facts, &call_policy_default, world->now);
+    room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
+    room->seen_at = view->facts->seen_at;
     if (room->agent[0] != '\0' && strcmp(room->agent, view->agent) != 0) {
         world_fail(world, "the agent of %s was %s and is %s", view->sid, room->agent, view->agent);
     }
@@ -205,7 +210,8 @@ static void check_untold_end(struct world *world, int place) {
     const struct room *room = &world->rooms[place];
     int64_t limit = end_limit(&world->plan);
     bool lives = room->visible && room->end == END_NONE;
-    if (lives && limit != MONO_NEVER && room->empty_since != 0 && world->now - room->empty_since > limit) {
+    mono_ms since = room->empty_since > room->seen_at ? room->empty_since : room->seen_at;
+    if (lives && limit != MONO_NEVER && room->empty_since != 0 && world->now - since > limit) {
         world_fail(world, "the call of %s goes on for more than %lld ms after its last caller", room->sid,
                    (long long)limit);
     }
@@ -222,7 +228,8 @@ static mono_ms gone_by(const struct world *world, const struct room *room) {
         return MONO_NEVER;
     }
     bool sure = !is_misled(plan) && plan->restart_at == PLAN_NEVER && plan->api_fails_percent == 0;
-    mono_ms by = room->empty_since + end_limit(plan) + STOP_MS + SLACK_MS;
+    mono_ms since = room->empty_since > room->seen_at ? room->empty_since : room->seen_at;
+    mono_ms by = since + end_limit(plan) + STOP_MS + SLACK_MS;
     return sure && told_by != MONO_NEVER && told_by + ASKING_MS < by ? told_by + ASKING_MS : by;
 }
 

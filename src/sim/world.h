@@ -65,6 +65,7 @@ struct room {
     bool never_again; /* its agent said so, and no caller came since */
     mono_ms lost_at;  /* another bridge's agent pushed out ours */
     enum call_end end;
+    mono_ms seen_at, ended_at; /* since when the bridge has this call; when it was last seen ending */
 };
 
 struct process {
