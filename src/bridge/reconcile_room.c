@@ -153,6 +153,7 @@ static void judge_unlisted_agent(struct check *check, const struct bridge_call *
     }
 }
 
+/* Of agents with tokens of their own the first that speaks is ours until it is gone; one of our identity takes over. */
 static void judge_agent(struct check *check, const struct livekit_answer *answer) {
     struct bridge_call *call = check_call(check);
     if (call == NULL || call->entry.facts.process == PROCESS_NONE) {
@@ -161,7 +162,7 @@ static void judge_agent(struct check *check, const struct livekit_answer *answer
     const struct livekit_participant *agent = find_listed(check, answer, call->entry.facts.voice_sid);
     if (call->entry.facts.voice != VOICE_SPEAKS) {
         find_speaking(check, call, answer);
-    } else if (agent == NULL && !find_speaking(check, call, answer)) {
+    } else if (agent == NULL && (call->entry.facts.any_agent || !find_speaking(check, call, answer))) {
         judge_unlisted_agent(check, call);
     } else if (agent != NULL && check->how == CHECK_THOROUGH) {
         doubt_add(check, 0, agent->identity);

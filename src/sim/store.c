@@ -107,10 +107,19 @@ static void add(struct asked *asked, struct listed listed) {
     }
 }
 
+/* So many calls that two odd lists running are not believed. */
+static bool are_many(const struct world *world) {
+    unsigned calls = 0;
+    for (int i = 0; i < world->room_count; i++) {
+        calls += world->rooms[i].visible && world->rooms[i].open && world->rooms[i].end == END_NONE;
+    }
+    return calls > 3; /* one of them may just have been heard of */
+}
+
 void store_list_rooms(struct world *world, struct asked *asked) {
     bool all = asked->question.kind == QUESTION_ROOMS;
-    bool again = world->odd_lists != world->plan.odd_lists; /* of one or two calls a second one would be the end */
-    bool odd = all && world->odd_lists > 0 && (!again || bridge_live(world->bridge) > 2);
+    bool first = world->odd_lists == world->plan.odd_lists;
+    bool odd = all && world->odd_lists > 0 && (first || are_many(world));
     world->odd_lists -= odd;
     for (int i = 0; i < world->room_count; i++) {
         const struct room *room = &world->rooms[i];
