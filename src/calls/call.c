@@ -137,6 +137,7 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
     struct leg leg = legs_make(event, how, now); /* its joined is lost or still to come: remember that it left */
     legs_add(call, &leg);
     call->had_caller = call->had_caller || event->role == LEG_CALLER;
+    call->nobody_there = call->nobody_there && !call->had_caller; /* there was one, who may come back */
 }
 
 /* Absence counts when it is said twice running (rule 8): one answer may be odd, or older than what webhooks told. */
@@ -303,7 +304,8 @@ static void note_again(struct call *call, mono_ms now) {
     if (call->superseded || call->taken || call->process != PROCESS_NONE) {
         return;
     }
-    struct call fresh = {.room = ROOM_OPEN, .room_at = call->room_at, .seen_at = now, .leg_count = call->leg_count};
+    struct call fresh = {.room = ROOM_OPEN, .room_at = call->room_at, .leg_count = call->leg_count};
+    fresh.seen_at = fresh.caller_at = now; /* also where others, who had no agent, never left */
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
     *call = fresh;
 }

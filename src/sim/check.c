@@ -86,7 +86,8 @@ static bool somebody_stays(const struct world *world, int place, bool stale) {
 static bool human_talks(const struct world *world, int place) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
-        if (guest->room == place && guest->here && guest->outbound && world->now - guest->silent_since > 1000) {
+        bool before = guest->joined_at + 1000 < world->rooms[place].ending_at;
+        if (guest->room == place && guest->here && guest->outbound && before) {
             return true;
         }
     }
@@ -175,9 +176,13 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->visible = true;
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
-    room->end = call_end(view->facts, &call_policy_default, world->now);
+    enum call_end end = call_end(view->facts, &call_policy_default, world->now);
+    room->ending_at = room->end == END_NONE ? world->now : room->ending_at;
+    room->begun_at = room->end != END_NONE && end == END_NONE ? world->now : room->begun_at;
+    room->end = end;
     room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
-    room->seen_at = view->facts->seen_at;
+    mono_ms seen_at = view->facts->seen_at;
+    room->begun_at = seen_at > room->begun_at ? seen_at : room->begun_at;
     if (room->agent[0] != '\0' && strcmp(room->agent, view->agent) != 0) {
         world_fail(world, "the agent of %s was %s and is %s", view->sid, room->agent, view->agent);
     }
@@ -206,11 +211,17 @@ static int64_t end_limit(const struct plan *plan) {
     return UNTOLD_END_MS + (plan->api_fails_percent > 0 || plan->odd_list_at != PLAN_NEVER ? UNTOLD_END_MS : 0);
 }
 
+/* Since when the call has had no caller, by what the bridge could know: a stale room that is deleted may be told of as
+ * begun, and makes a call for a moment. */
+static mono_ms idle_since(const struct room *room) {
+    return room->empty_since > room->begun_at ? room->empty_since : room->begun_at;
+}
+
 static void check_untold_end(struct world *world, int place) {
     const struct room *room = &world->rooms[place];
     int64_t limit = end_limit(&world->plan);
     bool lives = room->visible && room->end == END_NONE;
-    mono_ms since = room->empty_since > room->seen_at ? room->empty_since : room->seen_at;
+    mono_ms since = idle_since(room);
     if (lives && limit != MONO_NEVER && room->empty_since != 0 && world->now - since > limit) {
         world_fail(world, "the call of %s goes on for more than %lld ms after its last caller", room->sid,
                    (long long)limit);
@@ -228,7 +239,7 @@ static mono_ms gone_by(const struct world *world, const struct room *room) {
         return MONO_NEVER;
     }
     bool sure = !is_misled(plan) && plan->restart_at == PLAN_NEVER && plan->api_fails_percent == 0;
-    mono_ms since = room->empty_since > room->seen_at ? room->empty_since : room->seen_at;
+    mono_ms since = idle_since(room);
     mono_ms by = since + end_limit(plan) + STOP_MS + SLACK_MS;
     return sure && told_by != MONO_NEVER && told_by + ASKING_MS < by ? told_by + ASKING_MS : by;
 }
@@ -271,6 +282,7 @@ void check_step(struct world *world) {
         room->gone_at = room->visible || room->told_at == 0 ? 0 : room->gone_at != 0 ? room->gone_at : world->now;
         if (!room->visible) {
             room->agent[0] = '\0';
+            room->handed_over_now = false;
         }
         check_given_up(world, i);
         check_untold_end(world, i);

@@ -56,10 +56,15 @@ static void told_left(struct world *world, struct room *room, int place) {
 
 /* A room that was no call is forgotten at once, one that was when its tombstone is gone: it may be a call again, as
  * if never heard of. */
-static void forget(const struct world *world, struct room *room) {
+static void forget(struct world *world, int place) {
+    struct room *room = &world->rooms[place];
     bool remembered = room->told_caller && world->now - room->gone_at <= TOMBSTONE_MS;
     if (room->gone_at == 0 || remembered) {
         return;
+    }
+    for (int i = 0; i < world->guest_count; i++) {
+        struct guest *guest = &world->guests[i];
+        guest->told = guest->room == place ? TOLD_NOTHING : guest->told;
     }
     room->told_at = room->gone_at = 0;
     room->told_started = room->told_caller = room->never_again = false;
@@ -80,7 +85,7 @@ static void supersede(struct world *world, int newest) {
 
 void told(struct world *world, enum event_kind kind, int place, int guest) {
     struct room *room = &world->rooms[place];
-    forget(world, room);
+    forget(world, place);
     bool first = room->told_at == 0;
     room->told_caller = room->told_caller || (kind != EVENT_track_published && guest != WORLD_NOBODY &&
                                               world->guests[guest].caller != WORLD_NOBODY);

@@ -110,7 +110,8 @@ static bool is_at_rest(struct world *world) {
     bool quiet = world->link != NULL && world->pending == 0 && bridge_next_due(world->bridge) == MONO_NEVER &&
                  livekit_link_next_due(world->link) == MONO_NEVER;
     world->quiet_since = !quiet ? 0 : world->quiet_since != 0 ? world->quiet_since : world->now;
-    return quiet && (!any_room(world) || world->now - world->quiet_since > CLEAR_UP_MS);
+    bool clear = !any_room(world) && bridge_live(world->bridge) == 0;
+    return quiet && (clear || world->now - world->quiet_since > CLEAR_UP_MS);
 }
 
 static void give_rules(struct world *world, enum plan_rules rules) {

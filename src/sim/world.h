@@ -65,7 +65,8 @@ struct room {
     bool never_again; /* its agent said so, and no caller came since */
     mono_ms lost_at;  /* another bridge's agent pushed out ours */
     enum call_end end;
-    mono_ms seen_at, ended_at; /* since when the bridge has this call; when it was last seen ending */
+    mono_ms begun_at;            /* since when the bridge has this call, or has it again */
+    mono_ms ending_at, ended_at; /* since when it is ending, and when it was last seen to */
 };
 
 struct process {
