@@ -90,10 +90,12 @@ static bool is_refused(struct reconcile *reconcile, const struct index *index) {
     view->missing = missing;
     view->live = (unsigned)live;
     if (view->refused && !was_refused) {
-        log_error(NULL,
-                  "LiveKit lists %u of %zu calls no more: too many to be believed, none is ended for it; is it "
-                  "the right LiveKit, and was its Redis emptied? `sipbridge calls stop` ends single ones",
-                  missing, live);
+        log_error(
+            NULL,
+            "LiveKit lists %u of %zu calls no more: too many to be believed, none is ended for it, but LiveKit is "
+            "asked for their callers one by one; is it the right LiveKit, and was its Redis emptied? `sipbridge "
+            "calls stop` ends single ones",
+            missing, live);
     } else if (was_refused && !view->refused) {
         log_info(NULL, "LiveKit's list of rooms is believable again");
     }
@@ -113,9 +115,22 @@ static void note_missing(struct reconcile *reconcile, struct bridge_call *call) 
     bridge_note(reconcile->options.bridge, call, &event, now_of(reconcile));
 }
 
+/* A list that is not believed: LiveKit is asked for the callers of each call that it lacks. */
+static void ask_for_missing(struct reconcile *reconcile, const struct index *index) {
+    struct call_entry *entry, *next;
+    size_t checks = 0;
+    HASH_ITER(by_sid, reconcile->options.bridge->table.by_sid, entry, next) {
+        if (checks < MOST_CHECKS && is_missing(reconcile, entry, index)) {
+            check_missing(reconcile, call_of(entry));
+            checks++;
+        }
+    }
+    reconcile_again(reconcile, DOUBT_MS);
+}
+
 static void judge_calls(struct reconcile *reconcile, const struct index *index) {
     if (is_refused(reconcile, index)) {
-        reconcile_again(reconcile, DOUBT_MS);
+        ask_for_missing(reconcile, index);
         return;
     }
     struct call_entry *entry, *next;

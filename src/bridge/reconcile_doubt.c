@@ -90,6 +90,9 @@ static void on_asked(void *context, const struct livekit_result *result) {
     struct reconcile *reconcile = check->reconcile;
     uint64_t leg = check->doubts[check->doubt_next++].leg;
     check->asked = NULL;
+    if (check_call(check) == NULL) {
+        reconcile_again(reconcile, DOUBT_MS); /* something was heard meanwhile: the answer does not count */
+    }
     if (result->outcome == LIVEKIT_NOT_FOUND) {
         if (check->how != CHECK_STALE) {
             doubt_absent(check, leg);

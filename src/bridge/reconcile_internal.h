@@ -55,6 +55,8 @@ void reconcile_again(struct reconcile *reconcile, int64_t delay_ms);
 
 /* reconcile_room.c. Begins a check of ROOM; the answer is acted on. */
 void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how);
+/* Asks for the callers of CALL, whose room is not listed, one by one. */
+void check_missing(struct reconcile *reconcile, const struct bridge_call *call);
 void check_cancel_all(struct reconcile *reconcile);
 bool check_is_running(const struct reconcile *reconcile, struct slice sid);
 void check_free(struct check *check);

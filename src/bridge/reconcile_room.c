@@ -36,8 +36,12 @@ bool check_is_running(const struct reconcile *reconcile, struct slice sid) {
     return false;
 }
 
+static mono_ms now_of(const struct reconcile *reconcile) {
+    return reconcile->options.now(reconcile->options.context);
+}
+
 mono_ms check_now(const struct check *check) {
-    return check->reconcile->options.now(check->reconcile->options.context);
+    return now_of(check->reconcile);
 }
 
 static void touched(const struct reconcile *reconcile) {
@@ -298,15 +302,35 @@ static void on_participants(void *context, const struct livekit_result *result) 
     touched(reconcile);
 }
 
-void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how) {
+static struct check *new_check(struct reconcile *reconcile, struct slice sid, struct slice room, enum check_how how) {
     struct check *check = xcalloc(1, sizeof *check);
     check->reconcile = reconcile;
-    snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(room->sid));
-    check->room = (struct slice){xmemdup(room->name.p, room->name.n), room->name.n};
-    check->created_s = room->creation_time_s;
+    snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(sid));
+    check->room = (struct slice){xmemdup(room.p, room.n), room.n};
     check->how = how;
-    check->people = room->num_participants;
-    check->sent_at = check_now(check);
+    check->sent_at = now_of(reconcile);
     DL_APPEND(reconcile->checks, check);
+    return check;
+}
+
+void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how) {
+    struct check *check = new_check(reconcile, room->sid, room->name, how);
+    check->people = room->num_participants;
     check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+}
+
+void check_missing(struct reconcile *reconcile, const struct bridge_call *call) {
+    const struct call *facts = &call->entry.facts;
+    struct slice sid = slice_of(call->entry.sid), room = {call->entry.room, call->entry.room_size};
+    if (check_is_running(reconcile, sid)) {
+        return;
+    }
+    struct check *check = new_check(reconcile, sid, room, CHECK_THOROUGH);
+    for (unsigned i = 0; i < facts->leg_count; i++) {
+        const char *identity = bridge_identity_of(call, facts->legs[i].sid);
+        if (facts->legs[i].state == LEG_HERE && facts->legs[i].role == LEG_CALLER && identity != NULL) {
+            doubt_add(check, facts->legs[i].sid, slice_of(identity));
+        }
+    }
+    doubt_ask(check);
 }

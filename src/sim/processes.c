@@ -262,10 +262,19 @@ void processes_disconnected(struct world *world, int place) {
     }
 }
 
+/* It looks once more, if it is a good one. */
+static void quit_alone(struct world *world, const struct happening *happening) {
+    const struct process *process = &world->processes[happening->subject];
+    bool alone = process->guest == WORLD_NOBODY || server_callers(world, world->guests[process->guest].room) == 0;
+    if (alone || !world->plan.healthy) {
+        quit(world, happening);
+    }
+}
+
 void processes_alone(struct world *world, int room) {
     int place = world->rooms[room].process;
     if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
-        plan_for(world, place, 5, 800, quit, ENDS_CLEAN);
+        plan_for(world, place, 5, 800, quit_alone, ENDS_CLEAN);
     }
 }
 
