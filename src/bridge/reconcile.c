@@ -165,10 +165,10 @@ static bool is_silent(const struct reconcile *reconcile, const struct bridge_cal
 static bool judge_call(struct reconcile *reconcile, const struct bridge_call *call, const struct livekit_room *room) {
     const struct call *facts = &call->entry.facts;
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
-    bool thorough = is_silent(reconcile, call) || is_miscounted(facts, room);
+    bool uncountable = facts->any_agent;   /* one with a token of its own may be a participant to LiveKit, or not */
+    bool thorough = uncountable || is_silent(reconcile, call) || is_miscounted(facts, room);
     mono_ms settled_at = call->touched_at + (polled ? 0 : SETTLED_MS);
-    bool uncountable = facts->any_agent; /* one with a token of its own may be a participant to LiveKit, or not */
-    if (call->end != END_NONE || (!thorough && !polled && !uncountable)) {
+    if (call->end != END_NONE || (!thorough && !polled)) {
         return false;
     }
     if (settled_at >= reconcile->sent_at) {

@@ -69,12 +69,13 @@ static void on_stale_deleted(void *context, const struct livekit_result *result)
     check_free(check);
 }
 
-/* It must still be the one we looked at. */
+/* It must still be the one we looked at, and nobody may have come since. */
 static void on_stale_room(void *context, const struct livekit_result *result) {
     struct check *check = context;
     check->asked = NULL;
-    bool same =
-        result->outcome == LIVEKIT_OK && result->answer.count > 0 && slice_is(result->answer.rooms[0].sid, check->sid);
+    bool same = result->outcome == LIVEKIT_OK && result->answer.count > 0 &&
+                slice_is(result->answer.rooms[0].sid, check->sid) &&
+                result->answer.rooms[0].num_participants == check->people;
     bool is_call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid)) != NULL;
     if (!same || is_call) {
         check_free(check);

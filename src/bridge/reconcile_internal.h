@@ -22,7 +22,6 @@ struct check {
     struct reconcile *reconcile;
     char sid[CALL_SID_MAX + 1];
     struct slice room; /* owned */
-    int64_t created_s;
     enum check_how how;
     mono_ms sent_at;
     struct doubt doubts[CALL_LEGS + 1];

@@ -87,9 +87,11 @@ struct bridge_call *check_call(const struct check *check) {
     return call != NULL && call->touched_at < check->sent_at ? call : NULL;
 }
 
+/* A caller of whom there is doubt is asked for; of others the list is the word. */
 static void judge_listed_leg(struct check *check, struct bridge_call *call, const struct leg *leg,
                              const struct livekit_participant *listed) {
-    if (check->how == CHECK_THOROUGH && leg->role == LEG_CALLER) {
+    bool doubted = check->how == CHECK_THOROUGH || leg->absences > 0;
+    if (doubted && leg->role == LEG_CALLER) {
         doubt_add(check, leg->sid, listed->identity);
     } else if (leg->absences > 0) {
         struct call_event there = {.kind = CALL_LEG_JOINED, .sid = leg->sid};

@@ -136,7 +136,7 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
     }
     struct leg leg = legs_make(event, how, now); /* its joined is lost or still to come: remember that it left */
     legs_add(call, &leg);
-    call->had_caller = call->had_caller || event->role == LEG_CALLER;
+    call->had_caller = call->had_caller || (event->role == LEG_CALLER && !call->had_reject);
     call->nobody_there = call->nobody_there && !call->had_caller; /* there was one, who may come back */
 }
 

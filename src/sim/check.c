@@ -62,21 +62,18 @@ void check_kill(struct world *world, int place) {
     }
 }
 
-/* A caller who must be served, and whom LiveKit has listed for a while. */
 static bool must_be_served(const struct world *world, const struct guest *guest) {
-    if (guest->caller == WORLD_NOBODY || !guest->listed || world->now - guest->listed_at <= ON_THE_WAY_MS) {
-        return false;
-    }
     const struct plan_caller *caller = &world->plan.caller[guest->caller];
     return !caller->spam && !caller->blocked;
 }
 
-/* Somebody who has been in the room for a while; STALE: any phone, else who must be served. */
+/* A caller who has been in the room, and in LiveKit's list, for a while; STALE: whoever it is, else who must be served. */
 static bool somebody_stays(const struct world *world, int place, bool stale) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
-        bool old = guest->here && guest->room == place && world->now - guest->joined_at > ON_THE_WAY_MS;
-        if (old && (stale ? guest->kind == KIND_SIP : must_be_served(world, guest))) {
+        bool here = guest->here && guest->room == place && guest->caller != WORLD_NOBODY && guest->listed;
+        mono_ms since = guest->listed_at > guest->joined_at ? guest->listed_at : guest->joined_at;
+        if (here && world->now - since > ON_THE_WAY_MS && (stale || must_be_served(world, guest))) {
             return true;
         }
     }
@@ -239,9 +236,12 @@ static mono_ms gone_by(const struct world *world, const struct room *room) {
         return MONO_NEVER;
     }
     bool sure = !is_misled(plan) && plan->restart_at == PLAN_NEVER && plan->api_fails_percent == 0;
-    mono_ms since = idle_since(room);
-    mono_ms by = since + end_limit(plan) + STOP_MS + SLACK_MS;
-    return sure && told_by != MONO_NEVER && told_by + ASKING_MS < by ? told_by + ASKING_MS : by;
+    mono_ms untold_by = idle_since(room) + end_limit(plan) + STOP_MS + SLACK_MS;
+    if (!sure || told_by == MONO_NEVER) {
+        return untold_by;
+    }
+    mono_ms empty_by = room->empty_since + STOP_MS + SLACK_MS;
+    return (told_by > empty_by ? told_by : empty_by) + ASKING_MS;
 }
 
 static void check_outliving(struct world *world) {
