@@ -145,7 +145,8 @@ static bool is_served(const struct world *world, const struct guest *guest) {
     const struct room *room = &world->rooms[guest->room];
     const struct plan_caller *caller = &world->plan.caller[guest->caller];
     bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
-                   world->now - room->told_at >= 4 * (int64_t)HOUR_MS;
+                   world->now - room->told_at >= 4 * (int64_t)HOUR_MS ||
+                   world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
     bool unknowable = world->plan.can_ask && !guest->listed; /* not even LiveKit shows them */
     return excused || unknowable || has_company(world, guest);
 }
