@@ -3,6 +3,8 @@
 # agents of deploy/try, plays a recorded phone call to it over HTTP, and tells what happened as a timeline.
 #
 #   deploy/try.sh [RECORDING.jsonl]      default: tests/fixtures/recordings/answered.jsonl
+#   deploy/try.sh --call                 a real call instead: real livekit-server and Redis, the example agent, a stand-in
+#                                        phone; needs Go and Node.js
 #
 # On a terminal the timeline is for people; piped, standard output has one "milliseconds<TAB>step<TAB>detail" line a
 # step and nothing else. Exit code 0 only if every step happened and nothing is left. TRY_SPEED: how many times faster
@@ -11,9 +13,17 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
+call=0 steps=3
+if [ "${1:-}" = --call ]; then
+  call=1 steps=4
+  shift
+  # shellcheck disable=SC1091 # a file of ours
+  . "$here/try/call.sh"
+fi
 recording=${1:-$root/tests/fixtures/recordings/answered.jsonl}
 case $recording in /*) ;; *) recording=$PWD/$recording ;; esac
 speed=${TRY_SPEED:-2}
+livekit_settings=LIVEKIT_API_URL=off agents_file=agents.json
 sipbridge=$root/build/release/sipbridge
 pretty=0
 bold='' green='' red='' plain=''
@@ -45,6 +55,9 @@ clean_up() {
     kill "$daemon" 2>/dev/null || true
     wait "$daemon" 2>/dev/null || true
   fi
+  if [ "$call" -eq 1 ]; then
+    stop_livekit
+  fi
   if [ -n "$work" ]; then
     rm -rf "$work"
   fi
@@ -66,7 +79,7 @@ wait_until() {
 }
 
 build() {
-  say "1/3 building (packages first, if any are missing)"
+  say "1/$steps building (packages first, if any are missing)"
   "$here/packages.sh" build
   cd "$root"
   { cmake --preset release -DSIPBRIDGE_TESTS=OFF && cmake --build --preset release; } >"$work/build" 2>&1 ||
@@ -81,11 +94,10 @@ is_listening() {
 
 # Everything else comes from the defaults; the environment is empty so that nothing of yours changes the show.
 start() {
-  say "2/3 starting sipbridge"
   cd "$here/try"
   env -i PATH="$PATH" LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=0123456789abcdef0123456789abcdef \
-    LIVEKIT_API_URL=off SIP_LISTEN=127.0.0.1:0 SIP_ADMIN_LISTEN="unix:$work/admin" SIP_STATE_DIR="$work/state" SIP_RULES_FILE=rules.json \
-    SIP_AGENTS_FILE=agents.json SIP_LOG_FORMAT=json SIP_ON_EXIT=stop "$sipbridge" serve >"$work/log" 2>&1 &
+    "$livekit_settings" SIP_LISTEN=127.0.0.1:0 SIP_ADMIN_LISTEN="unix:$work/admin" SIP_STATE_DIR="$work/state" SIP_RULES_FILE=rules.json \
+    SIP_AGENTS_FILE="$agents_file" SIP_LOG_FORMAT=json SIP_ON_EXIT=stop "$sipbridge" serve >"$work/log" 2>&1 &
   daemon=$!
   wait_until 10 is_listening || fail "sipbridge does not listen"
 }
@@ -142,6 +154,9 @@ tell() {
     printf '  %s%s%s\n' "$green" "nothing left: no process, sipbridge ended with exit code 0" "$plain"
     printf '\nWhat the agent said (sipbridge keeps it per call):\n'
     sed 's/^/    /' "$work"/state/calls/*.log
+    if [ "$call" -eq 1 ]; then
+      tell_phone
+    fi
   else
     last=$(tail -n 1 "$work/timeline" | cut -f 1)
     printf '%s\tnothing left\tno process, sipbridge ended with exit code 0\n' "$last"
@@ -151,6 +166,13 @@ tell() {
 [ -r "$recording" ] || fail "no such recording: $recording"
 work=$(mktemp -d "${TMPDIR:-/tmp}/sipbridge-try.XXXXXX")
 build
-start
-replay
+if [ "$call" -eq 1 ]; then
+  install_peers
+  start_livekit
+  dial
+else
+  say "2/3 starting sipbridge"
+  start
+  replay
+fi
 tell

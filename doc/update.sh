@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes what the program says of itself into the documents: doc/sipbridge.1, doc/settings.md, doc/commands.md, and
-# README.md between its <!-- settings --> and <!-- commands --> marks. Run it after a change of a command or a setting.
+# README.md between its <!-- settings --> and <!-- commands --> marks, doc/doctor.md between <!-- doctor --> marks. Run it
+# after a change of a command, a setting or a check.
 set -eu
 cd "$(dirname "$0")/.."
 sipbridge=${1:-build/release/sipbridge}
@@ -22,3 +23,4 @@ document doc/settings.md Settings settings
 document doc/commands.md Commands commands
 between_marks README.md settings
 between_marks README.md commands
+between_marks doc/doctor.md doctor

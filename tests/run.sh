@@ -1,10 +1,12 @@
 #!/bin/bash
 # Builds sipbridge and runs every test. On Debian 12 it installs what is missing (root or sudo).
 #
-#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan
+#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan, and phone
+#                                 calls through the real livekit-server (they need Go and Node.js; loudly skipped without)
 #   tests/run.sh --quick          debug build, unit tests, lint: for every edit, under a minute
 #   tests/run.sh --preset NAME    build, unit tests and integration tests of one preset (release, debug, asan, clang)
-#   tests/run.sh --no-lint ...     without lint
+#   tests/run.sh --no-lint ...    without lint
+#   tests/run.sh --no-e2e ...     without the calls through livekit-server
 #   tests/run.sh ... -- ARGS      ARGS go to pytest (-k rules, -x)
 set -euo pipefail
 
@@ -15,19 +17,21 @@ presets=(release asan)
 integration=asan
 pytest_args=()
 lint=true
+e2e=true
 lint_tests=tests/lint
 
 usage() {
-  sed -n '2,9s/^# \{0,1\}//p' "$0"
+  sed -n '2,11s/^# \{0,1\}//p' "$0"
 }
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --quick) presets=(debug) integration='' lint_tests=tests/lint/test_lint.py ;;
+    --quick) presets=(debug) integration='' e2e=false lint_tests=tests/lint/test_lint.py ;;
     --no-lint) lint=false ;;
+    --no-e2e) e2e=false ;;
     --preset)
       [ $# -ge 2 ] || { usage >&2 && exit 2; }
-      presets=("$2") integration=$2
+      presets=("$2") integration=$2 e2e=false
       shift
       ;;
     --) shift && pytest_args=("$@") && break ;;
@@ -67,5 +71,10 @@ if [ -n "$integration" ]; then
   step "integration tests $integration"
   SIPBRIDGE_BIN=$root/build/$integration/sipbridge "$python" -m pytest -q -p no:cacheprovider --durations=5 \
     tests/integration "${pytest_args[@]}"
+fi
+if $e2e; then
+  step "end to end: calls through the real livekit-server"
+  SIPBRIDGE_BIN=$root/build/release/sipbridge "$python" -m pytest -q -p no:cacheprovider --durations=5 \
+    tests/e2e "${pytest_args[@]}"
 fi
 step "all passed"

@@ -7,11 +7,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "webhooks/repeats.h"
 
 struct receiver {
     struct receiver_options options;
     struct receiver_counters counters;
+    struct receiver_sightings sightings;
     struct repeats *repeats;
     struct log_limit rejected_limit[VERIFY_REASON_COUNT];
     struct log_limit bad_method_limit, invalid_limit, refused_limit, forgotten_limit;
@@ -53,14 +55,28 @@ static int bad_method(struct receiver *receiver, const struct receiver_request *
     return 405;
 }
 
-static int rejected(struct receiver *receiver, const struct receiver_request *request, enum verify_reason reason,
-                    const struct verify_detail *detail, mono_ms now) {
+/* One request's verdict. */
+struct verdict {
+    enum verify_reason reason;
+    struct verify_detail detail;
+    int64_t wall_ms;
+};
+
+static void note_rejection(struct receiver_sightings *sightings, const struct verdict *verdict) {
+    sightings->rejections[sightings->rejection_count++ % RECEIVER_REJECTIONS] =
+        (struct receiver_rejection){verdict->wall_ms, verdict->reason, verdict->detail};
+}
+
+static int rejected(struct receiver *receiver, const struct receiver_request *request, const struct verdict *verdict,
+                    mono_ms now) {
+    enum verify_reason reason = verdict->reason;
     receiver->counters.rejected[reason]++;
+    note_rejection(&receiver->sightings, verdict);
     uint64_t skipped;
     if (log_limit_pass(&receiver->rejected_limit[reason], now, &skipped)) {
         char tail[48];
         struct buf hint cleanup_buf = {0};
-        verify_hint(&hint, reason, detail);
+        verify_hint(&hint, reason, &verdict->detail);
         log_warning(NULL, "a webhook from %.*s is not verified (%s): %s, answered 401 and not acted on%s; %s",
                     SLICE_ARG(request->peer), verify_reason_label(reason), verify_reason_text(reason),
                     more(skipped, tail), hint.p);
@@ -119,6 +135,50 @@ static int hand_over(struct receiver *receiver, struct webhook_event *event, mon
     return 503;
 }
 
+static struct verdict verify(const struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms) {
+    struct verdict verdict = {.reason = VERIFY_TWO_TOKENS, .wall_ms = wall_ms};
+    if (request->authorization_count <= 1) {
+        struct slice token = request->authorization_count == 1 ? request->authorization : (struct slice){0};
+        verdict.reason = webhook_verify(receiver->options.keys, token, request->body, wall_ms / 1000, &verdict.detail);
+    }
+    return verdict;
+}
+
+static void keep_name(char ret_name[RECEIVER_NAME_SIZE], struct slice name) {
+    cleanup_buf struct buf shown = {0};
+    text_escape(&shown, name, RECEIVER_NAME_SIZE - 4); /* the mark of a cut takes three bytes more */
+    snprintf(ret_name, RECEIVER_NAME_SIZE, "%s", shown.p != NULL ? shown.p : "");
+}
+
+/* Whether EVENT is of `sipbridge doctor`; then it is noted. */
+static bool is_probe(struct receiver *receiver, const struct webhook_event *event, const struct verdict *verdict) {
+    struct receiver_probe *probe = &receiver->sightings.probe;
+    if (!slice_starts(event->room.name, SLICE(RECEIVER_PROBE_PREFIX))) {
+        return false;
+    }
+    probe->wall_ms = verdict->wall_ms;
+    keep_name(probe->room, event->room.name);
+    keep_name(probe->event, event->name);
+    keep_name(probe->key, slice_of(verdict->detail.key));
+    return true;
+}
+
+/* A verified body. */
+static int take_verified(struct receiver *receiver, const struct receiver_request *request,
+                         const struct verdict *verdict, mono_ms now) {
+    struct diag diag = {0};
+    struct webhook_event *event = event_parse(request->body, &diag);
+    if (event == NULL) {
+        return invalid(receiver, request, &diag, now);
+    }
+    if (is_probe(receiver, event, verdict) || event->kind == EVENT_OTHER) {
+        receiver->counters.ignored++;
+        event_free(event);
+        return 200;
+    }
+    return hand_over(receiver, event, now);
+}
+
 int receiver_take(struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms, mono_ms now) {
     receiver->counters.received++;
     if (!slice_is(request->method, "POST")) {
@@ -128,14 +188,9 @@ int receiver_take(struct receiver *receiver, const struct receiver_request *requ
         receiver->counters.ignored++; /* nobody to verify with, and nothing that could be done */
         return 200;
     }
-    struct verify_detail detail = {0};
-    enum verify_reason reason = VERIFY_TWO_TOKENS;
-    if (request->authorization_count <= 1) {
-        struct slice token = request->authorization_count == 1 ? request->authorization : (struct slice){0};
-        reason = webhook_verify(receiver->options.keys, token, request->body, wall_ms / 1000, &detail);
-    }
-    if (reason != VERIFY_OK) {
-        return rejected(receiver, request, reason, &detail, now);
+    struct verdict verdict = verify(receiver, request, wall_ms);
+    if (verdict.reason != VERIFY_OK) {
+        return rejected(receiver, request, &verdict, now);
     }
     receiver->counters.verified++;
     receiver->counters.last_verified_wall_ms = wall_ms;
@@ -143,19 +198,13 @@ int receiver_take(struct receiver *receiver, const struct receiver_request *requ
         receiver->counters.ignored++;
         return 200;
     }
-    struct diag diag = {0};
-    struct webhook_event *event = event_parse(request->body, &diag);
-    if (event == NULL) {
-        return invalid(receiver, request, &diag, now);
-    }
-    if (event->kind == EVENT_OTHER) {
-        receiver->counters.ignored++;
-        event_free(event);
-        return 200;
-    }
-    return hand_over(receiver, event, now);
+    return take_verified(receiver, request, &verdict, now);
 }
 
 const struct receiver_counters *receiver_counters(const struct receiver *receiver) {
     return &receiver->counters;
+}
+
+const struct receiver_sightings *receiver_sightings(const struct receiver *receiver) {
+    return &receiver->sightings;
 }

@@ -40,11 +40,32 @@ struct receiver_counters {
     int64_t last_verified_wall_ms;          /* 0: never */
 };
 
+/* `sipbridge doctor` looks whether webhooks arrive, by rooms named so and by signed events about such rooms. They start
+ * nothing: they are counted as ignored and noted. */
+#define RECEIVER_PROBE_PREFIX "sipbridge-doctor-"
+enum { RECEIVER_REJECTIONS = 8, RECEIVER_NAME_SIZE = 64 };
+
+/* What came in of late, for those who ask why a webhook does not arrive. Nothing in it is a stranger's text. */
+struct receiver_sightings {
+    struct receiver_probe {                                       /* the last event about such a room */
+        int64_t wall_ms;                                          /* 0: none yet */
+        char room[RECEIVER_NAME_SIZE], event[RECEIVER_NAME_SIZE]; /* escaped, cut */
+        char key[RECEIVER_NAME_SIZE];                             /* the key that signed it */
+    } probe;
+    struct receiver_rejection { /* answered 401; the newest is at (rejection_count - 1) % RECEIVER_REJECTIONS */
+        int64_t wall_ms;
+        enum verify_reason reason;
+        struct verify_detail detail;
+    } rejections[RECEIVER_REJECTIONS];
+    uint64_t rejection_count; /* ever */
+};
+
 struct receiver *receiver_new(const struct receiver_options *options);
 void receiver_free(struct receiver *receiver);
 /* The HTTP status: 200 verified (also ignored, repeated); 400 verified but not an event; 401 not verified;
  * 405 not POST; 503 the sink is full. */
 int receiver_take(struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms, mono_ms now);
 const struct receiver_counters *receiver_counters(const struct receiver *receiver);
+const struct receiver_sightings *receiver_sightings(const struct receiver *receiver);
 
 #endif

@@ -11,8 +11,10 @@
 
 enum { LONGEST_TURN_MS = 60000 };
 
+/* Rooms that LiveKit did not delete when asked keep nobody here, nor, told twice, those that it has not answered for. */
 static bool is_done(const struct app *app) {
-    return app->stops > 0 && bridge_live(app->bridge) == 0 && local_is_idle(app->local);
+    bool nothing_to_wait_for = app->hurried || bridge_live(app->bridge) == bridge_undeleted(app->bridge);
+    return app->stops > 0 && local_is_idle(app->local) && nothing_to_wait_for;
 }
 
 static void run(struct app *app) {
@@ -68,6 +70,11 @@ int app_run(const struct settings *settings, struct keyring *keys, struct diag *
     if (built) {
         log_start(app);
         run(app);
+        if (bridge_live(app->bridge) > 0) {
+            log_warning(NULL,
+                        "rooms that LiveKit could not be asked to delete: %zu; `sipbridge clear-sip-bridge` does it",
+                        bridge_live(app->bridge));
+        }
         log_info(NULL, "stopped");
     }
     app_release(app);

@@ -70,6 +70,10 @@ static void hurry_all(struct app *app) {
     engine.list(engine.self, hurry, app);
 }
 
+void app_on_hurry_due(struct timer *timer) {
+    container_of(timer, struct app, hurry_timer)->hurried = true;
+}
+
 static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
@@ -83,6 +87,7 @@ static void told_to_stop(struct app *app) {
     bridge_stop_all(app->bridge, loop_now(app->loop));
     if (app->stops > 1) {
         hurry_all(app);
+        timer_start(&app->hurry_timer, app->loop, HURRY_MS);
     }
     app_touched(app);
 }

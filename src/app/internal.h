@@ -9,6 +9,7 @@
 #include "bridge/livekit_link.h"
 #include "bridge/reconcile.h"
 #include "http/server.h"
+#include "livekit/sweep.h"
 #include "loop/file_watch.h"
 #include "loop/signals.h"
 #include "ops/ops.h"
@@ -16,7 +17,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000 };
 
 struct app {
     const struct settings *settings;
@@ -34,6 +35,7 @@ struct app {
     struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link; /* both NULL without it */
     struct reconcile *reconcile;
+    struct sweep *sweep; /* rooms being deleted at the operator's word, or NULL */
     struct bridge *bridge;
     struct ops ops;
     struct ops_errors errors;
@@ -42,7 +44,9 @@ struct app {
     size_t listen_count;
     struct http_server *server;
     unsigned stops; /* how often it was told to stop */
-    bool ending;    /* calls were told to end, not only to come to their end */
+    struct timer hurry_timer;
+    bool hurried; /* told twice, and LiveKit had its time */
+    bool ending;  /* calls were told to end, not only to come to their end */
 };
 
 /* parts.c: builds the parts from the settings; false with DIAG. app_release takes back whatever was built. */
@@ -53,11 +57,15 @@ void app_release(struct app *app);
 bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_build_reconcile(struct app *app);
 
+/* cleanup.c: the operator's word to end every call and delete its room (struct ops). */
+enum ops_cleanup app_clean_up(void *context, size_t *ret_calls);
+
 /* handlers.c. app_touched is called after anything that may have changed a call. */
 void app_touched(struct app *app);
 void app_reload(struct app *app);
 void app_on_signal(struct signals *signals, int number);
 void app_on_bridge_due(struct timer *timer);
 void app_on_log_due(struct timer *timer);
+void app_on_hurry_due(struct timer *timer);
 
 #endif

@@ -17,9 +17,9 @@ static void on_touched(void *context) {
     app_touched(context);
 }
 
-static void on_suspicion(void *context) {
+static void on_suspicion(void *context, const char *sid, struct slice room) {
     struct app *app = context;
-    reconcile_soon(app->reconcile);
+    reconcile_suspect(app->reconcile, sid, room);
 }
 
 static void on_contact(void *context) {

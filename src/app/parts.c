@@ -32,6 +32,13 @@ static int64_t wall_ms(void *self) {
     return clock_wall_ms();
 }
 
+static void unknown_agent(void *self) {
+    const struct app *app = self;
+    if (app->source != NULL) {
+        source_miss(app->source);
+    }
+}
+
 static void show_line(void *context, const char *line) {
     const struct log_about about = {.call = slice_of(context)};
     log_info(&about, "  agent says: %s", line);
@@ -105,6 +112,7 @@ static void build_bridge(struct app *app) {
         .new_instance = new_instance,
         .show_output = show_output,
         .wall_ms = wall_ms,
+        .unknown_agent = unknown_agent,
     };
     app->bridge = bridge_new(&options, &ports);
     if (app->livekit_link != NULL) {
@@ -153,6 +161,7 @@ static void build_ops(struct app *app) {
     app->ops = (struct ops){
         .enabled = app->settings->enabled,
         .webhook_path = app->settings->webhook_path,
+        .room_prefix = app->settings->room_prefix,
         .keys = app->keys,
         .receiver = app->receiver,
         .bridge = app->bridge,
@@ -165,6 +174,7 @@ static void build_ops(struct app *app) {
         .context = app,
         .stop_call = stop_call,
         .reload = reload,
+        .clean_up = app_clean_up,
     };
 }
 
@@ -231,6 +241,7 @@ bool app_build(struct app *app, struct diag *diag) {
     signals_start(&app->signals, app->loop);
     app->bridge_timer.on_due = app_on_bridge_due;
     app->log_timer.on_due = app_on_log_due;
+    app->hurry_timer.on_due = app_on_hurry_due;
     queue_init(&app->queue, app->loop, on_queued, app);
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
@@ -255,6 +266,7 @@ void app_release(struct app *app) {
     http_server_free(app->server);
     file_watch_stop(&app->keys_watch);
     source_free(app->source);
+    sweep_cancel(app->sweep);
     reconcile_free(app->reconcile);
     livekit_link_free(app->livekit_link);
     livekit_free(app->livekit);
@@ -264,6 +276,7 @@ void app_release(struct app *app) {
     queue_release(&app->queue);
     timer_cancel(&app->bridge_timer);
     timer_cancel(&app->log_timer);
+    timer_cancel(&app->hurry_timer);
     signals_stop(&app->signals);
     loop_free(app->loop);
     argv_free(app->command);

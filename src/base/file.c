@@ -1,4 +1,4 @@
-/* Reading a file to its end, with a limit. */
+/* Reading a file to its end, with a limit; writing all of a text. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -37,4 +37,19 @@ bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct dia
         return diag_fail(diag, path, "cannot be read: %m");
     }
     return file_read_fd(fd, path, limit, ret_bytes, diag);
+}
+
+bool file_write_fd(int fd, struct slice bytes) {
+    while (bytes.n > 0) {
+        ssize_t written = write(fd, bytes.p, bytes.n);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return false;
+        }
+        bytes.p += written;
+        bytes.n -= (size_t)written;
+    }
+    return true;
 }

@@ -13,4 +13,7 @@ bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct dia
 bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes, struct diag *diag)
     __attribute__((warn_unused_result));
 
+/* Writes all of BYTES to FD; false with errno. */
+bool file_write_fd(int fd, struct slice bytes) __attribute__((warn_unused_result));
+
 #endif

@@ -117,6 +117,9 @@ static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_
 static void note_phase(struct bridge *bridge, struct bridge_call *call, enum call_phase phase) {
     if (phase != call->phase) {
         bridge_trace(bridge, call, "phase: %s -> %s", call_phase_label(call->phase), call_phase_label(phase));
+        if (call->phase == PHASE_DECIDING && call->asked_number) {
+            bridge->ports.livekit.forget_number(bridge->ports.livekit.self, call->entry.sid);
+        }
         call->phase = phase;
     }
     call->asked_ready = call->asked_ready && phase == PHASE_NOT_READY; /* each time-out asks anew */
@@ -326,6 +329,16 @@ bool bridge_is_ending(const struct bridge *bridge, const char *sid) {
 
 size_t bridge_live(const struct bridge *bridge) {
     return bridge->table.live;
+}
+
+size_t bridge_undeleted(const struct bridge *bridge) {
+    size_t count = 0;
+    for (const struct call_entry *entry = bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
+        const struct call *facts = &entry->facts;
+        bool waits = !entry->over && facts->process == PROCESS_NONE && facts->delete_tries > 0;
+        count += waits && container_of(entry, struct bridge_call, entry)->phase == PHASE_HANGING_UP;
+    }
+    return count;
 }
 
 const struct bridge_counters *bridge_counters(const struct bridge *bridge) {

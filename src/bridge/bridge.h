@@ -68,8 +68,10 @@ mono_ms bridge_next_due(const struct bridge *bridge);
 /* Whether SID is a call that is not over; and whether that is ending. */
 bool bridge_is_live(const struct bridge *bridge, const char *sid);
 bool bridge_is_ending(const struct bridge *bridge, const char *sid);
-/* Calls that are not over. */
+/* Calls that are not over; and those of them that have nothing left here but a room that LiveKit did not delete when
+ * it was asked to. */
 size_t bridge_live(const struct bridge *bridge);
+size_t bridge_undeleted(const struct bridge *bridge);
 const struct bridge_counters *bridge_counters(const struct bridge *bridge);
 
 /* A call as status shows it; borrowed for the call of EACH. */

@@ -189,6 +189,9 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
     input.leg_known = (input.leg_known && told) || final;
     input.called_known = input.called_known && told;
     struct choice choice = choose(call, &input);
+    if (choice.unknown && bridge->ports.unknown_agent != NULL) {
+        bridge->ports.unknown_agent(bridge->ports.self);
+    }
     bool too_early = choice.kind == CHOICE_AGENT && !input.leg_known && wants_leg(choice.agent);
     if (choice.kind == CHOICE_UNCERTAIN || too_early) {
         return false;

@@ -49,14 +49,23 @@ static void on_last_look(struct errand *errand, const struct livekit_result *res
 static const struct errand_kind last_look_errand = {QUESTION_PARTICIPANTS, on_last_look,
                                                     "tell who is in the room before it is deleted, trying again"};
 
+static bool lists(const struct livekit_answer *answer, const char *sid) {
+    for (size_t i = 0; i < answer->count; i++) {
+        if (slice_is(answer->rooms[i].sid, sid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Rooms are deleted by name, and names come back: it must still be this call's. */
 static void on_room(struct errand *errand, const struct livekit_result *result) {
     if (result->outcome != LIVEKIT_OK) {
         delete_failed(errand, result);
-    } else if (result->answer.count == 0 || !slice_is(result->answer.rooms[0].sid, errand->sid)) {
-        delete_over(errand, true);
-    } else {
+    } else if (lists(&result->answer, errand->sid)) {
         errand_go_on(errand, &last_look_errand);
+    } else {
+        delete_over(errand, result->answer.left_out == 0); /* one that cannot be read may be it: again later */
     }
 }
 

@@ -112,6 +112,18 @@ static void on_number(struct errand *errand, const struct livekit_result *result
 
 static const struct errand_kind number_errand = {QUESTION_PARTICIPANTS, on_number, "tell the number"};
 
+/* Not the errand whose answer is just being told: that ends by itself. */
+static void port_forget_number(void *self, const char *sid) {
+    struct livekit_link *link = self;
+    struct errand *errand, *next;
+    DL_FOREACH_SAFE(link->errands, errand, next) {
+        bool open = errand->asked != NULL || errand->again_at != MONO_NEVER;
+        if (open && errand->kind == &number_errand && strcmp(errand->sid, sid) == 0) {
+            errand_free(errand);
+        }
+    }
+}
+
 /* --- ready, and who is there: no answer means no action, so it is asked again for as long as the call lives --- */
 
 static void no_answer(struct errand *errand, const struct livekit_result *result) {
@@ -216,8 +228,11 @@ static void on_who_confirmed(struct errand *errand) {
     errand_free(errand);
 }
 
+/* Lists are of a room's name: when the call is over they may be of another one. */
 static void on_who(struct errand *errand, const struct livekit_result *result) {
-    if (result->outcome != LIVEKIT_OK) {
+    if (call_of_errand(errand) == NULL) {
+        errand_free(errand);
+    } else if (result->outcome != LIVEKIT_OK) {
         no_answer(errand, result);
     } else if (!errand_confirm_callers(errand, &result->answer, on_who_confirmed)) {
         on_who_confirmed(errand);
@@ -233,7 +248,7 @@ static bool port_ask(void *self, const char *sid, struct slice room, enum want_a
     return true;
 }
 
-/* --- a caller of the list, confirmed --- */
+/* --- somebody of the list, confirmed --- */
 
 static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
     void (*on_asked)(void *context, enum livekit_outcome outcome) = errand->on_asked;
@@ -245,7 +260,7 @@ static void on_confirmed(struct errand *errand, const struct livekit_result *res
     on_asked(context, result->outcome);
 }
 
-static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm a caller"};
+static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm who is listed"};
 
 void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
                           const struct livekit_participant *listed,
@@ -283,10 +298,10 @@ static enum trunk_answer port_trunk(void *self, struct slice trunk, struct slice
     return answer;
 }
 
-static void port_suspect(void *self) {
+static void port_suspect(void *self, const char *sid, struct slice room) {
     const struct livekit_link *link = self;
     if (link->options.on_suspicion != NULL) {
-        link->options.on_suspicion(link->options.context);
+        link->options.on_suspicion(link->options.context, sid, room);
     }
 }
 
@@ -301,6 +316,7 @@ struct livekit_link *livekit_link_new(const struct livekit_link_options *options
 struct livekit_port livekit_link_port(struct livekit_link *link) {
     return (struct livekit_port){.self = link,
                                  .ask = port_ask,
+                                 .forget_number = port_forget_number,
                                  .delete_room = errand_delete_room,
                                  .reject = errand_reject,
                                  .trunk_number = port_trunk,

@@ -12,8 +12,9 @@ struct livekit_link;
 struct livekit_link_options {
     struct asker asker;
     mono_ms (*now)(void *context);
-    void (*on_touched)(void *context);   /* after an answer that may have changed a call or what is due */
-    void (*on_suspicion)(void *context); /* LiveKit may be gone: somebody should look. May be NULL */
+    void (*on_touched)(void *context); /* after an answer that may have changed a call or what is due */
+    /* LiveKit or who is in the room may be gone: somebody should look. May be NULL. */
+    void (*on_suspicion)(void *context, const char *sid, struct slice room);
     void *context;
 };
 
@@ -28,8 +29,9 @@ void livekit_link_free(struct livekit_link *link);
 void livekit_link_tick(struct livekit_link *link, mono_ms now);
 mono_ms livekit_link_next_due(const struct livekit_link *link);
 
-/* A caller whom only LiveKit's list tells of: a copy in Redis that outlives a crash. LiveKit is asked whether they are
- * really there, and if so the bridge is told that they joined the room SID, ROOM. Then ON_ASKED is called: OK, they
+/* A caller, or the call's agent, of whom only LiveKit's list tells: a copy in Redis that outlives a crash. LiveKit is
+ * asked whether they are really there, and if so the bridge is told that they joined the room SID, ROOM, and of their
+ * audio. Then ON_ASKED is called: OK, they
  * are; NOT_FOUND, they are not; anything else, it is not known. LISTED is copied. */
 void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
                           const struct livekit_participant *listed,

@@ -6,6 +6,10 @@ static bool cannot_ask(void *self, const char *sid, struct slice room, enum want
     return false;
 }
 
+static void nothing_to_forget(void *self, const char *sid) {
+    (void)self, (void)sid;
+}
+
 static bool cannot_delete(void *self, const char *sid, struct slice room) {
     (void)self, (void)sid, (void)room;
     return false;
@@ -21,12 +25,13 @@ static enum trunk_answer no_trunk(void *self, struct slice trunk, struct slice *
     return TRUNK_NONE;
 }
 
-static void no_suspicion(void *self) {
-    (void)self;
+static void no_suspicion(void *self, const char *sid, struct slice room) {
+    (void)self, (void)sid, (void)room;
 }
 
 const struct livekit_port livekit_unavailable = {
     .ask = cannot_ask,
+    .forget_number = nothing_to_forget,
     .delete_room = cannot_delete,
     .reject = cannot_reject,
     .trunk_number = no_trunk,

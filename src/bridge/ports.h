@@ -23,12 +23,14 @@ enum trunk_answer {
 struct livekit_port {
     void *self;
     bool (*ask)(void *self, const char *sid, struct slice room, enum want_ask ask);
+    /* The number is wanted no more: what ask(ASK_NUMBER) still does is dropped. */
+    void (*forget_number)(void *self, const char *sid);
     bool (*delete_room)(void *self, const char *sid, struct slice room);
     bool (*reject)(void *self, struct slice room, struct slice identity, enum reject_when when);
     /* The number of the trunk that a call with hidden numbers came over; borrowed until the next turn. */
     enum trunk_answer (*trunk_number)(void *self, struct slice trunk, struct slice *ret_number);
-    /* An agent ended by itself: LiveKit may be gone, which is better known before the next one is started. */
-    void (*suspect)(void *self);
+    /* An agent ended by itself: LiveKit or its callers may be gone, which is better known before the next one starts. */
+    void (*suspect)(void *self, const char *sid, struct slice room);
 };
 extern const struct livekit_port livekit_unavailable;
 
@@ -43,6 +45,8 @@ struct bridge_ports {
     /* The last lines of the agent's output, one log line each; NULL: nothing to show. */
     void (*show_output)(void *self, const char *sid);
     int64_t (*wall_ms)(void *self);
+    /* A call named an agent that the directory does not hold: it may be new. NULL: nobody can look. */
+    void (*unknown_agent)(void *self);
     /* Told every event, decision and action as one line; NULL: nobody listens and no line is made. */
     void (*trace)(void *self, const char *sid, const char *line);
 };

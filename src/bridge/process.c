@@ -39,12 +39,14 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     bool crashed = noted->exit != EXIT_CLEAN && !call->entry.facts.dismissed;
     if (crashed) {
         log_warning(&about, "agent process ended by itself with %s; its last lines:", how);
-        bridge->ports.livekit.suspect(bridge->ports.livekit.self);
         if (bridge->ports.show_output != NULL) {
             bridge->ports.show_output(bridge->ports.self, call->entry.sid);
         }
     } else {
         log_info(&about, "agent process is gone: %s", how);
+    }
+    if (!call->entry.facts.dismissed) {
+        bridge->ports.livekit.suspect(bridge->ports.livekit.self, call->entry.sid, about.room);
     }
     bridge_trace(bridge, call, "event: process exited with %s", how);
     call->pid = 0;

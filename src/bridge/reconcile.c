@@ -294,13 +294,20 @@ static void begin_round(struct reconcile *reconcile, mono_ms now) {
 }
 
 void reconcile_tick(struct reconcile *reconcile, mono_ms now) {
+    check_tick(reconcile, now);
     if (reconcile->asked == NULL && reconcile->due <= now) {
         begin_round(reconcile, now);
     }
 }
 
 mono_ms reconcile_next_due(const struct reconcile *reconcile) {
-    return reconcile->asked == NULL ? reconcile->due : MONO_NEVER;
+    mono_ms round = reconcile->asked == NULL ? reconcile->due : MONO_NEVER, check = check_next_due(reconcile);
+    return round < check ? round : check;
+}
+
+void reconcile_suspect(struct reconcile *reconcile, const char *sid, struct slice room) {
+    reconcile_soon(reconcile);
+    check_suspect(reconcile, sid, room);
 }
 
 void reconcile_soon(struct reconcile *reconcile) {

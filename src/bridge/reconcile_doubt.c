@@ -19,6 +19,15 @@ static void say_left(struct check *check, const struct bridge_call *call, const 
     check->reconcile->view.left++;
 }
 
+/* Absence counts twice: soon where an agent is to be started, else with the next round. */
+static void look_again(struct check *check) {
+    if (check->suspected && check->answers == 1) {
+        check->again_at = check_now(check) + SUSPECT_AGAIN_MS;
+    } else {
+        reconcile_again(check->reconcile, DOUBT_MS);
+    }
+}
+
 void doubt_absent(struct check *check, uint64_t leg) {
     const struct bridge_call *call = check_call(check);
     const struct leg *known = call != NULL && leg != 0 ? call_leg(&call->entry.facts, leg) : NULL;
@@ -26,7 +35,7 @@ void doubt_absent(struct check *check, uint64_t leg) {
         say_left(check, call, known);
     }
     struct call_event event = {.kind = leg != 0 ? CALL_LEG_ABSENT : CALL_AGENT_ABSENT, .sid = leg};
-    reconcile_again(check->reconcile, DOUBT_MS);
+    look_again(check);
     note(check, &event);
 }
 
@@ -91,8 +100,9 @@ static void on_asked(void *context, const struct livekit_result *result) {
     struct reconcile *reconcile = check->reconcile;
     uint64_t leg = check->doubts[check->doubt_next++].leg;
     check->asked = NULL;
-    if (check_call(check) == NULL) {
-        reconcile_again(reconcile, DOUBT_MS); /* something was heard meanwhile: the answer does not count */
+    bool answered = result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND;
+    if (!answered || check_call(check) == NULL) {
+        reconcile_again(reconcile, DOUBT_MS); /* or something was heard meanwhile: the answer does not count */
     }
     if (result->outcome == LIVEKIT_NOT_FOUND) {
         if (check->how != CHECK_STALE) {
@@ -113,7 +123,7 @@ void doubt_ask(struct check *check) {
         check_ask(check, QUESTION_CONFIRM, slice_of(check->doubts[check->doubt_next].identity), on_asked);
     } else if (check->how == CHECK_STALE && !check->any_there) {
         check_ask(check, QUESTION_ROOM, SLICE(""), on_stale_room);
-    } else {
+    } else if (check->again_at == MONO_NEVER) {
         check_free(check);
     }
 }

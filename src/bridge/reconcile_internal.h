@@ -23,7 +23,9 @@ struct check {
     char sid[CALL_SID_MAX + 1];
     struct slice room; /* owned */
     enum check_how how;
-    mono_ms sent_at;
+    bool suspected; /* its agent ended: who is absent is looked for again at once */
+    unsigned answers;
+    mono_ms sent_at, again_at; /* again_at: MONO_NEVER, or when who is in the room is asked next */
     struct doubt doubts[CALL_LEGS + 1];
     unsigned doubt_count, doubt_next;
     int64_t people; /* so many does LiveKit count */
@@ -47,13 +49,24 @@ struct reconcile {
 };
 
 /* Rounds come at least so far apart, and so soon after one that raised a doubt. */
-enum { LEAST_APART_MS = 1000, DOUBT_MS = 5000, UNHEARD_MS = 2000, SERVED_LOOKS = 6 };
+enum {
+    SUSPECT_MS = 20,
+    SUSPECT_AGAIN_MS = 1000,
+    LEAST_APART_MS = 1000,
+    DOUBT_MS = 5000,
+    UNHEARD_MS = 2000,
+    SERVED_LOOKS = 6
+};
 
 /* Another round at the latest in DELAY_MS. */
 void reconcile_again(struct reconcile *reconcile, int64_t delay_ms);
 
 /* reconcile_room.c. Begins a check of ROOM; the answer is acted on. */
 void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how);
+/* The agent of the call SID in ROOM ended: a check in a moment. */
+void check_suspect(struct reconcile *reconcile, const char *sid, struct slice room);
+void check_tick(struct reconcile *reconcile, mono_ms now);
+mono_ms check_next_due(const struct reconcile *reconcile);
 /* Asks for the callers of CALL, whose room is not listed, one by one. */
 void check_missing(struct reconcile *reconcile, const struct bridge_call *call);
 void check_cancel_all(struct reconcile *reconcile);
@@ -70,7 +83,8 @@ struct bridge_call *check_call(const struct check *check);
 void doubt_absent(struct check *check, uint64_t leg);
 /* Whether LEG, or the agent, is there shall be asked (doubt_ask). */
 void doubt_add(struct check *check, uint64_t leg, struct slice identity);
-/* Asks for all of them, one after the other, then acts on a room that is stale, and frees CHECK. */
+/* Asks for all of them, one after the other, then acts on a room that is stale, and frees CHECK unless it waits to
+ * look again. */
 void doubt_ask(struct check *check);
 
 #endif

@@ -9,13 +9,18 @@
 
 enum { STARTED_SLACK_S = 2 };
 
+static void forget_doubts(struct check *check) {
+    for (unsigned i = 0; i < check->doubt_count; i++) {
+        free(check->doubts[i].identity);
+    }
+    check->doubt_count = check->doubt_next = 0;
+}
+
 void check_free(struct check *check) {
     struct reconcile *reconcile = check->reconcile;
     DL_DELETE(reconcile->checks, check);
     reconcile->options.asker.cancel(reconcile->options.asker.self, check->asked);
-    for (unsigned i = 0; i < check->doubt_count; i++) {
-        free(check->doubts[i].identity);
-    }
+    forget_doubts(check);
     free((char *)check->room.p);
     free(check);
 }
@@ -287,6 +292,7 @@ static void on_participants(void *context, const struct livekit_result *result) 
     struct check *check = context;
     struct reconcile *reconcile = check->reconcile;
     check->asked = NULL;
+    check->answers++;
     if (result->outcome != LIVEKIT_OK) {
         reconcile_again(reconcile, DOUBT_MS);
         check_free(check);
@@ -294,7 +300,9 @@ static void on_participants(void *context, const struct livekit_result *result) 
         return;
     }
     if (bridge_live_call(reconcile->options.bridge, slice_of(check->sid)) == NULL) {
-        judge_stranger(check, &result->answer);
+        if (!check->suspected) { /* else its name may have come back */
+            judge_stranger(check, &result->answer);
+        }
     } else if (check_call(check) != NULL) {
         judge_call(check, &result->answer);
     }
@@ -311,6 +319,7 @@ static struct check *new_check(struct reconcile *reconcile, struct slice sid, st
     check->room = (struct slice){xmemdup(room.p, room.n), room.n};
     check->how = how;
     check->sent_at = now_of(reconcile);
+    check->again_at = MONO_NEVER;
     DL_APPEND(reconcile->checks, check);
     return check;
 }
@@ -319,6 +328,35 @@ void check_room(struct reconcile *reconcile, const struct livekit_room *room, en
     struct check *check = new_check(reconcile, room->sid, room->name, how);
     check->people = room->num_participants;
     check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+}
+
+void check_suspect(struct reconcile *reconcile, const char *sid, struct slice room) {
+    if (room.n > 0 && !check_is_running(reconcile, slice_of(sid))) {
+        struct check *check = new_check(reconcile, slice_of(sid), room, CHECK_LIST);
+        check->suspected = true;
+        check->again_at = now_of(reconcile) + SUSPECT_MS; /* webhooks that are on their way come first */
+    }
+}
+
+void check_tick(struct reconcile *reconcile, mono_ms now) {
+    struct check *check;
+    DL_FOREACH(reconcile->checks, check) {
+        if (check->asked == NULL && check->again_at <= now) {
+            forget_doubts(check);
+            check->sent_at = now;
+            check->again_at = MONO_NEVER;
+            check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+        }
+    }
+}
+
+mono_ms check_next_due(const struct reconcile *reconcile) {
+    mono_ms due = MONO_NEVER;
+    const struct check *check;
+    DL_FOREACH(reconcile->checks, check) {
+        due = check->asked == NULL && check->again_at < due ? check->again_at : due;
+    }
+    return due;
 }
 
 void check_missing(struct reconcile *reconcile, const struct bridge_call *call) {

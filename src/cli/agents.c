@@ -68,10 +68,10 @@ static json_t *env_json(const struct agent *agent) {
 }
 
 static json_t *agent_json(const struct agent *agent) {
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "name", agent->name, "order", (json_int_t)agent->order, "max",
-                  (json_int_t)agent->max, "stop_timeout_ms", (json_int_t)agent->stop_timeout_ms, "after_call_ms",
-                  (json_int_t)agent->after_call_ms, "credentials", agent->api_credentials ? "api" : "token");
+    json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name", agent->name, "id", agent->id, "order",
+                               (json_int_t)agent->order, "max", (json_int_t)agent->max, "stop_timeout_ms",
+                               (json_int_t)agent->stop_timeout_ms, "after_call_ms", (json_int_t)agent->after_call_ms,
+                               "credentials", agent->api_credentials ? "api" : "token");
     json_t *command = json_array();
     for (char **at = agent->command; at != NULL && *at != NULL; at++) {
         json_array_append_new(command, json_string(*at));
@@ -98,7 +98,8 @@ static void print_json(const struct directory *directory) {
 }
 
 static void say_none(void) {
-    puts("There are no agents: set SIP_AGENTS_FILE, SIP_AGENT_COMMAND, or the hash sip_agents in Redis.");
+    puts("There are no agents: set SIP_AGENTS_FILE, STIMM_API_URL or SIP_AGENT_COMMAND, or the hash sip_agents in "
+         "Redis.");
 }
 
 static int run_list(struct cli *cli) {

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/confirm.h"
 #include "cli/remote.h"
+#include "cli/show.h"
 #include "spawner/local/output.h"
 #include "spawner/local/reader.h"
 
@@ -31,9 +32,7 @@ static int print_list(const struct cli *cli, const struct buf *body, bool as_jso
         return CLI_FAILED;
     }
     if (as_json) {
-        char *text = json_dumps(calls, JSON_INDENT(2));
-        puts(text);
-        free(text);
+        show_json(json_incref((json_t *)calls));
     } else {
         remote_print_calls(calls);
     }
@@ -109,16 +108,19 @@ static int print_logs(const struct cli *cli, struct reader *reader, const struct
     return good ? CLI_OK : CLI_FAILED;
 }
 
+static bool check_sid(const struct cli *cli, const char *sid) {
+    if (!text_is_sid(slice_of(sid))) {
+        cli_error(cli, "%s is no call sid: letters, digits and _ only, as in RM_AbCdEf; calls list shows them", sid);
+        return false;
+    }
+    return true;
+}
+
 static int run_logs(struct cli *cli) {
     struct logs_options options = {0};
     cleanup_settings struct settings settings = {0};
     struct diag diag;
-    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
-        return CLI_USAGE;
-    }
-    if (!text_is_sid(slice_of(cli->argv[0]))) {
-        cli_error(cli, "%s is no call sid: letters, digits and _ only, as in RM_AbCdEf; calls list shows them",
-                  cli->argv[0]);
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) || !check_sid(cli, cli->argv[0])) {
         return CLI_USAGE;
     }
     cleanup_free char *directory = xasprintf("%s/calls", settings.state_dir);
@@ -137,6 +139,55 @@ static int run_logs(struct cli *cli) {
     return code;
 }
 
+struct stop_options {
+    bool yes, json;
+    const char *url;
+};
+
+/* What the bridge said of it, for people. */
+static int tell_stop(const struct cli *cli, const char *sid, const struct remote_answer *answer, bool as_json) {
+    bool stopping = answer->status == 200;
+    if (as_json) {
+        show_json(json_pack("{s:s, s:b}", "call", sid, "stopping", (int)stopping));
+    } else if (stopping) {
+        printf("call %s is being ended: its agent is told to stop, its room deleted\n", sid);
+    }
+    if (answer->status == 404) {
+        cli_error(cli, "the running bridge has no call %s in progress; `sipbridge calls list` shows them", sid);
+    } else if (!stopping) {
+        cli_error(cli, "the running bridge answered %d%s", answer->status,
+                  answer->status == 401 ? ": the keys in your settings are not its own" : "");
+    }
+    return stopping ? CLI_OK : CLI_FAILED;
+}
+
+static int stop(const struct cli *cli, const char *sid, const struct stop_options *options,
+                const struct settings *settings) {
+    cleanup_free char *path = xasprintf("/api/calls/%s/stop", sid);
+    const struct remote_wish wish = {.where = options->url, .path = path};
+    struct remote_answer answer = {0};
+    struct diag diag;
+    bool answered = remote_post(settings, &wish, &answer, &diag);
+    int code = answered ? tell_stop(cli, sid, &answer, options->json) : cli_fail(cli, &diag);
+    buf_release(&answer.body);
+    return code;
+}
+
+static int run_stop(struct cli *cli) {
+    struct stop_options options = {0};
+    cleanup_settings struct settings settings = {0};
+    struct diag diag;
+    if (!cli_parse(cli, &options) || !cli_settings(cli, &settings) || !check_sid(cli, cli->argv[0])) {
+        return CLI_USAGE;
+    }
+    if (!settings_need_keys(&settings, &diag)) {
+        (void)cli_fail(cli, &diag);
+        return CLI_USAGE;
+    }
+    int code = confirm(cli, options.yes, "End the call %s and hang up?", cli->argv[0]);
+    return code == CLI_OK ? stop(cli, cli->argv[0], &options, &settings) : code;
+}
+
 static const struct cli_option list_table[] = {
     {"json", 0, CLI_FLAG, offsetof(struct list_options, json), NULL, "an array, as in the status"},
     {"url", 0, CLI_TEXT, offsetof(struct list_options, url), "URL",
@@ -144,6 +195,13 @@ static const struct cli_option list_table[] = {
 };
 static const struct cli_option logs_table[] = {
     {"follow", 'f', CLI_FLAG, offsetof(struct logs_options, follow), NULL, "go on until no agent writes any more"},
+};
+
+static const struct cli_option stop_table[] = {
+    CONFIRM_OPTION(stop_options, yes),
+    {"json", 0, CLI_FLAG, offsetof(struct stop_options, json), NULL, "one JSON object"},
+    {"url", 0, CLI_TEXT, offsetof(struct stop_options, url), "URL",
+     "the running bridge: http://host:port, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
 };
 
 static const struct cli_command list_command = {
@@ -166,10 +224,21 @@ static const struct cli_command logs_command = {
         "replaced; what SIP_LOG_MAX removed is said.",
     .run = run_logs,
 };
-static const struct cli_command *const verbs[] = {&list_command, &logs_command, NULL};
+static const struct cli_command stop_command = {
+    .name = "stop",
+    .summary = "End the call SID: stop its agent and hang up.",
+    .arguments = "SID",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .options = stop_table,
+    .option_count = ARRAY_LEN(stop_table),
+    .details = "The running bridge does it, as if the last caller had left; with SIP_CLOSE_ROOM=false the room stays.",
+    .run = run_stop,
+};
+static const struct cli_command *const verbs[] = {&list_command, &logs_command, &stop_command, NULL};
 
 const struct cli_command cli_calls = {
     .name = "calls",
-    .summary = "List the calls in progress; print what their agents wrote.",
+    .summary = "List and end the calls in progress; print what their agents wrote.",
     .verbs = verbs,
 };

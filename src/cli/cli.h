@@ -39,6 +39,14 @@ enum cli_type {
     CLI_NUMBER,   /* double, more than 0 ("--speed 2.5") */
     CLI_DURATION, /* int64_t, milliseconds ("500ms", "2s") */
     CLI_SIZE,     /* int64_t, bytes ("16KiB") */
+    CLI_LIST,     /* struct cli_list: one or several with commas, and the option may be given again */
+};
+
+/* Borrowed from argv. */
+enum { CLI_LIST_MAX = 64 };
+struct cli_list {
+    struct slice at[CLI_LIST_MAX];
+    size_t count;
 };
 
 struct cli_option {

@@ -80,6 +80,30 @@ static bool read_size(const char *text, void *field) {
     return text_size(slice_of(text), field);
 }
 
+static bool add_to_list(struct cli_list *list, struct slice item) {
+    for (; item.n > 0 && item.p[0] == ' '; item.n--) {
+        item.p++;
+    }
+    while (item.n > 0 && item.p[item.n - 1] == ' ') {
+        item.n--;
+    }
+    if (item.n == 0 || list->count == CLI_LIST_MAX) {
+        return false;
+    }
+    list->at[list->count++] = item;
+    return true;
+}
+
+static bool read_list(const char *text, void *field) {
+    const char *comma;
+    for (; (comma = strchr(text, ',')) != NULL; text = comma + 1) {
+        if (!add_to_list(field, (struct slice){text, (size_t)(comma - text)})) {
+            return false;
+        }
+    }
+    return add_to_list(field, slice_of(text));
+}
+
 static const struct {
     bool (*read)(const char *text, void *field);
     const char *right;
@@ -89,6 +113,7 @@ static const struct {
     [CLI_NUMBER] = {read_number, "a number above 0, such as 2 or 0.5"},
     [CLI_DURATION] = {read_duration, "a duration, such as 500ms, 2s, 5m or 4h"},
     [CLI_SIZE] = {read_size, "a size, such as 65536, 16KiB or 1MiB"},
+    [CLI_LIST] = {read_list, "one value, or several with commas, none of them empty and at most 64 in all"},
 };
 
 static bool set_value(const struct parsing *parsing, const struct cli_option *option, const char *text) {

@@ -8,10 +8,17 @@
     X(serve)            \
     X(replay)           \
     X(verify)           \
+    X(setup)            \
     X(rules)            \
     X(agents)           \
+    X(trunks)           \
+    X(dispatch)         \
     X(calls)            \
+    X(list_rooms)       \
+    X(clear_sip_bridge) \
+    X(clear_rooms)      \
     X(status)           \
+    X(doctor)           \
     X(token)            \
     X(config)           \
     X(simulate)         \

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "doctor/check.h"
 
 /* Markdown and roff have characters of their own. */
 static void add_markdown_cell(struct buf *out, const char *text) {
@@ -165,10 +166,26 @@ static void print_commands(const struct cli *cli, struct buf *out) {
     }
 }
 
+static void print_doctor(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    buf_adds(out, "| Check | Looks at | A finding causes |\n| --- | --- | --- |\n");
+    for (size_t i = 0; i < doctor_check_count(); i++) {
+        const struct doctor_check *check = doctor_check_at(i);
+        buf_addf(out, "| `%s` | ", check->name);
+        add_markdown_cell(out, check->looks_at);
+        buf_adds(out, " | ");
+        add_markdown_cell(out, check->causes);
+        buf_adds(out, " |\n");
+    }
+}
+
 static const struct {
     const char *name;
     void (*print)(const struct cli *cli, struct buf *out);
-} documents[] = {{"man", print_man}, {"settings", print_settings}, {"commands", print_commands}};
+} documents[] = {{"man", print_man},
+                 {"settings", print_settings},
+                 {"commands", print_commands},
+                 {"doctor", print_doctor}};
 
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
@@ -182,14 +199,14 @@ static int run(struct cli *cli) {
             return CLI_OK;
         }
     }
-    cli_error(cli, "there is no document \"%s\": give man, settings or commands", cli->argv[0]);
+    cli_error(cli, "there is no document \"%s\": give man, settings, commands or doctor", cli->argv[0]);
     return CLI_USAGE;
 }
 
 const struct cli_command cli_docs = {
     .name = "docs",
-    .summary = "Print the manual page (roff) or the tables of settings and commands (Markdown).",
-    .arguments = "man|settings|commands",
+    .summary = "Print the manual page (roff) or the tables of settings, commands and checks (Markdown).",
+    .arguments = "man|settings|commands|doctor",
     .min_arguments = 1,
     .max_arguments = 1,
     .no_settings = true,

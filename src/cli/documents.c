@@ -3,7 +3,7 @@
 
 #include "app/from_settings.h"
 
-enum { REDIS_TIMEOUT_MS = 5000 };
+enum { ANSWER_TIMEOUT_MS = 5000 };
 
 void documents_load(const struct settings *settings, const struct documents_from *from,
                     struct documents *ret_documents) {
@@ -12,7 +12,7 @@ void documents_load(const struct settings *settings, const struct documents_from
     source_options_from(settings, &options, &ret_documents->command);
     options.rules_file = from->rules_file != NULL ? from->rules_file : options.rules_file;
     options.agents_file = from->agents_file != NULL ? from->agents_file : options.agents_file;
-    fetch_run(&options, REDIS_TIMEOUT_MS, &ret_documents->fetch);
+    fetch_run(&options, from->timeout_ms > 0 ? from->timeout_ms : ANSWER_TIMEOUT_MS, &ret_documents->fetch);
 }
 
 void documents_release(struct documents *documents) {

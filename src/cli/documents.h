@@ -16,6 +16,7 @@ struct documents {
  * with a document is in fetch. Release it in every case. */
 struct documents_from {
     const char *rules_file, *agents_file;
+    int64_t timeout_ms; /* for Redis and Stimm; 0: 5000 */
 };
 void documents_load(const struct settings *settings, const struct documents_from *from,
                     struct documents *ret_documents);

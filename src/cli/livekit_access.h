@@ -16,5 +16,23 @@ bool livekit_access_open(const struct cli *cli, const struct settings *settings,
     __attribute__((warn_unused_result));
 void livekit_access_release(struct livekit_access *access);
 #define cleanup_access __attribute__((cleanup(livekit_access_release)))
+/* Waits for CALL. NULL after saying that WHAT ("the trunks cannot be listed"), why, and what would help: then return
+ * CLI_FAILED. For livekit_result_free (cleanup_result). */
+struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_call *call, const char *what);
+void livekit_access_free_result(struct livekit_result **result);
+#define cleanup_result __attribute__((cleanup(livekit_access_free_result)))
+
+/* Settings, LiveKit's client and the answer to a first question, mostly a list. Release it in every case. */
+struct livekit_session {
+    struct settings settings;
+    struct livekit_access access;
+    struct livekit_result *listed;
+};
+/* Asks LIST (livekit_list_trunks …). CLI_OK, or the exit code after it was said that WHAT and why. */
+int livekit_session_open(const struct cli *cli,
+                         struct livekit_call *(*list)(struct livekit_api *api, const struct livekit_ask *ask),
+                         const char *what, struct livekit_session *ret_session);
+void livekit_session_release(struct livekit_session *session);
+#define cleanup_session __attribute__((cleanup(livekit_session_release)))
 
 #endif

@@ -16,42 +16,108 @@
 enum { ANSWER_TIMEOUT_MS = 5000, ANSWER_MAX = 64 << 20, TOKEN_TTL_S = 60, HTTP_OK = 200 };
 #define STATUS_PATH "/health/sip-bridge-status"
 
-static bool ask(const struct settings *settings, const struct target *target, struct buf *ret_body, struct diag *diag) {
-    struct keyring *keys =
-        settings->livekit_api_key != NULL || settings->livekit_keys != NULL ? keys_load(settings, diag) : NULL;
+/* One request with a token of ours, where there is a key to sign it with. */
+struct request {
+    const char *method;
+    bool needs_operator;
+    int timeout_ms; /* 0: ANSWER_TIMEOUT_MS */
+    const struct target *target;
+};
+
+static bool send_request(const struct settings *settings, const struct request *request,
+                         struct remote_answer *ret_answer, struct diag *diag) {
+    bool has_key = settings->livekit_api_key != NULL || settings->livekit_keys != NULL;
+    struct keyring *keys = has_key || request->needs_operator ? keys_load(settings, diag) : NULL;
+    if (keys == NULL && request->needs_operator) {
+        return false;
+    }
     cleanup_free char *token =
-        keys != NULL ? token_for_operator(keys, true, clock_wall_ms() / 1000, TOKEN_TTL_S) : xstrdup("");
+        keys != NULL ? token_for_operator(keys, !request->needs_operator, clock_wall_ms() / 1000, TOKEN_TTL_S)
+                     : xstrdup("");
     cleanup_free char *authorization = xasprintf("Bearer %s", token);
     keyring_free(keys);
     struct http_client *client = http_client_new();
     struct http_call call = {
-        .method = "GET",
-        .url = target->url,
-        .unix_socket = target->unix_socket,
+        .method = request->method,
+        .url = request->target->url,
+        .unix_socket = request->target->unix_socket,
         .authorization = *token != '\0' ? authorization : NULL,
-        .timeout_ms = ANSWER_TIMEOUT_MS,
+        .timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : ANSWER_TIMEOUT_MS,
         .max_answer = ANSWER_MAX,
     };
-    int status;
-    bool good = http_client_call(client, &call, &status, ret_body, diag);
+    bool good = http_client_call(client, &call, &ret_answer->status, &ret_answer->body, diag);
     http_client_free(client);
-    if (good && status != HTTP_OK) {
-        return diag_fail(diag, target->url, "answered %d%s", status,
-                         status == 401 ? ": the keys in your settings are not those of the running bridge" : "");
-    }
     return good;
 }
 
-int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {
+static bool has_address(const char *where, struct diag *diag) {
+    return where != NULL || diag_fail(diag, "", "SIP_ADMIN_LISTEN names no address: give --url");
+}
+
+/* WHERE without a path, or an address; PATH is added. */
+static void target_base(struct target *target, const char *where, const char *path) {
+    struct slice base = slice_of(where);
+    bool is_url = slice_starts(base, SLICE("http://")) || slice_starts(base, SLICE("https://"));
+    base.n -= is_url && where[base.n - 1] == '/';
+    cleanup_free char *whole = xasprintf("%.*s%s", SLICE_ARG(base), is_url ? path : "");
+    target_init(target, slice_of(whole), path);
+}
+
+/* 200 with a body, or the reason why not. */
+static bool get_status(const struct settings *settings, const struct target *target, struct buf *ret_body,
+                       struct diag *diag) {
+    const struct request request = {.method = "GET", .target = target};
+    struct remote_answer answer = {0};
+    bool good = send_request(settings, &request, &answer, diag);
+    if (good && answer.status != HTTP_OK) {
+        good = diag_fail(diag, target->url, "answered %d%s", answer.status,
+                         answer.status == 401 ? ": the keys in your settings are not those of the running bridge" : "");
+    }
+    buf_clear(ret_body);
+    buf_add_slice(ret_body, good ? buf_slice(&answer.body) : SLICE(""));
+    buf_release(&answer.body);
+    return good;
+}
+
+bool remote_ask_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag) {
+    struct target target __attribute__((cleanup(target_release))) = {0};
     where = where != NULL ? where : settings->admin_listen[0];
-    if (where == NULL) {
-        cli_error(cli, "SIP_ADMIN_LISTEN names no address: give --url");
+    if (!has_address(where, diag)) {
+        return false;
+    }
+    target_base(&target, where, STATUS_PATH);
+    return get_status(settings, &target, ret_body, diag);
+}
+
+bool remote_look(const struct settings *settings, int timeout_ms, struct remote_answer *ret_answer, struct diag *diag) {
+    struct target target __attribute__((cleanup(target_release))) = {0};
+    const struct request request = {.method = "GET", .timeout_ms = timeout_ms, .target = &target};
+    target_base(&target, settings->admin_listen[0], STATUS_PATH);
+    return send_request(settings, &request, ret_answer, diag);
+}
+
+int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {
+    struct target target __attribute__((cleanup(target_release))) = {0};
+    struct diag diag;
+    where = where != NULL ? where : settings->admin_listen[0];
+    if (!has_address(where, &diag)) {
+        cli_fail(cli, &diag);
         return CLI_USAGE;
     }
-    struct target target __attribute__((cleanup(target_release)));
-    struct diag diag;
     target_init(&target, slice_of(where), STATUS_PATH);
-    return ask(settings, &target, ret_body, &diag) ? CLI_OK : cli_fail(cli, &diag);
+    return get_status(settings, &target, ret_body, &diag) ? CLI_OK : cli_fail(cli, &diag);
+}
+
+bool remote_post(const struct settings *settings, const struct remote_wish *wish, struct remote_answer *ret_answer,
+                 struct diag *diag) {
+    struct target target __attribute__((cleanup(target_release))) = {0};
+    const char *where = wish->where != NULL ? wish->where : settings->admin_listen[0];
+    if (!has_address(where, diag)) {
+        return false;
+    }
+    target_base(&target, where, wish->path);
+    const struct request request = {.method = "POST", .needs_operator = true, .target = &target};
+    return send_request(settings, &request, ret_answer, diag);
 }
 
 /* A value of any simple kind, as text. */

@@ -2,13 +2,11 @@
  * and for one call every step of the decision. */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/text.h"
 #include "cli/documents.h"
+#include "cli/rules_edit.h"
+#include "cli/rules_show.h"
 #include "rules/decide.h"
-
-enum { SHOWN_MAX = 200, WARNINGS_MAX = 20 };
 
 struct list_options {
     bool json;
@@ -48,45 +46,10 @@ static void print_table(const struct ruleset *rules) {
     cli_table_print(&table);
 }
 
-static void set_text(json_t *object, const char *key, const char *text) {
-    if (text != NULL) {
-        json_object_set_new(object, key, json_string(text));
-    }
-}
-
-/* The rule as it would be written, with its place. */
-static json_t *rule_json(const struct rule *rule) {
-    json_t *object = json_pack("{s:i, s:I}", "rule", (int)rule->index, "priority", (json_int_t)rule->priority);
-    json_t *patterns = json_array();
-    for (char **at = rule->called; *at != NULL; at++) {
-        json_array_append_new(patterns, json_string(*at));
-    }
-    json_object_set_new(object, "pattern", patterns);
-    set_text(object, "caller", rule->caller);
-    set_text(object, "trunk", rule->trunk);
-    set_text(object, "agent_name", rule->agent_name);
-    if (rule->reject) {
-        json_object_set_new(object, "reject", json_true());
-    }
-    if (rule->skipped) {
-        json_object_set_new(object, "skipped", json_true());
-    }
-    if (rule->metadata != NULL) {
-        json_object_set_new(object, "metadata", json_loads(rule->metadata, 0, NULL));
-    }
-    return object;
-}
-
-static void print_json(json_t *value) {
-    json_dumpf(value, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(value);
-}
-
 static json_t *rules_json(const struct ruleset *rules) {
     json_t *list = json_array();
     for (size_t i = 0; rules != NULL && i < ruleset_tries(rules); i++) {
-        json_array_append_new(list, rule_json(ruleset_at(rules, i)));
+        json_array_append_new(list, rules_json_of(ruleset_at(rules, i)));
     }
     return list;
 }
@@ -111,43 +74,13 @@ static int run_list(struct cli *cli) {
         return CLI_FAILED;
     }
     if (options.json) {
-        print_json(rules_json(document->rules));
+        rules_print_json(rules_json(document->rules));
     } else if (document->rules == NULL) {
         say_none();
     } else {
         print_table(document->rules);
     }
     return CLI_OK;
-}
-
-/* "the agent x is not in the directory", or NULL when the rule can be followed. */
-static char *trouble_of(const struct rule *rule, const struct directory *directory) {
-    if (rule->agent_name == NULL) {
-        return NULL;
-    }
-    const struct agent *agent = directory_find(directory, slice_of(rule->agent_name));
-    if (agent != NULL && agent->broken == NULL) {
-        return NULL;
-    }
-    struct buf text = {0};
-    buf_adds(&text, "the agent ");
-    text_escape(&text, slice_of(rule->agent_name), SHOWN_MAX);
-    buf_adds(&text, agent == NULL ? " is not in the directory" : " is broken: ");
-    buf_adds(&text, agent == NULL ? "" : agent->broken);
-    return buf_take(&text);
-}
-
-/* The rules that would give way for want of their agent; only the first few are printed. */
-static size_t warn_of_agents(const struct ruleset *rules, const struct directory *directory) {
-    size_t warnings = 0;
-    for (size_t i = 0; directory != NULL && i < ruleset_tries(rules); i++) {
-        const struct rule *rule = ruleset_at(rules, i);
-        cleanup_free char *trouble = trouble_of(rule, directory);
-        if (trouble != NULL && warnings++ < WARNINGS_MAX) {
-            printf("warning: [%u]: %s: this rule gives way to the next\n", rule->index, trouble);
-        }
-    }
-    return warnings;
 }
 
 static int run_check(struct cli *cli) {
@@ -170,7 +103,7 @@ static int run_check(struct cli *cli) {
     for (size_t i = 0; i < warnings; i++) {
         printf("warning: %s\n", ruleset_warning(document->rules, i));
     }
-    warnings += warn_of_agents(document->rules, documents.fetch.agents.directory);
+    warnings += rules_warn_of_agents(document->rules, documents.fetch.agents.directory);
     printf("rules from %s: %zu, warnings: %zu, mistakes: none\n", document->kind, ruleset_count(document->rules),
            warnings);
     return CLI_OK;
@@ -201,7 +134,7 @@ static json_t *choice_json(const struct choice *choice, json_t *steps) {
         json_object_set_new(object, "agent", json_stringn(choice->name.p, choice->name.n));
     }
     if (choice->rule != NULL) {
-        json_object_set_new(object, "rule", rule_json(choice->rule));
+        json_object_set_new(object, "rule", rules_json_of(choice->rule));
     }
     return object;
 }
@@ -211,7 +144,7 @@ static int explain(const struct decide_input *input, bool json) {
     if (json) {
         json_t *steps = json_array();
         choice = decide_explain(input, add_step, steps);
-        print_json(choice_json(&choice, steps));
+        rules_print_json(choice_json(&choice, steps));
     } else {
         choice = decide_explain(input, print_step, NULL);
     }
@@ -222,9 +155,9 @@ static int explain(const struct decide_input *input, bool json) {
 static void warn_without_sources(const struct cli *cli, const struct settings *settings) {
     if (settings->rules_file == NULL && settings->agents_file == NULL && settings->redis_url == NULL &&
         settings->agent_command == NULL) {
-        cli_error(cli,
-                  "warning: none of SIP_RULES_FILE, SIP_AGENTS_FILE, REDIS_URL and SIP_AGENT_COMMAND is set; are the "
-                  "daemon's settings in a file (--env-file)?");
+        cli_error(cli, "warning: none of SIP_RULES_FILE, SIP_AGENTS_FILE, REDIS_URL, STIMM_API_URL and "
+                       "SIP_AGENT_COMMAND is set; are the "
+                       "daemon's settings in a file (--env-file)?");
     }
 }
 
@@ -295,10 +228,11 @@ static const struct cli_command explain_command = {
                "not count. The exit code is 1 when nobody would answer.",
     .run = run_explain,
 };
-static const struct cli_command *const verbs[] = {&list_command, &check_command, &explain_command, NULL};
+static const struct cli_command *const verbs[] = {
+    &list_command, &check_command, &explain_command, &cli_rules_add, &cli_rules_remove, &cli_rules_import, NULL};
 
 const struct cli_command cli_rules = {
     .name = "rules",
-    .summary = "Show, check and explain the rules of who answers which number.",
+    .summary = "Show, check, explain and edit the rules of who answers which number.",
     .verbs = verbs,
 };

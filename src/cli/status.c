@@ -114,6 +114,9 @@ static void print_summary(const json_t *status) {
     add_document(&table, "rules", json_object_get(status, "rules"));
     add_document(&table, "agents", json_object_get(status, "agents"));
     add_peer(&table, "redis", json_object_get(status, "redis"));
+    if (strcmp(text_of(json_object_get(status, "stimm"), "state"), "not configured") != 0) {
+        add_peer(&table, "stimm", json_object_get(status, "stimm"));
+    }
     add_peer(&table, "livekit", json_object_get(status, "livekit"));
     add_webhooks(&table, json_object_get(status, "webhooks"));
     cli_table_print(&table);

@@ -85,6 +85,10 @@ static void set_options(CURL *curl, const struct http_call *call) {
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* not what http_proxy says: the answer concerns this machine's calls */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+    if (call->ca_file != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, call->ca_file);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "sipbridge/" SIPBRIDGE_VERSION);
     set_method(curl, call);
 }
@@ -95,6 +99,9 @@ static bool fail(const struct http_call *call, CURLcode code, const char *detail
     case CURLE_COULDNT_CONNECT:
         return diag_fail(diag, where, "nobody answers there (%s); is it running, and is the address right?", detail);
     case CURLE_OPERATION_TIMEDOUT: return diag_fail(diag, where, "no answer within %d ms", call->timeout_ms);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE: return diag_fail(diag, where, "no trusted TLS connection (%s)", detail);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT: return diag_fail(diag, where, "not an http:// or https:// URL");
     default: return diag_fail(diag, where, "%s", detail);

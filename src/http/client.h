@@ -15,6 +15,7 @@ struct http_call {
     const char *unix_socket;   /* path, or NULL */
     const char *authorization; /* header value, or NULL */
     const char *content_type;  /* or NULL */
+    const char *ca_file;       /* PEM with the only authorities to trust; NULL: the system's */
     struct slice body;
     int timeout_ms;
     size_t max_answer; /* bytes */

@@ -248,7 +248,8 @@ static void set_rest(struct http_flight *flight) {
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, flight->multi);
     if (flight->multi->ca_file != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, flight->multi->ca_file);
-        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* where Debian's are */
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);         /* where Debian's are */
+        curl_easy_setopt(curl, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* else a file that is mended is not read for a day */
     }
 }
 

@@ -13,7 +13,7 @@ struct http_flight; /* one request on its way */
 
 struct http_multi_options {
     struct loop *loop;
-    const char *ca_file; /* PEM with the only authorities to trust; NULL or "": the system's */
+    const char *ca_file; /* PEM with the only authorities to trust, read at each connecting; NULL or "": the system's */
     int max_idle;        /* connections kept open while nothing is asked; 0: 4 */
 };
 

@@ -9,6 +9,8 @@
 #include "livekit/reader.h"
 #include "webhooks/tree.h"
 
+enum { MAX_ESCAPED = 4096 }; /* of a message, before tokens in it are hidden and it is cut to PARSE_MESSAGE_SIZE */
+
 #define ROW(type, member, name, kind) \
     { name, READER_##kind, offsetof(struct livekit_##type, member) }
 
@@ -347,18 +349,36 @@ void parse_release(struct livekit_answer *answer) {
     *answer = (struct livekit_answer){0};
 }
 
+/* A server may repeat the token that it does not like. RFC 7519: three parts in base64url, of which the first is a
+ * JSON object. */
+static void hide_tokens(struct buf *out, const char *text) {
+    static const char token_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const char *token;
+    while ((token = strstr(text, "eyJ")) != NULL) {
+        buf_add(out, text, (size_t)(token - text));
+        buf_adds(out, "[token]");
+        text = token + strspn(token, token_chars);
+    }
+    buf_adds(out, text);
+}
+
+static void read_message(const json_t *message, char ret[PARSE_MESSAGE_SIZE]) {
+    struct buf escaped cleanup_buf = {0}, shown cleanup_buf = {0}, cut cleanup_buf = {0};
+    buf_adds(&escaped, "");
+    text_escape(&escaped, (struct slice){json_string_value(message), json_string_length(message)}, MAX_ESCAPED);
+    hide_tokens(&shown, escaped.p);
+    text_clean(&cut, buf_slice(&shown), PARSE_MESSAGE_SIZE - 8);
+    snprintf(ret, PARSE_MESSAGE_SIZE, "%s", cut.len > 0 ? cut.p : "");
+}
+
 bool parse_error(struct slice body, char ret_code[PARSE_CODE_SIZE], char ret_message[PARSE_MESSAGE_SIZE]) {
     const struct tree_limits limits = {.depth = PARSE_MAX_DEPTH, .values = 1000};
     json_t *root = tree_parse(body, &limits, NULL);
     const char *code = json_string_value(json_object_get(root, "code"));
-    const json_t *message = json_object_get(root, "msg");
     bool is_error = code != NULL && code[0] != '\0' && code[strspn(code, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
     if (is_error) {
-        struct buf escaped cleanup_buf = {0};
-        text_escape(&escaped, (struct slice){json_string_value(message), json_string_length(message)},
-                    PARSE_MESSAGE_SIZE - 8);
         snprintf(ret_code, PARSE_CODE_SIZE, "%s", code);
-        snprintf(ret_message, PARSE_MESSAGE_SIZE, "%s", escaped.len > 0 ? escaped.p : "");
+        read_message(json_object_get(root, "msg"), ret_message);
     }
     json_decref(root);
     return is_error;

@@ -20,7 +20,8 @@ bool parse_answer(const struct parse_shape *shape, struct slice body, struct liv
     __attribute__((warn_unused_result));
 void parse_release(struct livekit_answer *answer);
 
-/* A Twirp error, {"code":"not_found","msg":…}. False when BODY is none. CODE: [a-z_], cut to fit. */
+/* A Twirp error, {"code":"not_found","msg":…}. False when BODY is none. CODE: [a-z_], cut to fit. MESSAGE:
+ * escaped, tokens in it replaced by "[token]", cut to fit. */
 enum { PARSE_CODE_SIZE = 32, PARSE_MESSAGE_SIZE = 200 };
 bool parse_error(struct slice body, char ret_code[PARSE_CODE_SIZE], char ret_message[PARSE_MESSAGE_SIZE]);
 

@@ -8,8 +8,11 @@
     X(DEGRADED, "draining: no new calls, waiting for those in progress", ops->draining)                               \
     X(DEGRADED, "Redis cannot be reached and no rules were ever loaded: calls ring in vain",                          \
       redis_away(s) && !source_ready(s))                                                                              \
+    X(DEGRADED, "Stimm gives no agents and none were ever loaded: calls ring in vain",                                \
+      stimm_fails(s) && !source_ready(s))                                                                             \
     X(DEGRADED, "no rules and agents are loaded yet", !source_ready(s))                                               \
     X(DEGRADED, "Redis cannot be reached: the last known rules are in use", redis_away(s))                            \
+    X(DEGRADED, "Stimm gives no agents: the last known agents are in use", stimm_fails(s))                            \
     X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')      \
     X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0') \
     X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                               \
@@ -27,6 +30,11 @@
 static bool redis_away(const struct source *source) {
     const struct source_redis_state *redis = source_redis(source);
     return redis->configured && !redis->connected;
+}
+
+static bool stimm_fails(const struct source *source) {
+    enum stimm_state state = source_stimm(source)->status.state;
+    return state == STIMM_AWAY || state == STIMM_ODD;
 }
 
 static bool has_agent(const struct source *source) {
@@ -54,19 +62,24 @@ enum ops_health ops_health(const struct ops *ops, const char **ret_message) {
     return HEALTH_HEALTHY;
 }
 
+static const struct {
+    const char *status, *bridge;
+} health_words[] = {
+    [HEALTH_HEALTHY] = {"healthy", "running"},
+    [HEALTH_DEGRADED] = {"degraded", "running"},
+    [HEALTH_DISABLED] = {"disabled", "not_enabled"},
+};
+
+const char *ops_health_name(enum ops_health health) {
+    return health_words[health].status;
+}
+
 void ops_health_json(const struct ops *ops, struct buf *out) {
-    static const struct {
-        const char *status, *bridge;
-    } words[] = {
-        [HEALTH_HEALTHY] = {"healthy", "running"},
-        [HEALTH_DEGRADED] = {"degraded", "running"},
-        [HEALTH_DISABLED] = {"disabled", "not_enabled"},
-    };
     const char *message = "";
     enum ops_health health = ops_health(ops, &message);
     buf_addc(out, '{');
-    json_add_field(out, "status", slice_of(words[health].status));
-    json_add_field(out, "sip_bridge", slice_of(words[health].bridge));
+    json_add_field(out, "status", slice_of(health_words[health].status));
+    json_add_field(out, "sip_bridge", slice_of(health_words[health].bridge));
     json_add_field(out, "message", slice_of(message));
     buf_adds(out, "}\n");
 }

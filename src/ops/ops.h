@@ -25,9 +25,17 @@ struct ops_errors {
 /* A log_listener; CONTEXT is a struct ops_errors. */
 void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message);
 
+/* What came of the wish to end all calls and delete their rooms. */
+enum ops_cleanup {
+    CLEANUP_STARTED,    /* calls are being stopped and rooms deleted */
+    CLEANUP_RUNNING,    /* calls are being stopped; rooms were being deleted already */
+    CLEANUP_NO_LIVEKIT, /* calls are being stopped; rooms stay, for LiveKit's API is not used */
+    CLEANUP_NO_PREFIX,  /* nothing is done: SIP_ROOM_PREFIX is empty, so that every room would go */
+};
+
 struct ops {
     bool enabled, draining;
-    const char *webhook_path;
+    const char *webhook_path, *room_prefix;
     const struct keyring *keys;
     struct receiver *receiver;
     const struct bridge *bridge;
@@ -40,6 +48,8 @@ struct ops {
     void *context;
     bool (*stop_call)(void *context, const char *sid); /* false: no such live call */
     void (*reload)(void *context);
+    /* Never waits for LiveKit. */
+    enum ops_cleanup (*clean_up)(void *context, size_t *ret_calls);
 };
 
 /* Where a request came in decides what it may do without a token. */
@@ -62,6 +72,8 @@ bool ops_is_local(const char *address);
 enum ops_health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_DISABLED };
 /* The basic health, and one sentence that names what is wrong without details a stranger could use. */
 enum ops_health ops_health(const struct ops *ops, const char **ret_message);
+/* "healthy", "degraded", "disabled". */
+const char *ops_health_name(enum ops_health health);
 /* Bodies of GET /health/sip-bridge and /health/sip-bridge-status. */
 void ops_health_json(const struct ops *ops, struct buf *out);
 void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out);

@@ -1,5 +1,6 @@
 /* One table of routes, and the rules of who gets through which door. */
 #include "auth/operator.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "ops/ops.h"
 
@@ -75,6 +76,33 @@ static void serve_stop(const struct visit *visit) {
     answer_text(visit->answer, stopped ? 200 : 404, stopped ? "stopping" : "no such call");
 }
 
+/* POST /api/livekit/cleanup-sip-rooms. What comes of it is in the log. */
+static void serve_cleanup(const struct visit *visit) {
+    static const struct {
+        int status;
+        const char *rooms, *message;
+    } words[] = {
+        [CLEANUP_STARTED] = {202, "deleting", "calls are being stopped and rooms deleted"},
+        [CLEANUP_RUNNING] = {202, "deleting", "calls are being stopped; rooms were being deleted already"},
+        [CLEANUP_NO_LIVEKIT] = {202, "left",
+                                "calls are being stopped; rooms stay: LiveKit's API is not used here "
+                                "(LIVEKIT_API_URL, ENABLE_SIP_BRIDGE)"},
+        [CLEANUP_NO_PREFIX] = {409, "left",
+                               "nothing is done: SIP_ROOM_PREFIX is empty, every room of LiveKit would be "
+                               "deleted; `sipbridge clear-rooms` does that"},
+    };
+    struct http_answer *answer = visit->answer;
+    size_t calls = 0;
+    enum ops_cleanup done = visit->ops->clean_up(visit->ops->context, &calls);
+    answer->status = words[done].status;
+    answer->content_type = "application/json";
+    buf_addf(&answer->body, "{\"calls_stopping\":%zu", calls);
+    json_add_field(&answer->body, "rooms", slice_of(words[done].rooms));
+    json_add_field(&answer->body, "prefix", slice_of(visit->ops->room_prefix));
+    json_add_field(&answer->body, "message", slice_of(words[done].message));
+    buf_adds(&answer->body, "}\n");
+}
+
 static const struct route routes[] = {
     {"GET", "/health/sip-bridge", false, FOR_ANYONE, serve_health},
     {"GET", "/livez", false, FOR_ANYONE, serve_live},
@@ -82,6 +110,7 @@ static const struct route routes[] = {
     {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
     {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
     {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
+    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, serve_cleanup},
 };
 
 static const struct route *find_route(struct slice path, struct slice *ret_rest) {

@@ -1,6 +1,7 @@
 /* GET /health/sip-bridge-status: Stimm's fields first, then ours. */
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -96,6 +97,15 @@ static json_t *warnings_json(const struct ruleset *rules) {
     return warnings;
 }
 
+static json_t *stimm_json(const struct source_stimm_state *stimm) {
+    const char *error = stimm->status.error;
+    json_t *object = json_object();
+    json_object_set_new(object, "state",
+                        json_string(stimm->configured ? stimm_state_name(stimm->status.state) : "not configured"));
+    json_object_set_new(object, "error", error[0] != '\0' ? text_of(slice_of(error)) : json_null());
+    return object;
+}
+
 static void add_source(json_t *status, const struct source *source) {
     json_t *rules = document_json(source_rules_state(source));
     json_object_set_new(rules, "warnings", warnings_json(source_rules(source)));
@@ -108,6 +118,7 @@ static void add_source(json_t *status, const struct source *source) {
     json_t *object = json_pack("{s:s, s:b}", "state", state, "live_changes", (int)redis->tracking);
     json_object_set_new(object, "error", redis->error[0] != '\0' ? text_of(slice_of(redis->error)) : json_null());
     json_object_set_new(status, "redis", object);
+    json_object_set_new(status, "stimm", stimm_json(source_stimm(source)));
 }
 
 static json_t *reconcile_json(const struct reconcile *reconcile) {
@@ -138,7 +149,38 @@ static json_t *livekit_json(const struct ops *ops) {
     return livekit;
 }
 
-static json_t *webhooks_json(const struct receiver_counters *counters) {
+static json_t *probe_json(const struct receiver_probe *probe) {
+    if (probe->wall_ms == 0) {
+        return json_null();
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "at", time_text(probe->wall_ms));
+    json_object_set_new(object, "room", text_of(slice_of(probe->room)));
+    json_object_set_new(object, "event", text_of(slice_of(probe->event)));
+    json_object_set_new(object, "key", text_of(slice_of(probe->key)));
+    return object;
+}
+
+/* Oldest first. */
+static json_t *rejections_json(const struct receiver_sightings *sightings) {
+    json_t *list = json_array();
+    uint64_t count = sightings->rejection_count, first = count > RECEIVER_REJECTIONS ? count - RECEIVER_REJECTIONS : 0;
+    for (uint64_t i = first; i < count; i++) {
+        const struct receiver_rejection *rejection = &sightings->rejections[i % RECEIVER_REJECTIONS];
+        struct buf hint cleanup_buf = {0};
+        verify_hint(&hint, rejection->reason, &rejection->detail);
+        json_t *object = json_object();
+        json_object_set_new(object, "at", time_text(rejection->wall_ms));
+        json_object_set_new(object, "reason", json_string(verify_reason_label(rejection->reason)));
+        json_object_set_new(object, "hint", text_of(buf_slice(&hint)));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *webhooks_json(const struct receiver *receiver) {
+    const struct receiver_counters *counters = receiver_counters(receiver);
+    const struct receiver_sightings *sightings = receiver_sightings(receiver);
     json_t *rejected = json_object();
     for (size_t i = 0; i < VERIFY_REASON_COUNT; i++) {
         if (counters->rejected[i] > 0) {
@@ -152,6 +194,8 @@ static json_t *webhooks_json(const struct receiver_counters *counters) {
                   "duplicate", (json_int_t)counters->duplicate, "invalid", (json_int_t)counters->invalid, "refused",
                   (json_int_t)counters->refused, "bad_method", (json_int_t)counters->bad_method);
     json_object_set_new(webhooks, "last_verified_at", time_text(counters->last_verified_wall_ms));
+    json_object_set_new(webhooks, "probe", probe_json(&sightings->probe));
+    json_object_set_new(webhooks, "rejections", rejections_json(sightings));
     return webhooks;
 }
 
@@ -176,6 +220,13 @@ static void add_calls(json_t *status, const struct ops *ops, mono_ms now) {
     json_object_set_new(status, "calls", lists.calls);
 }
 
+/* Descriptors that may be open at once; an agent's process takes three. */
+static json_t *file_limit_json(void) {
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return known ? json_integer((json_int_t)limit.rlim_cur) : json_null();
+}
+
 void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     const char *message = "";
     enum ops_health health = ops_health(ops, &message);
@@ -184,12 +235,14 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     json_object_set_new(status, "version", json_string(SIPBRIDGE_VERSION));
     json_object_set_new(status, "uptime_s", json_integer((now - ops->started) / 1000));
     json_object_set_new(status, "started_at", time_text(ops->started_wall_ms));
+    json_object_set_new(status, "status", json_string(ops_health_name(health)));
     json_object_set_new(status, "message", json_string(message));
+    json_object_set_new(status, "file_limit", file_limit_json());
     if (ops->source != NULL) {
         add_source(status, ops->source);
     }
     json_object_set_new(status, "livekit", livekit_json(ops));
-    json_object_set_new(status, "webhooks", webhooks_json(receiver_counters(ops->receiver)));
+    json_object_set_new(status, "webhooks", webhooks_json(ops->receiver));
     json_object_set_new(status, "errors", errors_json(ops->errors));
     cleanup_free char *dumped = json_dumps(status, JSON_COMPACT);
     json_decref(status);

@@ -66,6 +66,7 @@ static bool read_cwd(struct agent *agent, json_t *value, struct diag *diag) {
     if (text.n == 0 || text.p[0] != '/') {
         return diag_fail(diag, "cwd", "must be a whole path that begins with /");
     }
+    free(agent->cwd);
     agent->cwd = xmemdup(text.p, text.n);
     return true;
 }
@@ -258,6 +259,7 @@ void agent_init(struct agent *agent, struct slice name, const struct directory_d
         .name = xmemdup(name.n > 0 ? name.p : "", name.n),
         .id = xstrdup(""),
         .command = argv_copy(defaults->command),
+        .cwd = defaults->cwd != NULL ? xstrdup(defaults->cwd) : NULL,
         .env = xcalloc(1, sizeof *agent->env),
         .stop_timeout_ms = defaults->stop_timeout_ms,
         .after_call_ms = defaults->after_call_ms,

@@ -17,6 +17,7 @@ struct deciding {
     struct buf line;           /* the step being written */
     struct buf called, caller; /* normalised */
     bool stepped_down;         /* an agent that was named cannot be had */
+    bool unknown;              /* one is not in the directory */
     bool named;                /* the room or a rule named an agent: the first agent is out */
     size_t order;
     struct ruleset_cursor cursor;
@@ -78,6 +79,7 @@ static const struct agent *have(struct deciding *d, struct slice name) {
 static void tell_missing(struct deciding *d, const struct rule *rule, const char *who) {
     const struct decide_input *input = d->input;
     d->stepped_down = true;
+    d->unknown = d->unknown || (d->had.broken == NULL && d->had.full == NULL);
     if (d->step == NULL && input->on_missing == NULL) {
         return;
     }
@@ -343,6 +345,7 @@ struct choice decide_explain(const struct decide_input *input, decide_step *step
     struct deciding deciding = {.input = input, .step = step, .context = context};
     struct choice choice = decide_all(&deciding);
     choice.stepped_down = deciding.stepped_down;
+    choice.unknown = deciding.unknown;
     struct buf last = {0};
     if (step != NULL) {
         decide_describe(&choice, &last);

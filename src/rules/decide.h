@@ -46,6 +46,7 @@ enum choice_kind {
 struct choice {
     enum choice_kind kind;
     bool stepped_down;         /* an agent that was named cannot be had: decide again with on_missing to hear of each */
+    bool unknown;              /* one of those is not in the directory at all */
     enum choice_reason reason; /* of CHOICE_AGENT and CHOICE_REJECT only */
     const struct agent *agent; /* borrowed from the directory; CHOICE_AGENT only */
     const struct rule *rule;   /* borrowed from the rules; CHOICE_BY_RULE and CHOICE_REJECT */

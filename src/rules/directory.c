@@ -75,6 +75,11 @@ void directory_add(struct directory *directory, struct slice name, struct slice 
     agent_read(agent, entry, &directory->notes);
 }
 
+void directory_warn(struct directory *directory, const char *warning) {
+    assert(directory->references == 1);
+    notes_add(&directory->notes, "%s", warning);
+}
+
 static int compare_names(const void *a, const void *b) {
     return strcmp((*(struct agent *const *)a)->name, (*(struct agent *const *)b)->name);
 }

@@ -31,6 +31,7 @@ struct agent {
 /* The defaults an entry inherits, from the settings. */
 struct directory_defaults {
     char **command;          /* SIP_AGENT_COMMAND split, or NULL */
+    const char *cwd;         /* SIP_AGENT_CWD, or NULL */
     bool api_credentials;    /* SIP_AGENT_CREDENTIALS */
     int64_t stop_timeout_ms; /* SIP_STOP_TIMEOUT */
     int64_t after_call_ms;   /* SIP_AFTER_CALL */
@@ -49,6 +50,8 @@ struct directory *directory_of_command(const struct directory_defaults *defaults
 struct directory *directory_start(const struct directory_defaults *defaults);
 void directory_add(struct directory *directory, struct slice name, struct slice entry_json);
 void directory_finish(struct directory *directory);
+/* One more of the warnings; fit for a terminal. Only before the directory is shared. */
+void directory_warn(struct directory *directory, const char *warning);
 
 struct directory *directory_hold(struct directory *directory);
 void directory_release(struct directory *directory);                               /* NULL is fine */

@@ -254,14 +254,20 @@ bool rule_parse(json_t *value, unsigned index, struct notes *notes, struct diag 
     struct reading reading = {.diag = diag, .draft.rule = {.index = index, .priority = RULE_DEFAULT_PRIORITY}};
     snprintf(reading.at, sizeof reading.at, "[%u]", index);
     if (!read_rule(&reading, value, notes)) {
-        argv_free(reading.draft.patterns);
-        free(reading.draft.rule.caller);
-        free(reading.draft.rule.trunk);
-        free(reading.draft.rule.metadata);
+        rule_draft_release(&reading.draft);
         return false;
     }
     *ret_draft = reading.draft;
     return true;
+}
+
+void rule_draft_release(struct rule_draft *draft) {
+    argv_free(draft->patterns);
+    free(draft->rule.caller);
+    free(draft->rule.trunk);
+    free(draft->rule.agent_name);
+    free(draft->rule.metadata);
+    *draft = (struct rule_draft){0};
 }
 
 bool rule_takes_called(const struct rule *rule, struct slice called) {

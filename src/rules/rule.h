@@ -19,5 +19,6 @@ struct rule_draft {
 /* Parses the rule at INDEX. Nothing is left to free when it fails. */
 bool rule_parse(struct json_t *value, unsigned index, struct notes *notes, struct diag *diag,
                 struct rule_draft *ret_draft);
+void rule_draft_release(struct rule_draft *draft);
 
 #endif

@@ -26,12 +26,13 @@ static bool is_plain(const char *value) {
     return true;
 }
 
+static bool has_host(const char *value) {
+    const char *host = strstr(value, "://") + strlen("://");
+    return *host != '\0' && *host != '/' && *host != ':';
+}
+
 static bool check_host_there(const char *value, const char *prefix, struct diag *diag) {
-    const char *host = value + strlen(prefix);
-    if (*host == '\0' || *host == '/' || *host == ':') {
-        return diag_fail(diag, NULL, "has no host: write for example %slivekit.example.com", prefix);
-    }
-    return true;
+    return has_host(value) || diag_fail(diag, NULL, "has no host: write for example %slivekit.example.com", prefix);
 }
 
 bool check_livekit_url(const char *value, struct diag *diag) {
@@ -47,20 +48,29 @@ bool check_livekit_url(const char *value, struct diag *diag) {
     return diag_fail(diag, NULL, "must begin with ws:// or wss://");
 }
 
-bool check_api_url(const char *value, struct diag *diag) {
-    if (strcmp(value, "off") == 0) {
-        return true;
-    }
+/* ELSE_WHAT: what the value may be instead of a URL, as the end of the sentence. */
+static bool check_http_url(const char *value, const char *example, const char *else_what, struct diag *diag) {
     if (!is_plain(value) || strlen(value) > URL_MAX) {
-        return diag_fail(diag, NULL, "is not a URL: write for example http://127.0.0.1:7880");
+        return diag_fail(diag, NULL, "is not a URL: write for example %s", example);
     }
-    if (starts(value, "http://")) {
-        return check_host_there(value, "http://", diag);
+    if (!starts(value, "http://") && !starts(value, "https://")) {
+        return diag_fail(diag, NULL, "must begin with http:// or https://%s", else_what);
     }
-    if (starts(value, "https://")) {
-        return check_host_there(value, "https://", diag);
+    return has_host(value) || diag_fail(diag, NULL, "has no host: write for example %s", example);
+}
+
+bool check_api_url(const char *value, struct diag *diag) {
+    return strcmp(value, "off") == 0 || check_http_url(value, "http://127.0.0.1:7880", " (or be off)", diag);
+}
+
+bool check_stimm_url(const char *value, struct diag *diag) {
+    if (!check_http_url(value, "http://127.0.0.1:8001", "", diag)) {
+        return false;
     }
-    return diag_fail(diag, NULL, "must begin with http:// or https:// (or be off)");
+    const char *host = strstr(value, "://") + strlen("://");
+    bool has_user = memchr(host, '@', strcspn(host, "/?#")) != NULL;
+    return (!has_user && strpbrk(host, "?#\\") == NULL) ||
+           diag_fail(diag, NULL, "must be scheme, host, port and path only: no user name, query or fragment");
 }
 
 bool check_key_name(const char *value, struct diag *diag) {

@@ -6,6 +6,8 @@
 #include "base/diag.h"
 
 bool check_api_url(const char *value, struct diag *diag);
+/* Scheme, host, port and path only: what is behind it is put together with a path of ours and stands in the log. */
+bool check_stimm_url(const char *value, struct diag *diag);
 bool check_livekit_url(const char *value, struct diag *diag);
 bool check_key_name(const char *value, struct diag *diag);
 bool check_secret(const char *value, struct diag *diag);

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 #include "base/text.h"
 #include "settings/envfile.h"
+#include "settings/preset.h"
 #include "settings/row.h"
 #include "settings/unknown.h"
 #include "settings/value.h"
@@ -181,6 +182,7 @@ bool settings_load(struct settings *ret_settings, const char *env_file, char *co
         gather_file(&gathering, env_file);
     }
     gather_environment(&gathering, environment);
+    preset_apply(ret_settings);
     parse_values(ret_settings, report);
     read_secret_file(ret_settings, report);
     check_together(ret_settings, report);

@@ -37,7 +37,7 @@ struct settings {
     SETTINGS(X)
 #undef X
     char *text[SETTING_COUNT];   /* as written; never NULL after a load */
-    char *origin[SETTING_COUNT]; /* "default", "environment", "sipbridge.env:12", "file /run/secret" */
+    char *origin[SETTING_COUNT]; /* "default", "environment", "sipbridge.env:12", "file /run/secret", "preset of …" */
 };
 
 enum { SETTINGS_MAX_PROBLEMS = 64 };

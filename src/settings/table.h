@@ -48,6 +48,10 @@
       "A file with the rules, a JSON array; watched. It takes the place of Redis for the rules.")                      \
     X(SIP_AGENTS_FILE, agents_file, TEXT, "", NO_LIMITS, "Rules and agents",                                           \
       "A file with the agents, a JSON object; watched. It takes the place of Redis for the agents.")                   \
+    X(STIMM_API_URL, stimm_api_url, URL, "", CHECK(check_stimm_url), "Rules and agents",                               \
+      "Where Stimm is, `http://` or `https://`: agents are those of its list `/api/agents/`, its default agent is "    \
+      "the first. It takes the place of Redis for the agents. Where `SIP_AGENT_COMMAND` is not set they run Stimm's "  \
+      "own worker (doc/from-stimm.md).")                                                                               \
     X(SIP_AGENT_COMMAND, agent_command, TEXT, "", CHECK(check_command), "Rules and agents",                            \
       "The command of agents that have none of their own; split without a shell. `{room} {agent} {agent_id} {called} " \
       "{caller} {livekit_url}` are replaced. Alone, without rules and agents, it answers every call.")                 \
@@ -79,6 +83,8 @@
       "TZ always pass; secrets of sipbridge never.")                                                                   \
     X(SIP_AGENT_CREDENTIALS, agent_credentials, CHOICE, "token", CHOICES("token|api"), "Agents' processes",            \
       "What agents of `SIP_AGENT_COMMAND` get: a token for their one room, or the API key and secret themselves.")     \
+    X(SIP_AGENT_CWD, agent_cwd, TEXT, "", CHECK(check_absolute), "Agents' processes",                                  \
+      "The directory in which agents start that name no `cwd` of their own. Not set: that of sipbridge.")              \
     X(SIP_STATE_DIR, state_dir, TEXT, "/var/lib/sipbridge", CHECK(check_absolute), "Agents' processes",                \
       "Where the agents' output and the last good rules and agents are kept; private to sipbridge (mode 0700).")       \
     X(SIP_LOG_MAX, log_max, SIZE, "16MiB", RANGE(0, 1024 * GIB), "Agents' processes",                                  \

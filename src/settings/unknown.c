@@ -36,11 +36,6 @@ static const char *nearest(struct slice name) {
 }
 
 bool unknown_name(struct slice name, struct diag *ret_diag) {
-    if (slice_is(name, "STIMM_API_URL")) {
-        (void)diag_fail(ret_diag, "STIMM_API_URL",
-                        "means nothing in this version: list the agents in SIP_AGENTS_FILE or in Redis");
-        return true;
-    }
     bool ours = slice_starts(name, SLICE("SIP_")) || slice_starts(name, SLICE("LIVEKIT_"));
     if (!ours || is_agents(name)) {
         return false;

@@ -54,9 +54,9 @@ static void on_touched(void *context) {
     (void)context;
 }
 
-static void on_suspicion(void *context) {
+static void on_suspicion(void *context, const char *sid, struct slice room) {
     const struct world *world = context;
-    reconcile_soon(world->reconcile);
+    reconcile_suspect(world->reconcile, sid, room);
 }
 
 static struct bridge *new_bridge(struct world *world) {

@@ -7,14 +7,17 @@
 #include "base/text.h"
 #include "source/redis_source.h"
 #include "source/snapshot.h"
+#include "source/stimm_source.h"
 #include "source/watched_file.h"
 
 struct fetching {
     const struct source_options *options;
     struct snapshot snapshots[REDIS_KEYS];
     bool wanted[REDIS_KEYS]; /* Redis has not answered for it yet */
+    bool wanted_of_stimm;    /* nor Stimm for the agents */
     struct fetch_document *documents[REDIS_KEYS];
     struct redis_source *redis;
+    struct stimm_source *stimm;
     struct diag failure; /* Redis cannot be reached */
 };
 
@@ -75,27 +78,50 @@ static void read_file(struct fetching *fetching, enum redis_key key, const char 
     }
 }
 
-static bool is_waiting(const struct fetching *fetching) {
+static void on_stimm_status(void *context, const struct stimm_status *status) {
+    struct fetching *fetching = context;
+    if (status->state != STIMM_CONNECTED) {
+        fetching->wanted_of_stimm = false;
+        diag_fail(&fetching->documents[REDIS_AGENTS]->diag, stimm_source_label(fetching->stimm), "%s", status->error);
+    }
+}
+
+static void on_stimm_agents(void *context, struct stimm_document *document) {
+    struct fetching *fetching = context;
+    struct snapshot *snapshot = &fetching->snapshots[REDIS_AGENTS];
+    fetching->wanted_of_stimm = false;
+    judge(fetching, REDIS_AGENTS, snapshot_offer_stimm(snapshot, document), "");
+    keep_text(fetching->documents[REDIS_AGENTS], buf_slice(&snapshot->text));
+}
+
+static bool is_waiting_for_redis(const struct fetching *fetching) {
     return fetching->failure.what[0] == '\0' && (fetching->wanted[REDIS_RULES] || fetching->wanted[REDIS_AGENTS]);
 }
 
-static void wait_for_redis(struct fetching *fetching, struct loop *loop, int64_t timeout_ms) {
+static bool is_waiting(const struct fetching *fetching) {
+    return is_waiting_for_redis(fetching) || fetching->wanted_of_stimm;
+}
+
+static void wait_for_answers(struct fetching *fetching, struct loop *loop, int64_t timeout_ms) {
     mono_ms end = loop_now(loop) + timeout_ms;
     while (is_waiting(fetching) && loop_now(loop) < end) {
         loop_turn(loop, loop_wait_ms(loop, (int)(end - loop_now(loop))));
     }
-    if (is_waiting(fetching)) {
-        char waited[24];
-        text_duration_format(timeout_ms, waited);
+    char waited[24];
+    text_duration_format(timeout_ms, waited);
+    if (is_waiting_for_redis(fetching)) {
         diag_fail(&fetching->failure, redis_source_label(fetching->redis), "no answer within %s", waited);
+    }
+    if (fetching->wanted_of_stimm) {
+        diag_fail(&fetching->documents[REDIS_AGENTS]->diag, stimm_source_label(fetching->stimm), "no answer within %s",
+                  waited);
     }
 }
 
-static void ask_redis(struct fetching *fetching, int64_t timeout_ms) {
+static void start_redis(struct fetching *fetching, struct loop *loop) {
     const struct source_options *from = fetching->options;
     const char *rules_key = from->rules_key != NULL ? from->rules_key : "sip_dispatch_rules";
     const char *agents_key = from->agents_key != NULL ? from->agents_key : "sip_agents";
-    struct loop *loop = loop_new();
     struct redis_source_options options = {
         .loop = loop,
         .url = from->redis_url,
@@ -107,27 +133,60 @@ static void ask_redis(struct fetching *fetching, int64_t timeout_ms) {
         .on_status = on_status,
         .context = fetching,
     };
-    fetching->redis = redis_source_start(&options, &fetching->failure);
-    if (fetching->redis != NULL) {
-        wait_for_redis(fetching, loop, timeout_ms);
+    if (is_waiting_for_redis(fetching)) {
+        fetching->redis = redis_source_start(&options, &fetching->failure);
     }
+}
+
+static void start_stimm(struct fetching *fetching, struct loop *loop) {
+    struct stimm_source_options options = {
+        .loop = loop,
+        .url = fetching->options->stimm_url,
+        .defaults = &fetching->options->defaults,
+        .times = STIMM_TIMES,
+        .on_status = on_stimm_status,
+        .on_agents = on_stimm_agents,
+        .context = fetching,
+    };
+    if (!fetching->wanted_of_stimm) {
+        return;
+    }
+    fetching->stimm = stimm_source_start(&options);
+    if (fetching->stimm == NULL) {
+        fetching->wanted_of_stimm = false;
+        diag_fail(&fetching->documents[REDIS_AGENTS]->diag, "STIMM_API_URL", "libcurl cannot be started");
+    }
+}
+
+static void ask(struct fetching *fetching, int64_t timeout_ms) {
+    struct loop *loop = loop_new();
+    start_redis(fetching, loop);
+    start_stimm(fetching, loop);
+    wait_for_answers(fetching, loop, timeout_ms);
     for (size_t i = 0; i < REDIS_KEYS; i++) {
         if (fetching->wanted[i]) {
             fetching->documents[i]->diag = fetching->failure;
         }
     }
     redis_source_free(fetching->redis);
+    stimm_source_free(fetching->stimm);
     loop_free(loop);
 }
 
+static bool is_set(const char *text) {
+    return text != NULL && text[0] != '\0';
+}
+
 static void start(struct fetching *fetching, enum redis_key key, const char *path) {
-    bool has_url = fetching->options->redis_url != NULL && fetching->options->redis_url[0] != '\0';
     fetching->snapshots[key] = (struct snapshot){.what = key == REDIS_RULES ? SNAPSHOT_RULES : SNAPSHOT_AGENTS,
                                                  .defaults = &fetching->options->defaults,
                                                  .check = fetching->options->check};
-    if (path != NULL && path[0] != '\0') {
+    if (is_set(path)) {
         read_file(fetching, key, path);
-    } else if (has_url) {
+    } else if (key == REDIS_AGENTS && is_set(fetching->options->stimm_url)) {
+        fetching->wanted_of_stimm = true;
+        fetching->documents[key]->kind = "stimm";
+    } else if (is_set(fetching->options->redis_url)) {
         fetching->wanted[key] = true;
         fetching->documents[key]->kind = "redis";
     } else {
@@ -141,7 +200,7 @@ void fetch_run(const struct source_options *options, int64_t timeout_ms, struct 
     start(&fetching, REDIS_RULES, options->rules_file);
     start(&fetching, REDIS_AGENTS, options->agents_file);
     if (is_waiting(&fetching)) {
-        ask_redis(&fetching, timeout_ms);
+        ask(&fetching, timeout_ms);
     }
     for (size_t i = 0; i < REDIS_KEYS; i++) {
         fetching.documents[i]->rules = take_ptr(fetching.snapshots[i].rules);

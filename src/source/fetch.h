@@ -6,8 +6,8 @@
 #include "source/source.h"
 
 struct fetch_document {
-    const char *kind; /* "file", "redis", "command", "none" */
-    char *text;       /* as it is there, the agents of a HASH as one object; also when it is bad. NULL: none */
+    const char *kind; /* "file", "redis", "stimm", "command", "none" */
+    char *text; /* as it is there, the agents of a HASH or of Stimm as one object; also when it is bad. NULL: none */
     size_t size;
     struct ruleset *rules;       /* of the rules, when they are good */
     struct directory *directory; /* of the agents, when they are good */
@@ -18,8 +18,8 @@ struct fetch {
     struct fetch_document rules, agents;
 };
 
-/* Of OPTIONS it uses the files, the URL, the keys, the defaults and check. Waits at most TIMEOUT_MS for Redis, and
- * not at all when it refuses. What went wrong is in the documents' diags; a bad URL too. Release it in every case. */
+/* Of OPTIONS it uses the files, the URLs, the keys, the defaults and check. Waits at most TIMEOUT_MS for Redis and
+ * Stimm, and not at all when they refuse. What went wrong is in the documents' diags; a bad URL too. Release it in every case. */
 void fetch_run(const struct source_options *options, int64_t timeout_ms, struct fetch *ret_fetch);
 void fetch_release(struct fetch *fetch);
 

@@ -54,17 +54,29 @@ void report_kept(const struct snapshot *snapshot, const char *from) {
     }
 }
 
-static void say_lost(const struct redis_status *status, const struct report_redis_now *now) {
+static void say_lost(const char *error, int64_t retry_ms, const struct report_peer_now *now) {
     char delay[24] = "at once", in[32];
-    if (status->retry_ms > 0) {
-        text_duration_format(status->retry_ms, delay);
+    if (retry_ms > 0) {
+        text_duration_format(retry_ms, delay);
     }
-    snprintf(in, sizeof in, "%s%s", status->retry_ms > 0 ? "in " : "", delay);
+    snprintf(in, sizeof in, "%s%s", retry_ms > 0 ? "in " : "", delay);
     const char *meanwhile = now->ready ? "what is in use stays" : "calls wait for the first load";
-    log_warning(NULL, "Redis %s: %s, %s, again %s", now->label, status->error, meanwhile, in);
+    log_warning(NULL, "%s %s: %s, %s, again %s", now->peer, now->label, error, meanwhile, in);
 }
 
-static void say_connected(const struct report_redis *last, const struct redis_status *status, const char *label) {
+static void report_lost(struct report_peer *last, const char *error, int64_t retry_ms,
+                        const struct report_peer_now *now) {
+    bool same = strcmp(last->error, error) == 0 && last->retry_ms == retry_ms;
+    if (same && now->now - last->said_at < SAY_AGAIN_MS) {
+        return;
+    }
+    say_lost(error, retry_ms, now);
+    snprintf(last->error, sizeof last->error, "%s", error);
+    last->retry_ms = retry_ms;
+    last->said_at = now->now;
+}
+
+static void say_connected(const struct report_peer *last, const struct redis_status *status, const char *label) {
     if (status->tracking) {
         log_info(NULL, "Redis %s: connected, changes are seen at once", label);
     } else if (strcmp(last->untracked, status->untracked) != 0) {
@@ -75,19 +87,23 @@ static void say_connected(const struct report_redis *last, const struct redis_st
     }
 }
 
-void report_redis(struct report_redis *last, const struct redis_status *status, const struct report_redis_now *now) {
-    if (status->connected) {
-        say_connected(last, status, now->label);
-        memcpy(last->untracked, status->untracked, sizeof last->untracked);
-        last->error[0] = '\0';
+void report_redis(struct report_peer *last, const struct redis_status *status, const struct report_peer_now *now) {
+    if (!status->connected) {
+        report_lost(last, status->error, status->retry_ms, now);
         return;
     }
-    bool same = strcmp(last->error, status->error) == 0 && last->retry_ms == status->retry_ms;
-    if (same && now->now - last->said_at < SAY_AGAIN_MS) {
+    say_connected(last, status, now->label);
+    memcpy(last->untracked, status->untracked, sizeof last->untracked);
+    last->error[0] = '\0';
+}
+
+void report_stimm(struct report_peer *last, const struct stimm_status *status, const struct report_peer_now *now) {
+    if (status->state != STIMM_CONNECTED) {
+        report_lost(last, status->error, status->retry_ms, now);
         return;
     }
-    say_lost(status, now);
-    memcpy(last->error, status->error, sizeof last->error);
-    last->retry_ms = status->retry_ms;
-    last->said_at = now->now;
+    if (last->error[0] != '\0') {
+        log_info(NULL, "Stimm %s: gives its agents again", now->label);
+    }
+    last->error[0] = '\0';
 }

@@ -73,17 +73,28 @@ enum snapshot_result snapshot_offer_text(struct snapshot *self, const char *kind
     return SNAPSHOT_NEW;
 }
 
-enum snapshot_result snapshot_offer_fields(struct snapshot *self, const char *kind, const struct redis_reply *fields) {
-    cleanup_buf struct buf text = {0};
-    struct parsed parsed = {.directory = hash_document_parse(fields, self->defaults, &text)};
-    bool same = is_same(self, buf_slice(&text));
+/* Takes DIRECTORY and TEXT, which says the same. */
+static enum snapshot_result offer_directory(struct snapshot *self, const char *kind, struct directory *directory,
+                                            struct buf *text) {
+    struct parsed parsed = {.directory = directory};
+    bool same = is_same(self, buf_slice(text));
     if (same) {
-        directory_release(parsed.directory);
+        directory_release(directory);
     } else {
-        swap(self, &parsed, &text);
+        swap(self, &parsed, text);
     }
     loaded(self, kind);
     return same ? SNAPSHOT_SAME : SNAPSHOT_NEW;
+}
+
+enum snapshot_result snapshot_offer_fields(struct snapshot *self, const char *kind, const struct redis_reply *fields) {
+    cleanup_buf struct buf text = {0};
+    struct directory *directory = hash_document_parse(fields, self->defaults, &text);
+    return offer_directory(self, kind, directory, &text);
+}
+
+enum snapshot_result snapshot_offer_stimm(struct snapshot *self, struct stimm_document *document) {
+    return offer_directory(self, "stimm", take_ptr(document->directory), &document->text);
 }
 
 enum snapshot_result snapshot_offer_none(struct snapshot *self, const char *kind) {

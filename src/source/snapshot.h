@@ -4,6 +4,7 @@
 #define SOURCE_SNAPSHOT_H
 
 #include "base/buf.h"
+#include "rules/stimm_document.h"
 #include "source/key_reader.h"
 #include "source/source.h"
 
@@ -31,6 +32,8 @@ enum snapshot_result {
 enum snapshot_result snapshot_offer_text(struct snapshot *self, const char *kind, struct slice text);
 /* The agents from HGETALL's answer. */
 enum snapshot_result snapshot_offer_fields(struct snapshot *self, const char *kind, const struct redis_reply *fields);
+/* The agents from Stimm's list. Takes the directory and the text out of DOCUMENT. */
+enum snapshot_result snapshot_offer_stimm(struct snapshot *self, struct stimm_document *document);
 /* The source is there and has no such document. What is in use stays (SNAPSHOT_BAD); when there is nothing, it is
  * known to be none: for the agents the template of the settings, if there is one (SNAPSHOT_NEW or SNAPSHOT_SAME). */
 enum snapshot_result snapshot_offer_none(struct snapshot *self, const char *kind);

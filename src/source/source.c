@@ -1,4 +1,4 @@
-/* Wiring of the sources: for each document a file or Redis, what is in use, and the last good copy. */
+/* Wiring of the sources: for each document a file, Redis or Stimm, what is in use, and the last good copy. */
 #include "source/source.h"
 
 #include <stdio.h>
@@ -6,13 +6,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/redis_url.h"
+#include "source/kept_copy.h"
 #include "source/redis_source.h"
 #include "source/report.h"
 #include "source/snapshot.h"
-#include "source/store.h"
+#include "source/stimm_source.h"
 #include "source/watched_file.h"
 
-enum { DOCUMENTS = 2, SAVE_SPACING_MS = 1000 };
+enum { DOCUMENTS = 2 };
 
 /* One document's way from its source to use and to the disk. */
 struct entry {
@@ -21,9 +22,7 @@ struct entry {
     char *path; /* NULL: not from a file */
     char *key;  /* NULL: not from Redis */
     struct watched_file file;
-    struct timer save; /* started while what is in use is not on disk yet */
-    mono_ms saved_at;
-    char save_error[256];
+    struct kept_copy copy;
 };
 
 struct source {
@@ -31,7 +30,9 @@ struct source {
     struct entry entries[DOCUMENTS]; /* by enum snapshot_what, which is enum redis_key */
     struct redis_source *redis;
     struct source_redis_state redis_state;
-    struct report_redis reported;
+    struct stimm_source *stimm;
+    struct source_stimm_state stimm_state;
+    struct report_peer redis_reported, stimm_reported;
     char *state_dir;
     struct task tell; /* on_change, outside of every reading */
 };
@@ -44,83 +45,22 @@ static const struct {
     [SNAPSHOT_AGENTS] = {"agents.json", "sip_agents", DIRECTORY_MAX_BYTES},
 };
 
+static bool is_from_stimm(const struct entry *entry) {
+    return entry->snapshot.what == SNAPSHOT_AGENTS && entry->source->stimm_state.configured;
+}
+
 static const char *label_of(const struct entry *entry) {
+    if (is_from_stimm(entry)) {
+        return stimm_source_label(entry->source->stimm);
+    }
     return entry->path != NULL ? entry->path : redis_source_label(entry->source->redis);
-}
-
-static bool is_on_disk(const struct entry *entry, const char *name) {
-    cleanup_buf struct buf copy = {0};
-    struct diag diag;
-    return store_load(entry->source->state_dir, name, documents[entry->snapshot.what].max_bytes, &copy, &diag) &&
-           slice_eq(buf_slice(&copy), buf_slice(&entry->snapshot.text));
-}
-
-static void save_now(struct entry *entry) {
-    const char *name = documents[entry->snapshot.what].copy_name;
-    timer_cancel(&entry->save);
-    entry->saved_at = loop_now(entry->source->options.loop);
-    struct diag diag = {0};
-    if (is_on_disk(entry, name) ||
-        store_save(entry->source->state_dir, name, buf_slice(&entry->snapshot.text), &diag)) {
-        entry->save_error[0] = '\0';
-        return;
-    }
-    char error[sizeof entry->save_error];
-    diag_text(&diag, error, sizeof error);
-    if (strcmp(error, entry->save_error) != 0) {
-        log_warning(NULL,
-                    "the last good copy cannot be kept in %s: after a restart without their source there are no %s",
-                    error, report_noun(&entry->snapshot));
-        memcpy(entry->save_error, error, sizeof error);
-    }
-}
-
-static void on_save(struct timer *timer) {
-    save_now(container_of(timer, struct entry, save));
-}
-
-/* At most once a second: the disk is synced each time. */
-static void save_soon(struct entry *entry) {
-    if (entry->source->state_dir == NULL || entry->save.loop != NULL) {
-        return;
-    }
-    int64_t since = loop_now(entry->source->options.loop) - entry->saved_at;
-    int64_t delay = entry->saved_at == 0 || since >= SAVE_SPACING_MS ? 0 : SAVE_SPACING_MS - since;
-    timer_start(&entry->save, entry->source->options.loop, delay);
-}
-
-static void use_copy(struct entry *entry) {
-    struct snapshot *snapshot = &entry->snapshot;
-    const char *name = documents[snapshot->what].copy_name;
-    cleanup_buf struct buf text = {0};
-    struct diag diag = {0};
-    if (entry->source->state_dir == NULL) {
-        return;
-    }
-    if (!store_load(entry->source->state_dir, name, documents[snapshot->what].max_bytes, &text, &diag)) {
-        if (diag.what[0] != '\0') {
-            log_warning(NULL, "the last good copy of the %s cannot be read: %s: %s", report_noun(snapshot), diag.where,
-                        diag.what);
-        }
-        return;
-    }
-    struct source_state before = snapshot->state;
-    if (snapshot_offer_text(snapshot, "last good copy", buf_slice(&text)) == SNAPSHOT_BAD) {
-        log_warning(NULL, "the last good copy of the %s, %s/%s, cannot be used: %s", report_noun(snapshot),
-                    entry->source->state_dir, name, snapshot->state.error);
-        snapshot->state = before;
-        return;
-    }
-    memcpy(snapshot->state.error, before.error, sizeof before.error);
-    report_new(snapshot, "the last good copy");
-    task_add(&entry->source->tell, entry->source->options.loop);
 }
 
 static void take(struct entry *entry, enum snapshot_result result, const char *kind_before) {
     if (result == SNAPSHOT_NEW) {
         report_new(&entry->snapshot, label_of(entry));
         if (entry->snapshot.text.len > 0) {
-            save_soon(entry);
+            kept_copy_save_soon(&entry->copy);
         }
         task_add(&entry->source->tell, entry->source->options.loop);
     } else if (result == SNAPSHOT_SAME && strcmp(kind_before, entry->snapshot.state.kind) != 0) {
@@ -175,10 +115,30 @@ static void on_status(void *context, const struct redis_status *status) {
     source->redis_state.connected = status->connected;
     source->redis_state.tracking = status->tracking;
     memcpy(source->redis_state.error, status->error, sizeof status->error);
-    report_redis(&source->reported, status,
-                 &(struct report_redis_now){.label = redis_source_label(source->redis),
-                                            .now = loop_now(source->options.loop),
-                                            .ready = source_ready(source)});
+    report_redis(&source->redis_reported, status,
+                 &(struct report_peer_now){.peer = "Redis",
+                                           .label = redis_source_label(source->redis),
+                                           .now = loop_now(source->options.loop),
+                                           .ready = source_ready(source)});
+}
+
+static void on_stimm_status(void *context, const struct stimm_status *status) {
+    struct source *source = context;
+    source->stimm_state.status = *status;
+    if (status->state != STIMM_CONNECTED) {
+        snapshot_fail(&source->entries[SNAPSHOT_AGENTS].snapshot, status->error);
+    }
+    report_stimm(&source->stimm_reported, status,
+                 &(struct report_peer_now){.peer = "Stimm",
+                                           .label = stimm_source_label(source->stimm),
+                                           .now = loop_now(source->options.loop),
+                                           .ready = source_ready(source)});
+}
+
+static void on_stimm_agents(void *context, struct stimm_document *document) {
+    struct entry *entry = &((struct source *)context)->entries[SNAPSHOT_AGENTS];
+    const char *kind_before = entry->snapshot.state.kind;
+    take(entry, snapshot_offer_stimm(&entry->snapshot, document), kind_before);
 }
 
 static void on_file_text(struct watched_file *file, struct slice text) {
@@ -196,20 +156,33 @@ static void on_tell(struct task *task) {
     }
 }
 
+static bool is_set(const char *text) {
+    return text != NULL && text[0] != '\0';
+}
+
 static char *copy_text(const char *text) {
-    return text != NULL && text[0] != '\0' ? xstrdup(text) : NULL;
+    return is_set(text) ? xstrdup(text) : NULL;
 }
 
 static void set_up(struct source *source, enum snapshot_what what, const char *path, const char *key) {
     struct entry *entry = &source->entries[what];
-    bool from_redis = source->options.redis_url != NULL && source->options.redis_url[0] != '\0';
     entry->source = source;
-    entry->path = copy_text(path);
-    entry->key = entry->path == NULL && from_redis ? xstrdup(key != NULL ? key : documents[what].key) : NULL;
-    entry->save.on_due = on_save;
     entry->snapshot = (struct snapshot){.what = what, .defaults = &source->options.defaults};
     entry->snapshot.check = source->options.check;
-    entry->snapshot.state.kind = entry->path != NULL ? "file" : entry->key != NULL ? "redis" : "none";
+    entry->path = copy_text(path);
+    if (is_from_stimm(entry)) {
+        entry->snapshot.state.kind = "stimm";
+    } else if (entry->path == NULL && is_set(source->options.redis_url)) {
+        entry->key = xstrdup(key != NULL ? key : documents[what].key);
+        entry->snapshot.state.kind = "redis";
+    } else {
+        entry->snapshot.state.kind = entry->path != NULL ? "file" : "none";
+    }
+    entry->copy = (struct kept_copy){.loop = source->options.loop,
+                                     .snapshot = &entry->snapshot,
+                                     .directory = source->state_dir,
+                                     .name = documents[what].copy_name,
+                                     .max_bytes = documents[what].max_bytes};
     entry->file = (struct watched_file){.loop = source->options.loop,
                                         .path = entry->path,
                                         .max_bytes = documents[what].max_bytes,
@@ -218,9 +191,9 @@ static void set_up(struct source *source, enum snapshot_what what, const char *p
                                         .on_error = on_file_error};
 }
 
-/* Files are read here and now; what comes from Redis is, until it answers, the last good copy. */
+/* Files are read here and now; what comes from Redis or Stimm is, until it answers, the last good copy. */
 static void start_entry(struct entry *entry) {
-    if (entry->path == NULL && entry->key == NULL) {
+    if (entry->path == NULL && entry->key == NULL && !is_from_stimm(entry)) {
         snapshot_offer_none(&entry->snapshot, "none");
         return;
     }
@@ -228,8 +201,8 @@ static void start_entry(struct entry *entry) {
         watched_file_start(&entry->file);
         watched_file_read(&entry->file);
     }
-    if (!entry->snapshot.known) {
-        use_copy(entry);
+    if (!entry->snapshot.known && kept_copy_use(&entry->copy)) {
+        task_add(&entry->source->tell, entry->source->options.loop);
     }
 }
 
@@ -258,18 +231,39 @@ static void start_redis(struct source *source) {
     }
 }
 
+static bool start_stimm(struct source *source, struct diag *diag) {
+    struct stimm_source_options options = {
+        .loop = source->options.loop,
+        .url = source->options.stimm_url,
+        .defaults = &source->options.defaults,
+        .times = STIMM_TIMES,
+        .on_status = on_stimm_status,
+        .on_agents = on_stimm_agents,
+        .context = source,
+    };
+    if (!source->stimm_state.configured) {
+        return true;
+    }
+    source->stimm = stimm_source_start(&options);
+    return source->stimm != NULL || diag_fail(diag, "STIMM_API_URL", "libcurl cannot be started");
+}
+
 struct source *source_start(const struct source_options *options, struct diag *diag) {
-    bool has_url = options->redis_url != NULL && options->redis_url[0] != '\0';
-    if (has_url && !check_url(options->redis_url, diag)) {
+    if (is_set(options->redis_url) && !check_url(options->redis_url, diag)) {
         return NULL;
     }
     struct source *source = xcalloc(1, sizeof *source);
     source->options = *options;
     source->state_dir = copy_text(options->state_dir);
     source->tell.run = on_tell;
+    source->stimm_state.configured = is_set(options->stimm_url) && !is_set(options->agents_file);
     set_up(source, SNAPSHOT_RULES, options->rules_file, options->rules_key);
     set_up(source, SNAPSHOT_AGENTS, options->agents_file, options->agents_key);
     start_redis(source);
+    if (!start_stimm(source, diag)) {
+        source_free(source);
+        return NULL;
+    }
     for (size_t i = 0; i < DOCUMENTS; i++) {
         start_entry(&source->entries[i]);
     }
@@ -282,11 +276,10 @@ void source_free(struct source *source) {
     }
     task_cancel(&source->tell);
     redis_source_free(source->redis);
+    stimm_source_free(source->stimm);
     for (size_t i = 0; i < DOCUMENTS; i++) {
         struct entry *entry = &source->entries[i];
-        if (entry->save.loop != NULL) {
-            save_now(entry);
-        }
+        kept_copy_release(&entry->copy);
         watched_file_stop(&entry->file);
         snapshot_release(&entry->snapshot);
         free(entry->path);
@@ -320,6 +313,16 @@ const struct source_redis_state *source_redis(const struct source *source) {
     return &source->redis_state;
 }
 
+const struct source_stimm_state *source_stimm(const struct source *source) {
+    return &source->stimm_state;
+}
+
+void source_miss(struct source *source) {
+    if (source->stimm != NULL) {
+        stimm_source_miss(source->stimm);
+    }
+}
+
 void source_reload(struct source *source) {
     for (size_t i = 0; i < DOCUMENTS; i++) {
         source->entries[i].snapshot.stale = true;
@@ -329,5 +332,8 @@ void source_reload(struct source *source) {
     }
     if (source->redis != NULL) {
         redis_source_refresh(source->redis);
+    }
+    if (source->stimm != NULL) {
+        stimm_source_refresh(source->stimm);
     }
 }

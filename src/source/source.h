@@ -1,5 +1,5 @@
-/* Where rules and agents come from: files (inotify) or Redis (live), and the last good copy on disk. Tells its
- * owner whenever there is a new good snapshot; a bad document keeps the one in use and is reported.
+/* Where rules and agents come from: files (inotify), Redis (live) or, the agents, Stimm (asked now and then), and the
+ * last good copy on disk. Tells its owner whenever there is a new good snapshot; a bad document keeps the one in use and is reported.
  *
  * "Not loaded" is not "empty": ready says whether there is something to decide with (a first load, the last good
  * copy from the state directory, or nothing configured at all). */
@@ -9,12 +9,14 @@
 #include "loop/loop.h"
 #include "rules/directory.h"
 #include "rules/ruleset.h"
+#include "source/stimm_source.h"
 
 struct source_options {
     struct loop *loop;
     const char *rules_file;  /* SIP_RULES_FILE or NULL */
     const char *agents_file; /* SIP_AGENTS_FILE or NULL */
     const char *redis_url;   /* REDIS_URL or NULL; a file wins over Redis for its document */
+    const char *stimm_url;   /* STIMM_API_URL or NULL; for the agents it wins over Redis, and a file over it */
     const char *rules_key;   /* "sip_dispatch_rules" */
     const char *agents_key;  /* "sip_agents" */
     const char *state_dir;   /* where rules.json and agents.json, the last good copies, are kept; NULL: nowhere */
@@ -27,7 +29,7 @@ struct source_options {
 
 /* What status and health say of one document. */
 struct source_state {
-    const char *kind; /* "file", "redis", "command", "none", "last good copy" */
+    const char *kind; /* "file", "redis", "stimm", "command", "none", "last good copy" */
     size_t count;
     int64_t loaded_wall_ms; /* 0: never */
     char error[512];        /* why the newest document is not in use, or why it cannot be read; "" when all is well */
@@ -37,6 +39,11 @@ struct source_redis_state {
     bool configured, connected;
     bool tracking;   /* changes arrive at once; else the slow re-read is all */
     char error[256]; /* "" while connected */
+};
+
+struct source_stimm_state {
+    bool configured; /* the agents come from there */
+    struct stimm_status status;
 };
 
 struct source;
@@ -51,6 +58,9 @@ bool source_ready(const struct source *source);
 const struct source_state *source_rules_state(const struct source *source);
 const struct source_state *source_directory_state(const struct source *source);
 const struct source_redis_state *source_redis(const struct source *source);
+const struct source_stimm_state *source_stimm(const struct source *source);
+/* A call named an agent that is not in the directory: where agents are asked for only now and then, soon. */
+void source_miss(struct source *source);
 /* Reads everything again (SIGHUP), and judges it again even if it is the same: an executable may be there now. */
 void source_reload(struct source *source);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "source/watched_file.h"
 
@@ -37,21 +38,6 @@ bool store_load(const char *directory, const char *name, size_t limit, struct bu
     return watched_file_load_fd(fd, path, limit, ret_text, diag);
 }
 
-static bool write_all(int fd, struct slice text) {
-    while (text.n > 0) {
-        ssize_t written = write(fd, text.p, text.n);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return false;
-        }
-        text.p += written;
-        text.n -= (size_t)written;
-    }
-    return true;
-}
-
 bool store_save(const char *directory, const char *name, struct slice text, struct diag *diag) {
     char beside[64];
     snprintf(beside, sizeof beside, "%s.tmp", name);
@@ -61,7 +47,7 @@ bool store_save(const char *directory, const char *name, struct slice text, stru
     }
     cleanup_fd int fd =
         openat(parent, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0 || !write_all(fd, text) || fsync(fd) < 0 || renameat(parent, beside, parent, name) < 0) {
+    if (fd < 0 || !file_write_fd(fd, text) || fsync(fd) < 0 || renameat(parent, beside, parent, name) < 0) {
         fail(diag, directory, name);
         unlinkat(parent, beside, 0);
         return false;

@@ -5,7 +5,7 @@
 // Environment, for the tests' other kinds of agents: AGENT_HZ its pitch; AGENT_TALK_MS: says goodbye after so long;
 // AGENT_STANDARD=1: joins with an ordinary token of its own (needs LIVEKIT_API_KEY and _SECRET), as many a framework
 // does; AGENT_HAND_OVER=1: leaves when a human whom it dialled has joined; AGENT_STUBBORN=1: ignores SIGTERM. AGENT_ON_LOSS: what it
-// does when LiveKit is gone: nothing (its library joins again by itself), exit (with 0), or hang (for ever, outside).
+// does when LiveKit is gone: nothing (its library joins again by itself), exit (with 0), crash (with 1), or hang (for ever, outside).
 import { createInterface } from 'node:readline';
 import { spawnSync } from 'node:child_process';
 import { Room, RoomEvent, TrackKind } from '@livekit/rtc-node';
@@ -27,9 +27,10 @@ async function ordinaryToken(call) {
   return token.toJwt();
 }
 
-room.on(RoomEvent.Disconnected, () => AGENT_ON_LOSS === 'hang' || process.exit(0));
+const lost = { exit: 0, crash: 1 };
+room.on(RoomEvent.Disconnected, () => AGENT_ON_LOSS === 'hang' || process.exit(lost[AGENT_ON_LOSS] ?? 0));
 room.on(RoomEvent.Reconnecting, () => {
-  if (AGENT_ON_LOSS === 'exit') process.exit(0);
+  if (AGENT_ON_LOSS in lost) process.exit(lost[AGENT_ON_LOSS]);
   if (AGENT_ON_LOSS === 'hang') room.disconnect();
 });
 room.on(RoomEvent.TrackSubscribed, (remote, _publication, participant) => {

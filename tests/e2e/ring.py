@@ -85,6 +85,8 @@ def main():
         started = [int(match.group(1)) for match in (re.search(r"started, (\d+) ms after the first event", record["message"])
                                                      for record in stage.daemon.log) if match]
         tell("first webhook to agent process, rules need the number", started)
+        requests = stage.daemon.status()["livekit"]["requests"]
+        print(f"{'requests made to LiveKit per call, looks included':58} {requests / count:8.1f} {'':8} {count:6}", flush=True)
     with Stage(RULES, AGENTS, ENABLE_SIP_BRIDGE="false") as stage, PollingBridge(stage):
         rings = []
         for _ in range(count):

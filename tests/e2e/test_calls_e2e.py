@@ -58,7 +58,7 @@ def test_agent_killed_in_a_call_is_replaced_and_the_caller_stays(start):
     stage.end(phone)
 
 
-ON_LOSS = ["join-again", "exit", "hang"]
+ON_LOSS = ["join-again", "exit", "crash", "hang"]
 
 
 def talk_again_after_restart(start, on_loss, away_s):

@@ -25,6 +25,7 @@ run_one() {
     fuzz_event) seeds=(tests/fixtures/webhooks-hostile) ;;
     fuzz_rules) seeds=(tests/fixtures/rules) ;;
     fuzz_agents) seeds=(tests/fixtures/agents) ;;
+    fuzz_stimm) seeds=(tests/fixtures/stimm) ;;
   esac
   mkdir -p "$corpus"
   if build/fuzz/tests/"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \

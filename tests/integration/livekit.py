@@ -22,11 +22,14 @@ def b64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def signature(text, secret=SECRET):
+    return b64url(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest())
+
+
 def jwt(claims, secret=SECRET, header=None):
     parts = [b64url(json.dumps(part, separators=(",", ":")).encode())
              for part in (header or {"alg": "HS256", "typ": "JWT"}, claims)]
-    mac = hmac.new(secret.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
-    return ".".join(parts + [b64url(mac)])
+    return ".".join(parts + [signature(".".join(parts), secret)])
 
 
 def jwt_claims(token):

@@ -21,7 +21,7 @@ struct stage {
     struct buf log; /* "start RM_1 support;stop RM_1 after=0 timeout=5000;…" */
     struct buf job_line, job_env, job_places, job_command;
     char instance[ENGINE_INSTANCE_SIZE];
-    unsigned instances;
+    unsigned instances, unknown; /* unknown: how often it told of an agent that is not in the directory */
     bool can_ask;
 };
 
@@ -74,6 +74,10 @@ static inline bool stage_delete(void *self, const char *sid, struct slice room) 
     return stage->can_ask;
 }
 
+static inline void stage_forget(void *self, const char *sid) {
+    (void)self, (void)sid;
+}
+
 static inline bool stage_reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
     struct stage *stage = self;
     buf_addf(&stage->log, "reject%s %.*s %.*s;", when == REJECT_LATER ? " later" : "", SLICE_ARG(room),
@@ -90,6 +94,10 @@ static inline char *stage_mint(void *self, struct slice room, struct slice ident
 static inline void stage_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
     struct stage *stage = self;
     snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%032x", ++stage->instances);
+}
+
+static inline void stage_unknown(void *self) {
+    ((struct stage *)self)->unknown++;
 }
 
 static inline int64_t stage_wall(void *self) {
@@ -128,11 +136,16 @@ static inline void stage_open(struct stage *stage, const struct bridge_options *
     }
     struct bridge_ports ports = {
         .engine = {.self = stage, .ensure = stage_ensure, .stop = stage_stop, .list = stage_list},
-        .livekit = {.self = stage, .ask = stage_ask, .delete_room = stage_delete, .reject = stage_reject},
+        .livekit = {.self = stage,
+                    .ask = stage_ask,
+                    .forget_number = stage_forget,
+                    .delete_room = stage_delete,
+                    .reject = stage_reject},
         .self = stage,
         .mint = stage_mint,
         .new_instance = stage_instance,
         .wall_ms = stage_wall,
+        .unknown_agent = stage_unknown,
     };
     stage->bridge = bridge_new(&stage->options, &ports);
 }

@@ -692,6 +692,18 @@ static void test_limits(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->refused, 2);
 }
 
+/* The directory may be older than the agent: whoever can look again is told. Broken ones are known. */
+static void test_an_unknown_agent_is_told(void **state) {
+    (void)state;
+    stage_rules(&stage, "[{\"pattern\":\"*\",\"agent_name\":\"broken\"}]",
+                "{\"broken\":{},\"a\":{\"command\":[\"a\"]}}");
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    assert_int_equal(stage.unknown, 0);
+    stage_rules(&stage, "[{\"pattern\":\"*\",\"agent_name\":\"new\"}]", STAGE_AGENTS);
+    stage_caller(&stage, "RM_2", "PA_2", "+1");
+    assert_true(stage.unknown > 0);
+}
+
 static void test_a_call_keeps_the_agent_it_began_with(void **state) {
     (void)state;
     stage_rules(&stage, NULL, STAGE_AGENTS);
@@ -746,6 +758,7 @@ int main(void) {
         ON_STAGE(test_the_operators_word),
         ON_STAGE(test_stopping_all),
         ON_STAGE(test_limits),
+        ON_STAGE(test_an_unknown_agent_is_told),
         ON_STAGE(test_a_call_keeps_the_agent_it_began_with),
     };
     return cmocka_run_group_tests(tests, silence_log, NULL);

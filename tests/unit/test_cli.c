@@ -23,6 +23,7 @@
 struct play_options {
     bool loud;
     const char *title;
+    struct cli_list tags;
     int64_t count, for_ms, bytes;
     double speed;
 };
@@ -34,6 +35,9 @@ static int run_play(struct cli *cli) {
     }
     printf("loud %d title %s count %" PRId64 " for %" PRId64 " bytes %" PRId64 " speed %g", options.loud, options.title,
            options.count, options.for_ms, options.bytes, options.speed);
+    for (size_t i = 0; i < options.tags.count; i++) {
+        printf(" <%.*s>", SLICE_ARG(options.tags.at[i]));
+    }
     for (int i = 0; i < cli->argc; i++) {
         printf(" [%s]", cli->argv[i]);
     }
@@ -47,6 +51,7 @@ static const struct cli_option play_options[] = {
     {"count", 0, CLI_INT, offsetof(struct play_options, count), "N", "how often"},
     {"for", 0, CLI_DURATION, offsetof(struct play_options, for_ms), "TIME", "how long"},
     {"bytes", 0, CLI_SIZE, offsetof(struct play_options, bytes), "SIZE", "how much"},
+    {"tag", 0, CLI_LIST, offsetof(struct play_options, tags), "TAG", "what it is like"},
     {"speed", 0, CLI_NUMBER, offsetof(struct play_options, speed), "N", "how fast"},
 };
 static const struct cli_command play = {
@@ -120,6 +125,10 @@ static void options_are_typed(void **state) {
          0,
          "loud 0 title none count -1 for -1 bytes -1 speed 1 [-] [--loud] env-file none\n",
          ""},
+        {{"play", "--tag", "a, b ,c", "--tag=d"},
+         0,
+         "loud 0 title none count -1 for -1 bytes -1 speed 1 <a> <b> <c> <d> env-file none\n",
+         ""},
         {{"play", "--env-file", "f"}, 0, "loud 0 title none count -1 for -1 bytes -1 speed 1 env-file f\n", ""},
         {{"things", "show", "x"}, 1, "sipbridge things show with x\n", ""},
     };
@@ -148,6 +157,11 @@ static void what_is_wrong_is_said(void **state) {
         {{"play", "--loud=yes"}, 2, "", "sipbridge play: --loud takes no value\n"},
         {{"play", "--count"}, 2, "", "sipbridge play: --count needs a value: --count N\n"},
         {{"play", "--count", "x"}, 2, "", "sipbridge play: --count \"x\": give a whole number, 0 or more\n"},
+        {{"play", "--tag", "a,,b"},
+         2,
+         "",
+         "sipbridge play: --tag \"a,,b\": give one value, or several with commas, none of them empty and at most 64 in "
+         "all\n"},
         {{"play", "--count", "-1"}, 2, "", "sipbridge play: --count \"-1\": give a whole number, 0 or more\n"},
         {{"play", "--for", "2"}, 2, "", "sipbridge play: --for \"2\": give a duration, such as 500ms, 2s, 5m or 4h\n"},
         {{"play", "--bytes", "2x"},

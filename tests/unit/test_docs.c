@@ -62,23 +62,28 @@ static void tables(void **state) {
 }
 
 /* What stands between the marks <!-- NAME --> and <!-- /NAME -->. */
-static void check_readme(const char *document) {
-    cleanup_buf struct buf wanted = said(document), readme = file(ROOT "README.md");
+static void check_marked(const char *path, const char *document) {
+    cleanup_buf struct buf wanted = said(document), text = file(path);
     char first[64], last[64];
     snprintf(first, sizeof first, "<!-- %s -->\n", document);
     snprintf(last, sizeof last, "<!-- /%s -->\n", document);
-    const char *from = strstr(readme.p, first);
+    const char *from = strstr(text.p, first);
     assert_non_null(from);
     from += strlen(first);
     const char *to = strstr(from, last);
     assert_non_null(to);
-    assert_current("README.md", (struct slice){from, (size_t)(to - from)}, &wanted);
+    assert_current(path, (struct slice){from, (size_t)(to - from)}, &wanted);
 }
 
 static void readme(void **state) {
     (void)state;
-    check_readme("settings");
-    check_readme("commands");
+    check_marked(ROOT "README.md", "settings");
+    check_marked(ROOT "README.md", "commands");
+}
+
+static void doctor(void **state) {
+    (void)state;
+    check_marked(ROOT "doc/doctor.md", "doctor");
 }
 
 int main(void) {
@@ -86,6 +91,7 @@ int main(void) {
         cmocka_unit_test(manual_page),
         cmocka_unit_test(tables),
         cmocka_unit_test(readme),
+        cmocka_unit_test(doctor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -449,6 +449,11 @@ static void test_mute_name_server(void **state) {
     TURN_UNTIL(loop, atomic_load(&resolved) == 3);
 }
 
+static void ask_tls(const struct tls_server *tls, struct told *told) {
+    cleanup_free char *url = xasprintf("https://127.0.0.1:%d/tls", tls->port);
+    start_url(url, told, (struct http_multi_call){.body = SLICE("{}")});
+}
+
 static void test_tls(void **state) {
     static const struct {
         const char *name;
@@ -467,8 +472,7 @@ static void test_tls(void **state) {
         http_multi_free(multi);
         multi = http_multi_new(
             &(struct http_multi_options){.loop = loop, .ca_file = cases[i].trusted ? tls.certificate : NULL});
-        cleanup_free char *url = xasprintf("https://127.0.0.1:%d/tls", tls.port);
-        start_url(url, &told, (struct http_multi_call){.body = SLICE("{}")});
+        ask_tls(&tls, &told);
         if (cases[i].end == HTTP_ANSWERED) {
             TURN_UNTIL(loop, tls_heard(&tls, "POST /tls"));
             tls_say(&tls, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -479,6 +483,31 @@ static void test_tls(void **state) {
         }
         tls_stop(&tls);
     }
+}
+
+/* A new authority's file counts from the next connection on, not a day later. */
+static void test_tls_authority_is_mended(void **state) {
+    cleanup_told struct told before = {0}, after = {0};
+    struct tls_server tls, stranger;
+    (void)state;
+    tls_start(&tls, "IP:127.0.0.1");
+    tls_start(&stranger, "IP:127.0.0.1");
+    cleanup_free char *trusted = xasprintf("%s/trusted.pem", tls.directory);
+    assert_int_equal(symlink(stranger.certificate, trusted), 0);
+    http_multi_free(multi);
+    multi = http_multi_new(&(struct http_multi_options){.loop = loop, .ca_file = trusted});
+    ask_tls(&tls, &before);
+    TURN_UNTIL(loop, before.times == 1);
+    assert_int_equal(before.end, HTTP_NOT_TRUSTED);
+    assert_int_equal(unlink(trusted), 0);
+    assert_int_equal(symlink(tls.certificate, trusted), 0);
+    ask_tls(&tls, &after);
+    TURN_UNTIL(loop, after.times == 1 || tls_heard(&tls, "POST /tls"));
+    tls_say(&tls, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    TURN_UNTIL(loop, after.times == 1);
+    assert_int_equal(after.end, HTTP_ANSWERED);
+    tls_stop(&stranger);
+    tls_stop(&tls);
 }
 
 static void test_tls_mistakes(void **state) {
@@ -514,6 +543,7 @@ int main(void) {
         TEST(test_cancel_between_answer_and_callback),
         TEST(test_mute_name_server),
         TEST(test_tls),
+        TEST(test_tls_authority_is_mended),
         TEST(test_tls_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -582,7 +582,7 @@ static void test_clock_skew(void **state) {
     assert_true(livekit_contact(api)->skew_known);
     assert_true(contact_clock_is_off(livekit_contact(api)));
     contact_trouble(livekit_contact(api), trouble, sizeof trouble);
-    assert_non_null(strstr(trouble, "s behind of ours"));
+    assert_non_null(strstr(trouble, "s behind ours"));
 
     static const struct {
         int64_t first_s, second_s;
@@ -592,7 +592,7 @@ static void test_clock_skew(void **state) {
         {0, 0, false, ""},
         {29, 29, false, ""},
         {40, 40, true, "LiveKit's clock is 40 s ahead of ours"},
-        {-40, -40, true, "LiveKit's clock is 40 s behind of ours"},
+        {-40, -40, true, "LiveKit's clock is 40 s behind ours"},
         {0, 60, false, ""}, /* one odd answer is not believed at once */
         {60, 0, true, "42 s ahead"},
     };

@@ -292,6 +292,10 @@ static void test_limits(void **state) {
     assert_non_null(strstr(diag.what, "more than 400000 values"));
 }
 
+#define TEN "ABCDEFGHIJ"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define LONG "got eyJ" HUNDRED "." HUNDRED HUNDRED ".x, sorry"
+
 static void test_errors(void **state) {
     static const struct {
         const char *text, *code, *message;
@@ -301,6 +305,8 @@ static void test_errors(void **state) {
          "requested room does not exist", true},
         {"{\"code\":\"internal\"}", "internal", "", true},
         {"{\"code\":\"internal\",\"msg\":\"a\\nb\\u001b[1m\",\"meta\":{}}", "internal", "a\\x0ab\\x1b[1m", true},
+        {"{\"code\":\"a\",\"msg\":\"got eyJhbGc.eyJu-_Y.S1g, then eyJx\"}", "a", "got [token], then [token]", true},
+        {"{\"code\":\"a\",\"msg\":\"" LONG "\"}", "a", "got [token], sorry", true},
         {"{\"code\":\"\",\"msg\":\"x\"}", "", "", false},
         {"{\"code\":404}", "", "", false},
         {"{\"code\":\"Not Found\"}", "", "", false},

@@ -387,6 +387,54 @@ static void test_repeats_against_oracle(void **state) {
     receiver_free(NULL);
 }
 
+/* Events about rooms of `sipbridge doctor` go nowhere, whatever they are, and are remembered with their key. */
+static void test_probe(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "devkey: 0123456789abcdef0123456789abcdef", 100, false);
+    const struct receiver_probe *probe = &receiver_sightings(fixture.receiver)->probe;
+    assert_int_equal(probe->wall_ms, 0);
+    static const char *const bodies[] = {
+        "{\"event\":\"room_started\",\"id\":\"EV_1\",\"room\":{\"sid\":\"RM_1\",\"name\":\"sipbridge-doctor-1\"}}",
+        "{\"event\":\"x\\u001b\",\"id\":\"EV_1\",\"room\":{\"sid\":\"RM_1\",\"name\":\"sipbridge-doctor-\\u001b[2J\"}}",
+    };
+    static const char *const rooms[] = {"sipbridge-doctor-1", "sipbridge-doctor-\\x1b[2J"};
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        assert_int_equal(post(&fixture, bodies[i], 0), 200);
+        assert_string_equal(probe->room, rooms[i]);
+        assert_string_equal(probe->key, "devkey");
+        assert_int_equal(probe->wall_ms, NOW * 1000LL);
+    }
+    assert_string_equal(probe->event, "x\\x1b");
+    assert_int_equal(post(&fixture, "{\"event\":\"room_started\",\"room\":{\"sid\":\"RM_1\",\"name\":\"other\"}}", 0),
+                     200);
+    assert_string_equal(probe->room, rooms[1]);
+    assert_int_equal(fixture.events, 1);
+    assert_int_equal(receiver_counters(fixture.receiver)->ignored, 2);
+    finish(&fixture);
+}
+
+/* The last rejections, the oldest forgotten; a room's name in a body that is not verified is not looked at. */
+static void test_rejections(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "devkey: 0123456789abcdef0123456789abcdef", 100, false);
+    const struct receiver_sightings *sightings = receiver_sightings(fixture.receiver);
+    struct slice body =
+        SLICE("{\"event\":\"room_started\",\"room\":{\"sid\":\"RM_1\",\"name\":\"sipbridge-doctor-1\"}}");
+    cleanup_free char *token = token_for_webhook(fixture.keys, SLICE("{}"), NOW);
+    for (size_t i = 0; i < RECEIVER_REJECTIONS; i++) {
+        assert_int_equal(post_as(&fixture, "nonsense", body, 0), 401);
+    }
+    assert_int_equal(post_as(&fixture, token, body, 0), 401);
+    assert_int_equal(sightings->rejection_count, RECEIVER_REJECTIONS + 1);
+    assert_int_equal(sightings->rejections[0].reason, VERIFY_BODY_CHANGED);
+    assert_string_equal(sightings->rejections[0].detail.key, "devkey");
+    assert_int_equal(sightings->rejections[1].reason, VERIFY_NOT_JWT);
+    assert_int_equal(sightings->probe.wall_ms, 0);
+    finish(&fixture);
+}
+
 int main(void) {
     int null = open("/dev/null", O_WRONLY);
     log_init(&(struct log_options){.fd = null, .level = LOG_INFO});
@@ -397,6 +445,7 @@ int main(void) {
         cmocka_unit_test(test_disabled),  cmocka_unit_test(test_disabled_without_keys),
         cmocka_unit_test(test_rotation),  cmocka_unit_test(test_log_of_a_flood),
         cmocka_unit_test(test_bounded),   cmocka_unit_test(test_repeats_against_oracle),
+        cmocka_unit_test(test_probe),     cmocka_unit_test(test_rejections),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     close(null);

@@ -158,6 +158,15 @@ static const struct wrong_case {
     {"REDIS_URL=redis://h:x", "REDIS_URL: the value has no port from 0 to 65535 after its ':'\n"},
     {"REDIS_URL=redis://h/x", "REDIS_URL: the value must end after the port or with /database, a number\n"},
     {"REDIS_URL=unix://x", "REDIS_URL: the value must name an absolute path: unix:///run/redis.sock\n"},
+    {"STIMM_API_URL=stimm:8001", "STIMM_API_URL: the value must begin with http:// or https://\n"},
+    {"STIMM_API_URL=http:///api", "STIMM_API_URL: the value has no host: write for example http://127.0.0.1:8001\n"},
+    {"STIMM_API_URL=http://a b", "STIMM_API_URL: the value is not a URL: write for example http://127.0.0.1:8001\n"},
+    {"STIMM_API_URL=http://me:pass@h/", "STIMM_API_URL: the value must be scheme, host, port and path only: no user "
+                                        "name, query or fragment\n"},
+    {"STIMM_API_URL=http://h/?limit=1", "STIMM_API_URL: the value must be scheme, host, port and path only: no user "
+                                        "name, query or fragment\n"},
+    {"LIVEKIT_API_URL=h", "LIVEKIT_API_URL: \"h\" must begin with http:// or https:// (or be off)\n"},
+    {"SIP_AGENT_CWD=stimm", "SIP_AGENT_CWD: \"stimm\" must be an absolute path, one that begins with /\n"},
     {"SIP_NUMBER_WAIT=6",
      "SIP_NUMBER_WAIT: \"6\" is not a duration from 0 to 1m: write for example 500ms, 2s, 5m, 4h or "
      "7d\n"},
@@ -222,23 +231,55 @@ static void too_many_mistakes_are_counted(void **state) {
     assert_int_equal(report.error_count, 1000);
 }
 
+#define STIMM "STIMM_API_URL=http://stimm:8001"
+#define PRESET "preset of STIMM_API_URL"
+
+/* Stimm's worker is what is run where nothing else is said, and what is said counts. */
+static void stimm_has_a_preset(void **state) {
+    (void)state;
+    assert_true(load(NULL, (char *[]){STIMM, NULL}));
+    assert_messages("");
+    assert_string_equal(settings.stimm_api_url, "http://stimm:8001");
+    assert_string_equal(settings.agent_command, "python -m src.cli.agent_worker --room-name {room} "
+                                                "--agent-id {agent_id} --livekit-url {livekit_url}");
+    assert_int_equal(settings.agent_credentials, CREDENTIALS_API);
+    assert_string_equal(settings.agent_env[0], "*");
+    assert_string_equal(settings.origin[SETTING_SIP_AGENT_COMMAND], PRESET);
+    assert_string_equal(settings.origin[SETTING_SIP_AGENT_CREDENTIALS], PRESET);
+    assert_string_equal(settings.origin[SETTING_SIP_AGENT_ENV], PRESET);
+    assert_true(
+        load("SIP_AGENT_CREDENTIALS=token\n", (char *[]){STIMM, "SIP_AGENT_ENV=LANG", "SIP_AGENT_CWD=/srv", NULL}));
+    assert_int_equal(settings.agent_credentials, CREDENTIALS_TOKEN);
+    assert_string_equal(settings.agent_env[0], "LANG");
+    assert_string_equal(settings.agent_cwd, "/srv");
+    assert_string_equal(settings.origin[SETTING_SIP_AGENT_COMMAND], PRESET);
+}
+
+static void no_preset(void **state) {
+    (void)state;
+    static char *const cases[][4] = {
+        {STIMM, "SIP_AGENT_COMMAND=bot {agent_id}", NULL}, /* who writes a command writes the rest too */
+        {STIMM, "SIP_AGENTS_FILE=/etc/agents.json", NULL}, /* the agents are not Stimm's */
+        {"STIMM_API_URL=", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_true(load(NULL, cases[i]));
+        assert_int_equal(settings.agent_credentials, CREDENTIALS_TOKEN);
+        assert_null(settings.agent_env[0]);
+        assert_string_not_equal(settings.origin[SETTING_SIP_AGENT_COMMAND], PRESET);
+    }
+}
+
 static void unknown_names_are_warned_about(void **state) {
     (void)state;
-    char *environment[] = {"SIP_NUMBR_WAIT=3s",
-                           "LIVEKIT_APIKEY=x",
-                           "SIP_SOMETHING_ELSE=1",
-                           "SIP_CALL_SID=RM_1",
-                           "STIMM_API_URL=http://x",
-                           "PATH=x",
-                           NULL};
+    char *environment[] = {"SIP_NUMBR_WAIT=3s", "LIVEKIT_APIKEY=x", "SIP_SOMETHING_ELSE=1",
+                           "SIP_CALL_SID=RM_1", "PATH=x",           NULL};
     assert_true(load("SIP_LISTN=x\n", environment));
     cleanup_free char *wanted =
         xasprintf("warning: SIP_LISTN (%s:1): is no setting and means nothing; did you mean SIP_LISTEN?\n"
                   "warning: SIP_NUMBR_WAIT: is no setting and means nothing; did you mean SIP_NUMBER_WAIT?\n"
                   "warning: LIVEKIT_APIKEY: is no setting and means nothing; did you mean LIVEKIT_API_KEY?\n"
-                  "warning: SIP_SOMETHING_ELSE: is no setting and means nothing; `sipbridge config` lists them all\n"
-                  "warning: STIMM_API_URL: means nothing in this version: list the agents in SIP_AGENTS_FILE or in "
-                  "Redis\n",
+                  "warning: SIP_SOMETHING_ELSE: is no setting and means nothing; `sipbridge config` lists them all\n",
                   path);
     assert_messages(wanted);
 }
@@ -384,6 +425,8 @@ int main(int argc, char **argv) {
         TEST(each_wrong_value_is_named),
         TEST(all_wrong_values_are_told_at_once),
         TEST(too_many_mistakes_are_counted),
+        TEST(stimm_has_a_preset),
+        TEST(no_preset),
         TEST(unknown_names_are_warned_about),
         TEST(missing_file),
         TEST(secret_from_a_file),

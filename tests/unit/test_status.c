@@ -25,7 +25,8 @@ static const char full_status[] =
     "\"warnings\":[\"rules[1]: x\"]},"
     "\"agents\":{\"source\":\"file\",\"count\":2,\"loaded_at\":null,\"error\":\"agents.json: wrong\",\"broken\":"
     "{\"sales\":\"no such file\"}},"
-    "\"redis\":{\"state\":\"connected\",\"error\":null},\"webhooks\":{\"received\":5,\"verified\":3,\"rejected\":"
+    "\"redis\":{\"state\":\"connected\",\"error\":null},\"stimm\":{\"state\":\"away\",\"error\":\"it answers "
+    "500\"},\"webhooks\":{\"received\":5,\"verified\":3,\"rejected\":"
     "{\"expired\":2,\"not_jwt\":0},\"ignored\":1,\"duplicate\":0,\"invalid\":0,\"refused\":4},"
     "\"errors\":[{\"at\":\"2026-11-22T20:00:01Z\",\"message\":\"agent crashed\"}]}";
 
@@ -57,6 +58,7 @@ static void shows_tables(void **state) {
                    "agents    2 from file: agents.json: wrong\n"
                    "          sales is broken: no such file\n"
                    "redis     connected\n"
+                   "stimm     away: it answers 500\n"
                    "webhooks  received 5, verified 3, ignored 1, duplicate 0, invalid 0, refused 4, bad_method 0, "
                    "rejected expired 2\n"
                    "\n1 call in progress\n"

@@ -1,0 +1,126 @@
+/* LiveKit's trunks, and who answers their numbers. */
+#include "doctor/judges.h"
+#include "rules/decide.h"
+
+void judge_trunks(const struct exam *exam, struct findings *findings) {
+    size_t count = exam->livekit.trunks->answer.count;
+    if (count > 0) {
+        findings_ok(findings, "LiveKit has %zu inbound trunk%s", count, count == 1 ? "" : "s");
+        return;
+    }
+    struct finding *finding = findings_problem(findings, "LiveKit has no inbound trunk");
+    finding_causes(finding, "it drops every call");
+    finding_repair(finding, "sipbridge setup +NUMBER --agent NAME");
+}
+
+/* "0.0.0.0/0" and "::/0" allow as much as no list at all. */
+static bool allows_everywhere(const struct livekit_texts *addresses) {
+    for (size_t i = 0; i < addresses->count; i++) {
+        struct slice one = addresses->at[i];
+        if (one.n >= 2 && one.p[one.n - 2] == '/' && one.p[one.n - 1] == '0') {
+            return true;
+        }
+    }
+    return addresses->count == 0;
+}
+
+static bool is_open(const struct livekit_trunk *trunk) {
+    return trunk->numbers.count == 0 && allows_everywhere(&trunk->allowed_addresses) &&
+           trunk->allowed_numbers.count == 0 && !trunk->has_password;
+}
+
+void judge_open_trunk(const struct exam *exam, struct findings *findings) {
+    const struct livekit_answer *answer = &exam->livekit.trunks->answer;
+    bool good = true;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_trunk *trunk = &answer->trunks[i];
+        if (!is_open(trunk)) {
+            continue;
+        }
+        good = false;
+        struct finding *finding =
+            findings_problem(findings,
+                             "the trunk %s (%s) takes calls to every number from everywhere, without a password",
+                             findings_show(findings, trunk->name), findings_show(findings, trunk->id));
+        finding_causes(finding, "anyone on the Internet can call, and each call starts an agent that costs money");
+        finding_repair(finding,
+                       "sipbridge trunks update %s --allowed-address YOUR-PROVIDERS-ADDRESS\n(or --number +NUMBER, or "
+                       "--auth-user NAME --password-file FILE)",
+                       findings_word(findings, trunk->id));
+    }
+    if (good) {
+        findings_ok(findings, "no trunk is open to the world");
+    }
+}
+
+struct number {
+    const struct livekit_trunk *trunk;
+    struct slice called;
+};
+
+/* Anyone who does not hide their number: rules for single callers must not decide. */
+static struct choice choose(const struct exam *exam, const struct number *number) {
+    const char *fallback = exam->settings.values->default_agent;
+    const struct decide_input input = {
+        .rules = exam->documents->rules.rules,
+        .directory = exam->documents->agents.directory,
+        .default_agent = slice_of(fallback),
+        .leg_known = true,
+        .called = number->called,
+        .trunk = number->trunk->id,
+    };
+    return decide(&input);
+}
+
+static bool judge_number(const struct exam *exam, struct findings *findings, const struct number *number) {
+    struct choice choice = choose(exam, number);
+    const char *called = findings_show(findings, number->called), *trunk = findings_show(findings, number->trunk->name);
+    bool has_rules = exam->documents->rules.rules != NULL && ruleset_count(exam->documents->rules.rules) > 0;
+    if (choice.kind == CHOICE_NOBODY) {
+        struct finding *finding =
+            findings_problem(findings, "nobody would answer calls to %s (trunk %s): no rule matches, no other agent",
+                             called, trunk);
+        finding_causes(finding, "calls to it are hung up");
+        finding_repair(finding, "sipbridge rules add %s NAME, or DEFAULT_SIP_AGENT=NAME for all such calls",
+                       findings_word(findings, number->called));
+        return false;
+    }
+    if (choice.kind == CHOICE_REJECT) {
+        struct finding *finding =
+            findings_warning(findings, "a rule rejects every call to %s (trunk %s)", called, trunk);
+        finding_causes(finding, "callers hear that they are rejected");
+        finding_repair(finding, "if that is not meant: sipbridge rules explain %s",
+                       findings_word(findings, number->called));
+        return false;
+    }
+    if (choice.kind == CHOICE_AGENT && choice.reason == CHOICE_BY_FIRST && has_rules) {
+        struct finding *finding = findings_warning(
+            findings,
+            "no rule matches calls to %s (trunk %s) and there is no DEFAULT_SIP_AGENT: the first agent, %s, answers",
+            called, trunk, findings_show(findings, choice.name));
+        finding_causes(finding, "it may not be the one that was meant, and another first agent changes it");
+        finding_repair(finding, "sipbridge rules add %s NAME, or DEFAULT_SIP_AGENT=NAME for all such calls",
+                       findings_word(findings, number->called));
+        return false;
+    }
+    return true;
+}
+
+void judge_numbers(const struct exam *exam, struct findings *findings) {
+    const struct livekit_answer *answer = &exam->livekit.trunks->answer;
+    size_t numbers = 0;
+    bool good = true;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_trunk *trunk = &answer->trunks[i];
+        for (size_t j = 0; j < trunk->numbers.count; j++) {
+            const struct number number = {trunk, trunk->numbers.at[j]};
+            good = judge_number(exam, findings, &number) && good;
+            numbers++;
+        }
+    }
+    if (good && numbers == 0) {
+        findings_ok(findings, "no trunk is for certain numbers; `sipbridge rules explain NUMBER` tells who answers");
+    } else if (good) {
+        findings_ok(findings, "every number of every trunk has an agent (%zu)", numbers);
+    }
+}
