@@ -103,6 +103,18 @@ static void build(struct world *world) {
     world->reconcile = reconcile_new(&reconcile);
 }
 
+static void keep_counters(const struct world *world, struct sim_result *result) {
+    result->counters = *bridge_counters(world->bridge);
+    result->questions = (uint64_t)world->question_count;
+    if (world->reconcile != NULL) {
+        struct reconcile_view view = reconcile_view(world->reconcile);
+        result->found = view.started;
+        result->ended = view.ended;
+        result->left = view.left;
+        result->stale = view.deleted;
+    }
+}
+
 static void take_apart(struct world *world) {
     reconcile_free(world->reconcile);
     livekit_link_free(world->link);
@@ -142,7 +154,7 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
     build(world);
     world_run(world);
-    ret_result->counters = *bridge_counters(world->bridge);
+    keep_counters(world, ret_result);
     take_apart(world);
 }
 
@@ -150,6 +162,11 @@ void sim_add(struct sim_result *total, const struct sim_result *result) {
     total->events += result->events;
     total->webhooks += result->webhooks;
     total->lost += result->lost;
+    total->questions += result->questions;
+    total->found += result->found;
+    total->ended += result->ended;
+    total->left += result->left;
+    total->stale += result->stale;
     struct bridge_counters *sum = &total->counters;
     const struct bridge_counters *one = &result->counters;
     sum->calls += one->calls;
