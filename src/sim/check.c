@@ -201,6 +201,16 @@ static void check_given_up(struct world *world, int place) {
     }
 }
 
+/* What fails for want of LiveKit is not held against agents that are good. */
+static void check_blame(struct world *world, int place) {
+    const struct plan *plan = &world->plan;
+    bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && plan->api_fails_percent == 0 &&
+                plan->other_bridge_at == PLAN_NEVER;
+    if (fair && world->rooms[place].visible && world->rooms[place].end == END_AGENT_FAILED) {
+        world_fail(world, "the agents of %s are good, but taken for failed", world->rooms[place].sid);
+    }
+}
+
 /* How long after its last caller a call may go on because nothing told of that; MONO_NEVER: for ever. */
 static int64_t end_limit(const struct plan *plan) {
     if (!plan->can_ask) {
@@ -287,6 +297,7 @@ void check_step(struct world *world) {
         }
         check_given_up(world, i);
         check_untold_end(world, i);
+        check_blame(world, i);
     }
     check_outliving(world);
     check_starts(world);
