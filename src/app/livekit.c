@@ -27,7 +27,7 @@ static void on_contact(void *context) {
     const struct contact *contact = livekit_contact(app->livekit);
     if (contact->state == CONTACT_CONNECTED) {
         log_info(NULL, "LiveKit's API answers");
-        reconcile_soon(app->reconcile);
+        reconcile_answers(app->reconcile);
     } else {
         log_warning(NULL, "LiveKit's API is not to be had: %s; calls in progress live on, it is asked again",
                     contact->error);

@@ -322,9 +322,9 @@ bool bridge_is_live(const struct bridge *bridge, const char *sid) {
     return entry != NULL && !entry->over;
 }
 
-bool bridge_is_ending(const struct bridge *bridge, const char *sid) {
-    struct call_entry *entry = table_find(&bridge->table, slice_of(sid));
-    return entry != NULL && !entry->over && call_of(entry)->end != END_NONE;
+bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid) {
+    const struct bridge_call *call = live_call(bridge, sid);
+    return call != NULL && call->phase == PHASE_HANGING_UP;
 }
 
 size_t bridge_live(const struct bridge *bridge) {

@@ -65,9 +65,9 @@ void bridge_tick(struct bridge *bridge, mono_ms now);
 /* When bridge_tick has to be called next; MONO_NEVER: only when something happens. */
 mono_ms bridge_next_due(const struct bridge *bridge);
 
-/* Whether SID is a call that is not over; and whether that is ending. */
+/* Whether SID is a call that is not over; and whether its room is to be deleted. */
 bool bridge_is_live(const struct bridge *bridge, const char *sid);
-bool bridge_is_ending(const struct bridge *bridge, const char *sid);
+bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid);
 /* Calls that are not over; and those of them that have nothing left here but a room that LiveKit did not delete when
  * it was asked to. */
 size_t bridge_live(const struct bridge *bridge);

@@ -42,6 +42,9 @@ struct livekit_link {
 struct errand *errand_new(struct livekit_link *link, const struct errand_kind *kind, struct slice sid,
                           struct slice room);
 void errand_free(struct errand *errand);
+/* One of KIND about IDENTITY in ROOM, or NULL. */
+struct errand *errand_find(const struct livekit_link *link, const struct errand_kind *kind, struct slice room,
+                           struct slice identity);
 /* Asks what its kind asks; the answer comes to the kind's on_answer, which frees it, asks again or goes on. */
 void errand_ask(struct errand *errand);
 void errand_ask_again(struct errand *errand, int64_t delay_ms);

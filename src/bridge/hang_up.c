@@ -31,7 +31,7 @@ static const struct errand_kind delete_errand = {QUESTION_DELETE, on_deleted, "d
 
 /* A caller whose coming no webhook has told yet is not hung up with the others, nor is one who may be there. */
 static void on_looked(struct errand *errand) {
-    if (errand->unsure || !bridge_is_ending(errand->link->bridge, errand->sid)) {
+    if (errand->unsure || !bridge_is_hanging_up(errand->link->bridge, errand->sid)) {
         delete_over(errand, false);
     } else {
         errand_go_on(errand, &delete_errand);
@@ -94,6 +94,11 @@ static void on_removed(struct errand *errand, const struct livekit_result *resul
 static const struct errand_kind remove_errand = {QUESTION_REMOVE, on_removed, "remove a rejected caller, trying again"};
 
 bool errand_reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
+    struct errand *waiting = errand_find(self, &remove_errand, room, identity);
+    if (when == REJECT_NOW && waiting != NULL && waiting->asked == NULL) {
+        errand_ask(waiting); /* they have arrived */
+        return true;
+    }
     struct errand *errand = errand_new(self, &remove_errand, SLICE(""), room);
     errand->identity = (struct slice){xmemdup(identity.p, identity.n), identity.n};
     if (when == REJECT_LATER) {

@@ -46,6 +46,17 @@ static void on_answer(void *context, const struct livekit_result *result) {
     link->options.on_touched(link->options.context);
 }
 
+struct errand *errand_find(const struct livekit_link *link, const struct errand_kind *kind, struct slice room,
+                           struct slice identity) {
+    struct errand *errand;
+    DL_FOREACH(link->errands, errand) {
+        if (errand->kind == kind && slice_eq(errand->identity, identity) && slice_eq(errand->room, room)) {
+            return errand;
+        }
+    }
+    return NULL;
+}
+
 void errand_ask(struct errand *errand) {
     const struct asker *asker = &errand->link->options.asker;
     errand->again_at = MONO_NEVER;
@@ -102,8 +113,9 @@ static bool tell_callers(const struct errand *errand, const struct livekit_answe
 }
 
 static void on_number(struct errand *errand, const struct livekit_result *result) {
-    bool told = result->outcome == LIVEKIT_OK && tell_callers(errand, &result->answer);
-    if (told || errand->tries >= ARRAY_LEN(number_again_ms) || result->outcome == LIVEKIT_REFUSED) {
+    bool lives = call_of_errand(errand) != NULL;
+    bool told = lives && result->outcome == LIVEKIT_OK && tell_callers(errand, &result->answer);
+    if (!lives || told || errand->tries >= ARRAY_LEN(number_again_ms) || result->outcome == LIVEKIT_REFUSED) {
         errand_free(errand); /* else participant_joined tells, or SIP_NUMBER_WAIT is over */
     } else {
         errand_ask_again(errand, number_again_ms[errand->tries]);
@@ -211,8 +223,10 @@ bool errand_confirm_callers(struct errand *errand, const struct livekit_answer *
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
         if (listed_is_caller(listed) && !is_known(errand, listed)) {
-            errand->confirming++;
-            livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed, on_caller_asked, errand);
+            bool asked = livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed,
+                                              on_caller_asked, errand);
+            errand->confirming += asked;
+            errand->unsure = errand->unsure || !asked;
         }
     }
     return errand->confirming > 0;
@@ -262,14 +276,30 @@ static void on_confirmed(struct errand *errand, const struct livekit_result *res
 
 static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm who is listed"};
 
-void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
+/* Not whom somebody is asking for, and not too many at a time. */
+static bool may_confirm(const struct livekit_link *link, struct slice sid, struct slice room,
+                        const struct livekit_participant *listed) {
+    unsigned under_way = 0;
+    const struct errand *errand, *same = errand_find(link, &confirm_errand, room, listed->identity);
+    DL_FOREACH(link->errands, errand) {
+        under_way += errand->kind == &confirm_errand;
+    }
+    bool asked = same != NULL && slice_is(sid, same->sid) && slice_eq(same->listed->sid, listed->sid);
+    return !asked && under_way < LIVEKIT_LINK_CONFIRMS;
+}
+
+bool livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
                           const struct livekit_participant *listed,
                           void (*on_asked)(void *context, enum livekit_outcome outcome), void *context) {
+    if (!may_confirm(link, sid, room, listed)) {
+        return false;
+    }
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
     keep_listed(errand, listed);
     errand->on_asked = on_asked;
     errand->context = context;
     errand_ask(errand);
+    return true;
 }
 
 /* --- the numbers of trunks --- */

@@ -14,7 +14,9 @@ enum {
     FRESH_S = 2,        /* … and one without a webhook: that may still be on its way */
     SETTLED_MS = 10000, /* LiveKit's list counts participants some seconds late */
     MOST_CHECKS = 200,  /* a round; the others are looked at in the next */
-    QUICK_MS = 2000,    /* an answer to "is LiveKit there?" */
+    CLOCKS_APART_S = 24 * 3600,
+    HEARD_MS = 10000, /* a webhook says for so long that LiveKit is there */
+    QUICK_MS = 2000,  /* an answer to "is LiveKit there?" */
     FAILURES_MOST = 5,
 };
 
@@ -43,6 +45,9 @@ static void index_build(struct index *index, const struct livekit_answer *answer
     for (size_t i = 0; i < answer->count; i++) {
         struct listed_room *item = &index->items[i], *same = NULL;
         item->room = &answer->rooms[i];
+        if (item->room->sid.n == 0) {
+            continue;
+        }
         HASH_FIND(hh, index->by_sid, item->room->sid.p, item->room->sid.n, same);
         if (same == NULL) {
             HASH_ADD_KEYPTR(hh, index->by_sid, item->room->sid.p, item->room->sid.n, item);
@@ -161,14 +166,25 @@ static bool is_silent(const struct reconcile *reconcile, const struct bridge_cal
     return heard + reconcile->options.interval_ms <= reconcile->sent_at;
 }
 
+/* Somebody was not listed, or not there, once: the next answer counts. */
+static bool is_in_doubt(const struct call *facts) {
+    for (unsigned i = 0; i < facts->leg_count; i++) {
+        if (facts->legs[i].state == LEG_HERE && facts->legs[i].absences > 0) {
+            return true;
+        }
+    }
+    return facts->voice == VOICE_SPEAKS && facts->voice_absences > 0;
+}
+
 /* A call of ours: looked into when what LiveKit counts is not what we know, as soon as that cannot be the lag any more. */
 static bool judge_call(struct reconcile *reconcile, const struct bridge_call *call, const struct livekit_room *room) {
     const struct call *facts = &call->entry.facts;
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
     bool uncountable = facts->any_agent;   /* one with a token of its own may be a participant to LiveKit, or not */
     bool thorough = uncountable || is_silent(reconcile, call) || is_miscounted(facts, room);
-    mono_ms settled_at = call->touched_at + (polled ? 0 : SETTLED_MS);
-    if (call->end != END_NONE || (!thorough && !polled)) {
+    bool doubted = is_in_doubt(facts);
+    mono_ms settled_at = call->touched_at + (polled || doubted ? 0 : SETTLED_MS);
+    if (call->end != END_NONE || (!thorough && !polled && !doubted)) {
         return false;
     }
     if (settled_at >= reconcile->sent_at) {
@@ -184,10 +200,17 @@ static bool is_stale(const struct reconcile *reconcile, int64_t age_s) {
     return reconcile->options.delete_stale && ours && age_s >= STALE_S;
 }
 
+/* In seconds; less than 0 where LiveKit's clock is ahead of ours. What cannot be true is neither fresh nor stale. */
+static int64_t age_of(const struct reconcile *reconcile, const struct livekit_room *room) {
+    int64_t now_s = reconcile->options.wall_ms(reconcile->options.context) / 1000;
+    bool possible = room->creation_time_s > 0 && room->creation_time_s <= now_s + CLOCKS_APART_S;
+    return possible ? now_s - room->creation_time_s : FRESH_S;
+}
+
 /* A room that is no call to us: somebody may wait in it, or it is left over. */
 static bool judge_stranger(struct reconcile *reconcile, const struct livekit_room *room) {
-    int64_t age_s = reconcile->options.wall_ms(reconcile->options.context) / 1000 - room->creation_time_s;
-    if (age_s < FRESH_S && reconcile->looks > 1) {
+    int64_t age_s = age_of(reconcile, room);
+    if (age_s < FRESH_S && age_s > -FRESH_S && reconcile->looks > 1) {
         reconcile_again(reconcile, UNHEARD_MS + LEAST_APART_MS);
         return false;
     }
@@ -215,13 +238,14 @@ static bool judge_room(struct reconcile *reconcile, const struct livekit_room *r
     return judge_call(reconcile, call, room);
 }
 
+/* Where one round ends for its many checks the next one goes on, so that each room has its turn and then there is rest. */
 static void judge_rooms(struct reconcile *reconcile, const struct livekit_answer *answer) {
-    size_t checks = 0;
-    size_t first = answer->count > 0 ? reconcile->looks % answer->count : 0; /* who was left over is not so again */
-    for (size_t i = 0; i < answer->count && checks < MOST_CHECKS; i++) {
-        checks += judge_room(reconcile, &answer->rooms[(first + i) % answer->count]);
+    size_t checks = 0, at = reconcile->left_over < answer->count ? reconcile->left_over : 0;
+    for (; at < answer->count && checks < MOST_CHECKS; at++) {
+        checks += judge_room(reconcile, &answer->rooms[at]);
     }
-    if (checks >= MOST_CHECKS) {
+    reconcile->left_over = at < answer->count ? at : 0;
+    if (reconcile->left_over > 0) {
         reconcile_again(reconcile, DOUBT_MS);
     }
 }
@@ -239,7 +263,12 @@ static void set_away(struct reconcile *reconcile, bool away) {
     bridge_livekit_away(reconcile->options.bridge, away, now_of(reconcile));
 }
 
-/* What cannot be asked for is not away if its webhooks come all the same. */
+/* What cannot be asked for is not away if its webhooks come all the same: for a while, where it did answer before. */
+static bool is_heard(const struct reconcile *reconcile) {
+    bool lately = now_of(reconcile) - reconcile->heard_at < HEARD_MS;
+    return reconcile->heard_at >= reconcile->failing_since && (lately || reconcile->view.rounds == 0);
+}
+
 static void round_failed(struct reconcile *reconcile, const struct livekit_result *result) {
     static const int64_t again_ms[FAILURES_MOST + 1] = {0, 1000, 2000, 5000, 10000, 20000};
     if (reconcile->failing_since == 0) {
@@ -247,16 +276,26 @@ static void round_failed(struct reconcile *reconcile, const struct livekit_resul
     }
     reconcile->failures += reconcile->failures < FAILURES_MOST;
     reconcile_again(reconcile, again_ms[reconcile->failures]);
-    if (result->outcome == LIVEKIT_AWAY && reconcile->heard_at < reconcile->failing_since) {
+    if (result->outcome == LIVEKIT_AWAY && !is_heard(reconcile)) {
         set_away(reconcile, true);
+    } else if (result->outcome == LIVEKIT_REFUSED) {
+        set_away(reconcile, false); /* it is there */
     }
+}
+
+/* What came up while the question was under way is not forgotten. */
+static void plan_next(struct reconcile *reconcile) {
+    reconcile->soon_after = now_of(reconcile) + LEAST_APART_MS;
+    if (reconcile->due < reconcile->soon_after) {
+        reconcile->due = reconcile->soon_after;
+    }
+    reconcile_again(reconcile, reconcile->options.interval_ms);
 }
 
 static void on_rooms(void *context, const struct livekit_result *result) {
     struct reconcile *reconcile = context;
     reconcile->asked = NULL;
-    reconcile->due = now_of(reconcile) + reconcile->options.interval_ms;
-    reconcile->soon_after = now_of(reconcile) + LEAST_APART_MS;
+    plan_next(reconcile);
     if (result->outcome != LIVEKIT_OK) {
         round_failed(reconcile, result);
         reconcile->options.on_touched(reconcile->options.context);
@@ -314,6 +353,12 @@ void reconcile_soon(struct reconcile *reconcile) {
     mono_ms now = now_of(reconcile);
     mono_ms at = reconcile->soon_after > now ? reconcile->soon_after : now;
     reconcile->due = at < reconcile->due ? at : reconcile->due;
+}
+
+void reconcile_answers(struct reconcile *reconcile) {
+    if (reconcile->failures > 0) {
+        reconcile_soon(reconcile);
+    }
 }
 
 void reconcile_heard(struct reconcile *reconcile) {

@@ -37,11 +37,13 @@ struct reconcile *reconcile_new(const struct reconcile_options *options);
 void reconcile_free(struct reconcile *reconcile);
 void reconcile_tick(struct reconcile *reconcile, mono_ms now);
 mono_ms reconcile_next_due(const struct reconcile *reconcile);
-/* LiveKit may have gone or come back: a round as soon as may be. */
+/* LiveKit may have gone: a round as soon as may be. */
 void reconcile_soon(struct reconcile *reconcile);
 /* The agent of the call SID in ROOM ended by itself: whether LiveKit is there, and whether its callers are, is looked at
  * in time for the next agent (call_policy's parting_ms). */
 void reconcile_suspect(struct reconcile *reconcile, const char *sid, struct slice room);
+/* Something else got an answer from LiveKit: a round as soon as may be if the last one failed. */
+void reconcile_answers(struct reconcile *reconcile);
 /* A webhook came: they do arrive, and LiveKit is there. */
 void reconcile_heard(struct reconcile *reconcile);
 struct reconcile_view reconcile_view(const struct reconcile *reconcile);

@@ -41,6 +41,7 @@ struct reconcile {
     mono_ms sent_at, due, soon_after;
     mono_ms failing_since, heard_at; /* 0: it answers; never */
     unsigned failures, looks;
+    size_t left_over; /* the place in the list where the next round goes on; 0: nothing is left over */
     int64_t began_wall_ms;
     unsigned served_looks; /* in a row that found a room which somebody else serves */
     bool served;

@@ -19,8 +19,7 @@ enum trunk_answer trunks_find(const struct trunks *trunks, struct slice id, mono
     struct trunk_number *found = NULL;
     HASH_FIND(hh, trunks->by_id, id.p, id.n, found);
     bool fresh = is_younger(trunks->listed_at, now, found != NULL ? TRUNKS_KEEP_MS : TRUNKS_MISS_MS);
-    bool failed = trunks->listed_at != trunks->tried_at && is_younger(trunks->tried_at, now, TRUNKS_MISS_MS);
-    if (trunks->asking || (!fresh && !failed)) {
+    if (!fresh && !is_younger(trunks->tried_at, now, TRUNKS_MISS_MS)) {
         return TRUNK_PENDING;
     }
     if (found == NULL || found->number == NULL) {
@@ -61,7 +60,9 @@ static void add(struct trunks *trunks, const struct livekit_trunk *trunk) {
 void trunks_take(struct trunks *trunks, const struct livekit_answer *answer, mono_ms now) {
     clear(trunks);
     for (size_t i = 0; i < answer->count; i++) {
-        add(trunks, &answer->trunks[i]);
+        if (answer->trunks[i].id.n > 0) {
+            add(trunks, &answer->trunks[i]);
+        }
     }
     trunks->listed_at = trunks->tried_at = now;
     trunks->asking = false;

@@ -12,8 +12,7 @@ struct trunk_number;
 
 struct trunks {
     struct trunk_number *by_id;
-    mono_ms listed_at; /* 0: never, or the last attempt failed */
-    mono_ms tried_at;  /* 0: never */
+    mono_ms listed_at, tried_at; /* 0: never */
     bool asking;
 };
 

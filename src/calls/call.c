@@ -76,7 +76,6 @@ static void note_room_started(struct call *call, const struct call_event *event,
         note_restart(call, now);
     }
     call->room_at = now;
-    call->absences = 0;
     if (call->room != ROOM_FINISHED) {
         call->room = ROOM_OPEN;
     }
@@ -99,7 +98,6 @@ static void note_leg_joined(struct call *call, const struct call_event *event, c
         return;
     }
     call->room = ROOM_OPEN;
-    call->absences = 0;
     for (unsigned i = 0; i < call->leg_count; i++) {
         if (call->legs[i].identity == event->identity) {
             legs_leave(&call->legs[i], LEG_LEFT_HARD, now);
@@ -162,8 +160,13 @@ static void note_speaks(struct call *call, mono_ms now) {
     call->answered_at = call->answered_at != 0 ? call->answered_at : now;
 }
 
+/* It was not listed twice running, and is there all the same. */
+static bool is_back(const struct call *call, uint64_t sid) {
+    return sid == call->voice_sid && call->voice == VOICE_NONE && call->voice_absences >= CALL_ABSENCES;
+}
+
 static void note_agent_joined(struct call *call, const struct call_event *event, mono_ms now) {
-    if (event->sid == call->ghost_sid || event->sid == call->voice_sid) {
+    if ((event->sid == call->ghost_sid || event->sid == call->voice_sid) && !is_back(call, event->sid)) {
         call->voice_absences = 0;
         return;
     }
@@ -224,6 +227,9 @@ static void note_agent_left(struct call *call, const struct call_event *event, m
     if (event->sid == call->ghost_sid && !event->duplicate) {
         call->taken = false; /* whoever took its place has left it */
     }
+    if (event->sid == call->voice_sid) {
+        call->voice_absences = 0; /* its own word: it does not come back */
+    }
     if (event->sid == call->voice_sid && call->voice != VOICE_NONE) {
         note_voice_left(call, event, now);
         call->voice = VOICE_NONE;
@@ -236,6 +242,7 @@ static void note_agent_absent(struct call *call, mono_ms now) {
     if (call->voice == VOICE_SPEAKS && ++call->voice_absences >= CALL_ABSENCES) {
         struct call_event left = {.kind = CALL_AGENT_LEFT, .sid = call->voice_sid};
         note_agent_left(call, &left, now);
+        call->voice_absences = CALL_ABSENCES;
     }
 }
 
@@ -310,7 +317,25 @@ static void note_again(struct call *call, mono_ms now) {
     *call = fresh;
 }
 
+/* Whoever comes, speaks or goes does so in a room that is there. */
+static bool is_word_from_room(enum call_event_kind kind) {
+    switch (kind) {
+    case CALL_ROOM_STARTED:
+    case CALL_ROOM_LISTED:
+    case CALL_LEG_JOINED:
+    case CALL_LEG_REJECTED:
+    case CALL_LEG_LEFT:
+    case CALL_AGENT_JOINED:
+    case CALL_AUDIO_PUBLISHED:
+    case CALL_AGENT_LEFT: return true;
+    default: return false;
+    }
+}
+
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
+    if (is_word_from_room(event->kind)) {
+        call->absences = 0;
+    }
     switch (event->kind) {
     case CALL_ROOM_STARTED: note_room_started(call, event, now); break;
     case CALL_ROOM_FINISHED:
@@ -328,7 +353,6 @@ void call_note(struct call *call, const struct call_event *event, const struct c
         break;
     case CALL_LEG_ABSENT: note_leg_absent(call, event, now); break;
     case CALL_ROOM_ABSENT: note_room_absent(call, now); break;
-    case CALL_ROOM_LISTED: call->absences = 0; break;
     case CALL_NO_CALLER: call->nobody_there = !call->had_caller; break;
     case CALL_AGENT_JOINED: note_agent_joined(call, event, now); break;
     case CALL_AUDIO_PUBLISHED: note_audio(call, event, now); break;
@@ -346,6 +370,7 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_AGAIN: note_again(call, now); break;
     case CALL_STOP: call->stopped = true; break;
     case CALL_SUPERSEDED: call->superseded = true; break;
+    case CALL_ROOM_LISTED:
     case CALL_TICK:
     case CALL_EVENT_COUNT: break;
     }

@@ -61,7 +61,7 @@ struct leg legs_make(const struct call_event *event, enum leg_state state, mono_
         .left_at = state == LEG_HERE ? 0 : now,
         .role = (uint8_t)event->role,
         .state = (uint8_t)state,
-        .arriving = event->role == LEG_CALLER && !event->audible,
+        .arriving = event->role == LEG_CALLER && !event->audible && (state == LEG_HERE || state == LEG_REJECTED),
     };
 }
 

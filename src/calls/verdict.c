@@ -27,6 +27,11 @@ static mono_ms arrived_by(const struct call *c, const struct call_policy *p) {
     return by;
 }
 
+/* A room without a caller is asked about, but not for ever: an agent in it would outlive all answers. */
+static mono_ms empty_by(const struct call *c, const struct call_policy *p) {
+    return c->seen_at + p->caller_wait_ms + p->max_call_ms;
+}
+
 /* A room in which no phone was ever seen is not ours to delete. */
 static bool is_deletable(const struct call *c, const struct call_policy *p) {
     return c->room == ROOM_OPEN && p->close_room && (c->had_caller || c->had_reject);

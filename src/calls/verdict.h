@@ -19,7 +19,7 @@
     X(AGENT_FAILED, true, "the agent failed too often", c->gave_up && c->had_caller)                     \
     X(AGENT_DONE, true, "the agent ended the call", c->agent_done)                                       \
     X(TOO_LONG, true, "it lasted SIP_MAX_CALL", callers > 0 && now >= c->caller_at + p->max_call_ms)     \
-    X(NOT_A_CALL, false, "no caller came", c->nobody_there)
+    X(NOT_A_CALL, false, "no caller came", c->nobody_there || (!c->had_caller && now >= empty_by(c, p)))
 enum call_end {
     END_NONE,
 #define X(reason, hang_up, text, when) END_##reason,
@@ -30,26 +30,26 @@ enum call_end {
 
 /* X(phase, label, when, agent, ask, room, until): the first row that holds. Times in the past mean "only when
  * something happens". */
-#define CALL_PHASES(X)                                                                                        \
-    X(ARRIVING, "arriving", hang_up &&is_deletable(c, p) && now < arrived_by(c, p), STOP, NOTHING, KEEP,      \
-      arrived_by(c, p))                                                                                       \
-    X(HANGING_UP, "hanging-up", hang_up &&is_deletable(c, p), STOP, NOTHING, DELETE, c->delete_at)            \
-    X(STOPPING, "stopping", ended &&alive, STOP, NOTHING, KEEP, MONO_NEVER)                                   \
-    X(OVER, "over", ended, LEAVE, NOTHING, KEEP, MONO_NEVER)                                                  \
-    X(REPLACING, "replacing", alive && (c->dismissed || c->confirmed), KILL, NOTHING, KEEP, MONO_NEVER)       \
-    X(EMPTY, "empty", !c->had_caller && now >= c->seen_at + p->caller_wait_ms, LEAVE, ROOM, KEEP, MONO_NEVER) \
-    X(GRACE, "grace", c->had_caller &&callers == 0, LEAVE, ROOM, KEEP, rejoin_by(c, p))                       \
-    X(DECIDING, "deciding", c->choice == CHOSEN_NOT, LEAVE, NUMBER, KEEP, c->seen_at + p->number_wait_ms)     \
-    X(WAITING, "waiting", !c->had_caller && (c->gave_up || c->choice == CHOSEN_NOBODY), LEAVE, NOTHING, KEEP, \
-      MONO_NEVER)                                                                                             \
-    X(PARTING, "parting", c->exit_open, LEAVE, NOTHING, KEEP, c->exit_at + p->parting_ms)                     \
-    X(HANDED_OVER, "handed-over", c->handed_over, LEAVE, NOTHING, KEEP, MONO_NEVER)                           \
-    X(LIVEKIT_AWAY, "livekit-away", !alive && p->livekit_away, LEAVE, NOTHING, KEEP, MONO_NEVER)              \
-    X(BACKING_OFF, "backing-off", !alive && now < c->retry_at, LEAVE, NOTHING, KEEP, c->retry_at)             \
-    X(STARTING, "starting", c->process != PROCESS_RUNNING, RUN, NOTHING, KEEP, MONO_NEVER)                    \
-    X(TALKING, "talking", c->voice == VOICE_SPEAKS, LEAVE, NOTHING, KEEP, MONO_NEVER)                         \
-    X(NOT_READY, "not-ready", now >= c->started_at + p->ready_ms, LEAVE, READY, KEEP, MONO_NEVER)             \
-    X(JOINED, "joined", c->voice == VOICE_JOINED, LEAVE, NOTHING, KEEP, c->started_at + p->ready_ms)          \
+#define CALL_PHASES(X)                                                                                            \
+    X(ARRIVING, "arriving", hang_up &&is_deletable(c, p) && now < arrived_by(c, p), STOP, NOTHING, KEEP,          \
+      arrived_by(c, p))                                                                                           \
+    X(HANGING_UP, "hanging-up", hang_up &&is_deletable(c, p), STOP, NOTHING, DELETE, c->delete_at)                \
+    X(STOPPING, "stopping", ended &&alive, STOP, NOTHING, KEEP, MONO_NEVER)                                       \
+    X(OVER, "over", ended, LEAVE, NOTHING, KEEP, MONO_NEVER)                                                      \
+    X(REPLACING, "replacing", alive && (c->dismissed || c->confirmed), KILL, NOTHING, KEEP, MONO_NEVER)           \
+    X(EMPTY, "empty", !c->had_caller && now >= c->seen_at + p->caller_wait_ms, LEAVE, ROOM, KEEP, empty_by(c, p)) \
+    X(GRACE, "grace", c->had_caller &&callers == 0, LEAVE, ROOM, KEEP, rejoin_by(c, p))                           \
+    X(DECIDING, "deciding", c->choice == CHOSEN_NOT, LEAVE, NUMBER, KEEP, c->seen_at + p->number_wait_ms)         \
+    X(WAITING, "waiting", !c->had_caller && (c->gave_up || c->choice == CHOSEN_NOBODY), LEAVE, NOTHING, KEEP,     \
+      MONO_NEVER)                                                                                                 \
+    X(PARTING, "parting", c->exit_open, LEAVE, NOTHING, KEEP, c->exit_at + p->parting_ms)                         \
+    X(HANDED_OVER, "handed-over", c->handed_over, LEAVE, NOTHING, KEEP, MONO_NEVER)                               \
+    X(LIVEKIT_AWAY, "livekit-away", !alive && p->livekit_away, LEAVE, NOTHING, KEEP, MONO_NEVER)                  \
+    X(BACKING_OFF, "backing-off", !alive && now < c->retry_at, LEAVE, NOTHING, KEEP, c->retry_at)                 \
+    X(STARTING, "starting", c->process != PROCESS_RUNNING, RUN, NOTHING, KEEP, MONO_NEVER)                        \
+    X(TALKING, "talking", c->voice == VOICE_SPEAKS, LEAVE, NOTHING, KEEP, MONO_NEVER)                             \
+    X(NOT_READY, "not-ready", now >= c->started_at + p->ready_ms, LEAVE, READY, KEEP, MONO_NEVER)                 \
+    X(JOINED, "joined", c->voice == VOICE_JOINED, LEAVE, NOTHING, KEEP, c->started_at + p->ready_ms)              \
     X(JOINING, "joining", true, LEAVE, NOTHING, KEEP, c->started_at + p->ready_ms)
 enum call_phase {
 #define X(phase, label, when, agent, ask, room, until) PHASE_##phase,

@@ -206,7 +206,9 @@ static void check_blame(struct world *world, int place) {
     const struct plan *plan = &world->plan;
     bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && plan->api_fails_percent == 0 &&
                 plan->other_bridge_at == PLAN_NEVER;
-    if (fair && world->rooms[place].visible && world->rooms[place].end == END_AGENT_FAILED) {
+    bool away =
+        !world->server_up || world->now - world->server_back_at < SETTLED_MS; /* a room cannot be deleted then */
+    if (fair && !away && world->rooms[place].visible && world->rooms[place].end == END_AGENT_FAILED) {
         world_fail(world, "the agents of %s are good, but taken for failed", world->rooms[place].sid);
     }
 }

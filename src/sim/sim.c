@@ -132,6 +132,7 @@ static void clear(struct world *world) {
     world->pending = 0;
     world->quiet_since = 0;
     world->server_up = true;
+    world->server_back_at = 0;
     world->epoch = world->joins = 0;
     world->last_arrival = 0;
     world->rules_given = WORLD_NOBODY;

@@ -46,6 +46,7 @@ OTHERWISE = {
 # Changes that cannot make a difference, and why.
 EQUIVALENT = {
     ("ROOM_FINISHED", "hang_up"): "HANGING_UP holds only while the room is open",
+    ("NOT_A_CALL", "hang_up"): "HANGING_UP holds only where a phone was seen",
 }
 
 

@@ -2,14 +2,24 @@
 #ifndef TESTS_BRIDGE_STAGE_H
 #define TESTS_BRIDGE_STAGE_H
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "bridge/bridge.h"
 
 enum { STAGE_START = 1000000 };
+
+/* A group's set-up: everything is logged, to nowhere. */
+static inline int stage_silence_log(void **state) {
+    (void)state;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    log_init(&(struct log_options){.fd = null, .level = LOG_DEBUG});
+    return null < 0;
+}
 
 /* What the bridge asked of its ports, as lines, and the last job in full. */
 struct stage {
@@ -23,6 +33,8 @@ struct stage {
     char instance[ENGINE_INSTANCE_SIZE];
     unsigned instances, unknown; /* unknown: how often it told of an agent that is not in the directory */
     bool can_ask;
+    enum trunk_answer trunk;
+    unsigned suspicions; /* that LiveKit is gone */
 };
 
 static inline void stage_ensure(void *self, const struct engine_job *job) {
@@ -60,12 +72,29 @@ static inline void stage_list(void *self, void (*each)(void *context, const stru
 }
 
 static inline bool stage_ask(void *self, const char *sid, struct slice room, enum want_ask ask) {
+    static const char *const words[] = {
+        [ASK_NUMBER] = "ask-number", [ASK_READY] = "ask-ready", [ASK_ROOM] = "ask-room"};
     (void)room;
     struct stage *stage = self;
-    if (stage->can_ask && ask == ASK_READY) {
-        buf_addf(&stage->log, "ask-ready %s;", sid);
+    if (stage->can_ask) {
+        buf_addf(&stage->log, "%s %s;", words[ask], sid);
     }
-    return stage->can_ask && ask == ASK_READY;
+    return stage->can_ask;
+}
+
+static inline enum trunk_answer stage_trunk(void *self, struct slice trunk, struct slice *ret_number) {
+    struct stage *stage = self;
+    buf_addf(&stage->log, "trunk %.*s;", SLICE_ARG(trunk));
+    if (stage->trunk == TRUNK_NUMBER) {
+        *ret_number = SLICE("+15550001");
+    }
+    return stage->trunk;
+}
+
+static inline void stage_suspect(void *self, const char *sid, struct slice room) {
+    struct stage *stage = self;
+    (void)sid, (void)room;
+    stage->suspicions++;
 }
 
 static inline bool stage_delete(void *self, const char *sid, struct slice room) {
@@ -123,8 +152,9 @@ static inline void stage_rules(struct stage *stage, const char *rules, const cha
     bridge_set_rules(stage->bridge, stage->rules, stage->directory, true, stage->now);
 }
 
-/* A bridge without rules; OPTIONS NULL: the defaults. */
-static inline void stage_open(struct stage *stage, const struct bridge_options *options) {
+/* A bridge without rules; OPTIONS NULL: the defaults; LIVEKIT NULL: a fake. */
+static inline void stage_open_with(struct stage *stage, const struct bridge_options *options,
+                                   const struct livekit_port *livekit) {
     *stage = (struct stage){.now = STAGE_START, .options = options != NULL ? *options : bridge_options_default};
     stage->can_ask = stage->options.policy.close_room;
     stage->options.livekit_url = "ws://livekit:7880";
@@ -140,14 +170,21 @@ static inline void stage_open(struct stage *stage, const struct bridge_options *
                     .ask = stage_ask,
                     .forget_number = stage_forget,
                     .delete_room = stage_delete,
-                    .reject = stage_reject},
+                    .reject = stage_reject,
+                    .trunk_number = stage_trunk,
+                    .suspect = stage_suspect},
         .self = stage,
         .mint = stage_mint,
         .new_instance = stage_instance,
         .wall_ms = stage_wall,
         .unknown_agent = stage_unknown,
     };
+    ports.livekit = livekit != NULL ? *livekit : ports.livekit;
     stage->bridge = bridge_new(&stage->options, &ports);
+}
+
+static inline void stage_open(struct stage *stage, const struct bridge_options *options) {
+    stage_open_with(stage, options, NULL);
 }
 
 static inline void stage_close(struct stage *stage) {

@@ -25,12 +25,21 @@ struct story {
     struct story_step steps[STORY_STEPS];
 };
 
+/* What else may be the case. */
+struct story_setting {
+    bool asks;                /* LiveKit is asked who is in the room, and its answer is a step of the story */
+    int64_t away_at, back_at; /* LiveKit is away then, in milliseconds after the start; 0: it is not */
+};
+
 #define ROOM \
     { .kind = CALL_ROOM_STARTED }
 #define FINISHED \
     { .kind = CALL_ROOM_FINISHED }
 #define CALLER(n) \
     { .kind = CALL_LEG_JOINED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_CALLER }
+/* … whose own audio is there. */
+#define CALLER_HEARD(n) \
+    { .kind = CALL_LEG_JOINED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_CALLER, .audible = true }
 /* The same person again: a new participant with the identity of caller N. */
 #define CALLER_AGAIN(n, sid_) \
     { .kind = CALL_LEG_JOINED, .sid = (sid_), .identity = 200 + (n), .role = LEG_CALLER }
@@ -80,6 +89,16 @@ struct story {
     { .kind = CALL_STOP }
 #define NEW_SID \
     { .kind = CALL_SUPERSEDED }
+#define LEG_ABSENT(n) \
+    { .kind = CALL_LEG_ABSENT, .sid = 100 + (n) }
+#define ROOM_ABSENT \
+    { .kind = CALL_ROOM_ABSENT }
+#define ROOM_LISTED \
+    { .kind = CALL_ROOM_LISTED }
+#define AGENT_ABSENT \
+    { .kind = CALL_AGENT_ABSENT }
+#define NO_CALLER \
+    { .kind = CALL_NO_CALLER }
 #define WAIT \
     { .kind = CALL_TICK }
 
@@ -96,8 +115,9 @@ static inline void story_note(struct call *call, enum call_event_kind kind, cons
     call_note(call, &event, policy, now);
 }
 
-/* One action of those the bridge takes; false: nothing is to be done. */
-static inline bool story_act(struct call *call, const struct call_policy *policy, mono_ms now) {
+/* One action of those the bridge takes; false: nothing is to be done. ASKS: an answer to "who is in the room?" may
+ * come later. */
+static inline bool story_act(struct call *call, const struct call_policy *policy, mono_ms now, bool asks) {
     struct want want = call_want(call, policy, now);
     if (want.agent == AGENT_RUN && call->process == PROCESS_NONE) {
         story_note(call, CALL_PROCESS_ASKED, policy, now);
@@ -106,15 +126,17 @@ static inline bool story_act(struct call *call, const struct call_policy *policy
         story_note(call, CALL_DISMISSED, policy, now);
     } else if (want.ask == ASK_READY) {
         story_note(call, CALL_NOT_READY, policy, now);
+    } else if (want.ask == ASK_ROOM && !call->had_caller && !asks) {
+        story_note(call, CALL_NO_CALLER, policy, now);
     } else {
         return false;
     }
     return true;
 }
 
-static inline struct want story_settle(struct call *call, const struct call_policy *policy, mono_ms now) {
+static inline struct want story_settle(struct call *call, const struct call_policy *policy, mono_ms now, bool asks) {
     unsigned rounds = 0;
-    while (story_act(call, policy, now)) {
+    while (story_act(call, policy, now, asks)) {
         assert_true(++rounds < 16); /* what is wanted goes to and fro */
     }
     return call_want(call, policy, now);
@@ -135,18 +157,23 @@ static inline void story_check(const struct story *story, const struct story_ste
 }
 
 /* Tells STORY to its end; the facts as they are then. */
-static inline struct call story_tell(const struct story *story) {
+static inline struct call story_tell_in(const struct story *story, const struct story_setting *setting) {
     struct call_policy policy = call_policy_default;
     policy.close_room = !story->keep_room;
     struct call call;
     call_init(&call, STORY_START);
     for (size_t i = 0; i < STORY_STEPS && story->steps[i].then != NULL; i++) {
         const struct story_step *step = &story->steps[i];
+        policy.livekit_away = step->at >= setting->away_at && step->at < setting->back_at;
         call_note(&call, &step->event, &policy, STORY_START + step->at);
-        struct want want = story_settle(&call, &policy, STORY_START + step->at);
+        struct want want = story_settle(&call, &policy, STORY_START + step->at, setting->asks);
         story_check(story, step, &want);
     }
     return call;
+}
+
+static inline struct call story_tell(const struct story *story) {
+    return story_tell_in(story, &(struct story_setting){0});
 }
 
 #endif

@@ -7,10 +7,8 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <jansson.h>
 
-#include "base/log.h"
 #include "bridge_stage.h"
 
 #define MINT "mint sip-inbound_x sip-agent-RM_1;"
@@ -20,13 +18,6 @@
     "[{\"pattern\":\"+1555*\",\"agent_name\":\"support\",\"metadata\":{\"team\":[1,2]}},"                    \
     "{\"pattern\":\"+1666*\",\"agent_name\":\"sales\"},{\"pattern\":\"+1777*\",\"agent_name\":\"unknown\"}," \
     "{\"pattern\":\"*\",\"caller\":\"+1999*\",\"reject\":true,\"priority\":1}]"
-
-static int silence_log(void **state) {
-    (void)state;
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    log_init(&(struct log_options){.fd = null, .level = LOG_DEBUG});
-    return null < 0;
-}
 
 static struct stage stage;
 
@@ -371,16 +362,58 @@ static void test_rejected_callers(void **state) {
     struct webhook_event spam = stage_caller_event("RM_1", "PA_1", "+15550001");
     spam.participant.trunk_id = SLICE("");
     bridge_webhook(stage.bridge, &spam, stage.now);
-    stage_did(&stage, "reject sip-inbound_x PA_1;");
+    stage_did(&stage, "reject later sip-inbound_x PA_1;");
     bridge_webhook(stage.bridge, &spam, stage.now); /* repeated: once */
     stage_did(&stage, "");
     struct webhook_event blocked = stage_caller_event("RM_1", "PA_2", "+15550001");
     blocked.participant.caller = SLICE("+1 999 000");
     bridge_webhook(stage.bridge, &blocked, stage.now);
-    stage_did(&stage, "reject sip-inbound_x PA_2;");
+    stage_did(&stage, "reject later sip-inbound_x PA_2;");
     assert_int_equal(bridge_counters(stage.bridge)->rejected_legs, 2);
     stage_caller(&stage, "RM_1", "PA_3", "+16660001"); /* by whose number it is decided */
     stage_did(&stage, MINT "start RM_1 sales;");
+}
+
+static void speaks(const char *leg) {
+    stage_person(&stage, EVENT_track_published, "RM_1", leg, KIND_SIP);
+}
+
+/* livekit-sip drops a phone at once only when the caller's own audio is published. */
+static void test_a_rejected_caller_arrives(void **state) {
+    (void)state;
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_0", "+15550001");
+    struct webhook_event spam = stage_caller_event("RM_1", "PA_1", "+15550001");
+    spam.participant.trunk_id = SLICE("");
+    bridge_webhook(stage.bridge, &spam, stage.now);
+    stage_did(&stage, START "reject later sip-inbound_x PA_1;");
+    speaks("PA_1");
+    speaks("PA_1");
+    speaks("PA_0");
+    stage_did(&stage, "reject sip-inbound_x PA_1;");
+    spam.participant.audible = true; /* listed with audio */
+    bridge_webhook(stage.bridge, &spam, stage.now);
+    stage_did(&stage, "");
+    spam.participant.sid = spam.participant.identity = SLICE("PA_2");
+    bridge_webhook(stage.bridge, &spam, stage.now);
+    stage_did(&stage, "reject sip-inbound_x PA_2;");
+    spam.participant.sid = spam.participant.identity = SLICE("PA_3");
+    spam.participant.audible = false;
+    bridge_webhook(stage.bridge, &spam, stage.now);
+    spam.participant.audible = true;
+    bridge_webhook(stage.bridge, &spam, stage.now);
+    stage_did(&stage, "reject later sip-inbound_x PA_3;reject sip-inbound_x PA_3;");
+    stage_is(&stage, "RM_1", "starting");
+}
+
+static void test_a_reject_rule_that_comes_later(void **state) {
+    (void)state;
+    struct webhook_event blocked = stage_caller_event("RM_1", "PA_1", "+15550001");
+    blocked.participant.caller = SLICE("+1999000");
+    bridge_webhook(stage.bridge, &blocked, stage.now);
+    speaks("PA_1");
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage_did(&stage, "reject sip-inbound_x PA_1;");
 }
 
 static void test_a_trunk_need_not_be(void **state) {
@@ -403,7 +436,7 @@ static void test_a_reject_rule_that_comes_late(void **state) {
     bridge_webhook(stage.bridge, &blocked, stage.now);
     stage_caller(&stage, "RM_1", "PA_2", "+15550001");
     stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
-    stage_did(&stage, "reject sip-inbound_x PA_1;"); /* the other caller's call goes on */
+    stage_did(&stage, "reject later sip-inbound_x PA_1;"); /* the other caller's call goes on */
     stage_is(&stage, "RM_1", "deciding");
     stage_wait(&stage, 6000);
     stage_did(&stage, START);
@@ -456,6 +489,152 @@ static void test_hanging_up(void **state) {
     stage_is(&stage, "RM_1", "");
     bridge_room_deleted(stage.bridge, "RM_9", stage.now); /* no such call */
     bridge_delete_failed(stage.bridge, "RM_9", stage.now);
+}
+
+/* The room of a caller who is still joining is deleted when their audio is there, or after 3 s. */
+static void test_hanging_up_who_arrives(void **state) {
+    (void)state;
+    stage_rules(&stage, "[{\"pattern\":\"*\",\"agent_name\":\"unknown\"}]", STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_did(&stage, "");
+    stage_is(&stage, "RM_1", "arriving/NO_AGENT");
+    assert_false(bridge_is_hanging_up(stage.bridge, "RM_1"));
+    stage_wait(&stage, 300);
+    speaks("PA_1");
+    stage_did(&stage, "delete RM_1 sip-inbound_x;");
+    assert_true(bridge_is_hanging_up(stage.bridge, "RM_1"));
+    bridge_room_deleted(stage.bridge, "RM_1", stage.now);
+    assert_false(bridge_is_hanging_up(stage.bridge, "RM_1"));
+    assert_false(bridge_is_hanging_up(stage.bridge, "RM_9"));
+    struct webhook_event second = stage_caller_event("RM_2", "PA_2", "+1");
+    second.room.name = SLICE("sip-inbound_y");
+    bridge_webhook(stage.bridge, &second, stage.now);
+    stage_wait(&stage, 2999);
+    stage_did(&stage, "");
+    stage_wait(&stage, 1);
+    stage_did(&stage, "delete RM_2 sip-inbound_y;");
+    stage_room(&stage, EVENT_room_finished, "RM_2");
+}
+
+/* A room that lost its name to another is not deleted, for that goes by name. */
+static void test_no_hanging_up_of_a_name_that_came_back(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_answer(&stage, "RM_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    assert_true(bridge_is_hanging_up(stage.bridge, "RM_1"));
+    stage_room(&stage, EVENT_room_started, "RM_2");
+    assert_false(bridge_is_hanging_up(stage.bridge, "RM_1"));
+    stage_is(&stage, "RM_1", "stopping/CALLER_LEFT");
+}
+
+static void test_asking_for_the_number(void **state) {
+    (void)state;
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage_room(&stage, EVENT_room_started, "RM_1");
+    stage_did(&stage, "ask-number RM_1;");
+    stage_wait(&stage, 5000);
+    stage_did(&stage, ""); /* once */
+    stage_caller(&stage, "RM_1", "PA_1", "+16660001");
+    stage_did(&stage, MINT "start RM_1 sales;");
+}
+
+static void test_hidden_numbers(void **state) {
+    (void)state;
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage.trunk = TRUNK_PENDING;
+    stage_caller(&stage, "RM_1", "PA_1", "");
+    stage_did(&stage, "trunk ST_1;");
+    stage_is(&stage, "RM_1", "deciding");
+    stage.trunk = TRUNK_NUMBER;
+    bridge_trunks_known(stage.bridge, stage.now);
+    stage_did(&stage, "trunk ST_1;" START);
+    assert_non_null(strstr(stage.job_env.p, "SIP_CALLED_NUMBER=+15550001\n"));
+    bridge_trunks_known(stage.bridge, stage.now); /* it is decided */
+    stage_did(&stage, "");
+}
+
+/* Several numbers, or none: what matches any number matches, in the end the first agent. */
+static void test_hidden_numbers_that_no_trunk_tells(void **state) {
+    (void)state;
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "");
+    stage_did(&stage, "trunk ST_1;" START);
+}
+
+static void test_hidden_numbers_and_no_answer(void **state) {
+    (void)state;
+    stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
+    stage.trunk = TRUNK_PENDING;
+    stage_caller(&stage, "RM_1", "PA_1", "");
+    stage_wait(&stage, 5999);
+    stage_is(&stage, "RM_1", "deciding");
+    buf_clear(&stage.log);
+    stage_wait(&stage, 1);
+    stage_did(&stage, "trunk ST_1;" START);
+}
+
+static void test_livekit_is_away(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_answer(&stage, "RM_1");
+    stage_did(&stage, START);
+    bridge_livekit_away(stage.bridge, true, stage.now);
+    bridge_livekit_away(stage.bridge, true, stage.now);
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 1);
+    stage_wait(&stage, 600000);
+    stage_did(&stage, "");
+    stage_is(&stage, "RM_1", "livekit-away");
+    struct webhook_event second = stage_caller_event("RM_2", "PA_2", "+1");
+    second.room.name = SLICE("sip-inbound_y");
+    bridge_webhook(stage.bridge, &second, stage.now);
+    stage_did(&stage, "");
+    bridge_livekit_away(stage.bridge, false, stage.now);
+    stage_did(&stage, START "mint sip-inbound_y sip-agent-RM_2;start RM_2 support;");
+    bridge_livekit_away(stage.bridge, false, stage.now);
+    stage_did(&stage, "");
+}
+
+/* The agent of RM_1, as the participant SID. */
+static void agent_as(enum event_kind kind, const char *sid) {
+    struct webhook_event event = stage_event(kind, "RM_1", STAGE_ROOM);
+    event.participant.sid = slice_of(sid);
+    event.participant.identity = SLICE("sip-agent-RM_1");
+    event.participant.kind = KIND_AGENT;
+    event.participant.disconnect_reason = DISCONNECT_CLIENT_INITIATED;
+    bridge_webhook(stage.bridge, &event, stage.now);
+}
+
+static void answer_as(const char *sid) {
+    stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
+    agent_as(EVENT_participant_joined, sid);
+    agent_as(EVENT_track_published, sid);
+}
+
+static void test_when_livekit_is_suspected(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    answer_as("PA_A1");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 1);
+    assert_int_equal(stage.suspicions, 1); /* a crash */
+    answer_as("PA_A2");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    assert_int_equal(stage.suspicions, 2); /* it is in the room for all that LiveKit says */
+    stage_wait(&stage, 10000);
+    answer_as("PA_A3");
+    agent_as(EVENT_participant_left, "PA_A3");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    assert_int_equal(stage.suspicions, 3); /* LiveKit said so, but not whether the callers are still there */
+    stage_caller(&stage, "RM_1", "PA_2", "+1");
+    answer_as("PA_A4");
+    stage_is(&stage, "RM_1", "talking");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_2");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 143);
+    assert_int_equal(stage.suspicions, 3); /* it was told to stop */
 }
 
 static void test_an_answer_after_the_end(void **state) {
@@ -638,6 +817,46 @@ static void test_a_room_without_a_caller(void **state) {
     stage_did(&stage, START);
 }
 
+static void test_an_empty_room_is_asked_about(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_room(&stage, EVENT_room_started, "RM_1");
+    stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
+    bridge_no_caller(stage.bridge, "RM_1", stage.now); /* nobody asked */
+    bridge_no_caller(stage.bridge, "RM_9", stage.now);
+    stage_wait(&stage, 60000);
+    stage_did(&stage, START "ask-room RM_1;"); /* once; no answer is no action */
+    stage_is(&stage, "RM_1", "empty");
+    bridge_no_caller(stage.bridge, "RM_1", stage.now);
+    stage_did(&stage, "stop RM_1 after=0 timeout=5000;"); /* the room is left alone */
+    stage_is(&stage, "RM_1", "stopping/NOT_A_CALL");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    assert_int_equal(bridge_next_due(stage.bridge), MONO_NEVER);
+}
+
+static void test_an_empty_room_that_was_none(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_room(&stage, EVENT_room_started, "RM_1");
+    stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
+    stage_person(&stage, EVENT_participant_joined, "RM_1", "sip-agent-RM_1", KIND_AGENT);
+    stage_person(&stage, EVENT_track_published, "RM_1", "sip-agent-RM_1", KIND_AGENT);
+    stage_wait(&stage, 10000);
+    stage_did(&stage, START "ask-room RM_1;");
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    bridge_no_caller(stage.bridge, "RM_1", stage.now); /* too late */
+    stage_is(&stage, "RM_1", "talking");
+    struct webhook_event drops = stage_caller_event("RM_1", "PA_1", "");
+    drops.kind = EVENT_participant_left;
+    drops.participant.disconnect_reason = DISCONNECT_SIGNAL_CLOSE;
+    bridge_webhook(stage.bridge, &drops, stage.now);
+    stage_did(&stage, "ask-room RM_1;"); /* they may have come back unheard */
+    bridge_no_caller(stage.bridge, "RM_1", stage.now);
+    stage_is(&stage, "RM_1", "grace");
+    stage_wait(&stage, 5000);
+    stage_did(&stage, "stop RM_1 after=0 timeout=5000;delete RM_1 sip-inbound_x;");
+}
+
 static void test_the_operators_word(void **state) {
     (void)state;
     stage_rules(&stage, NULL, STAGE_AGENTS);
@@ -741,11 +960,21 @@ int main(void) {
         ON_STAGE(test_not_ready),
         WITH_CLIENT(test_not_ready_is_asked_first),
         ON_STAGE(test_rejected_callers),
+        ON_STAGE(test_a_rejected_caller_arrives),
+        ON_STAGE(test_a_reject_rule_that_comes_later),
         ON_STAGE(test_a_trunk_need_not_be),
         ON_STAGE(test_a_reject_rule_that_comes_late),
         ON_STAGE(test_nobody_then_another_caller),
         ON_STAGE(test_a_caller_while_stopping),
         WITH_CLIENT(test_hanging_up),
+        WITH_CLIENT(test_hanging_up_who_arrives),
+        WITH_CLIENT(test_no_hanging_up_of_a_name_that_came_back),
+        WITH_CLIENT(test_asking_for_the_number),
+        ON_STAGE(test_hidden_numbers),
+        ON_STAGE(test_hidden_numbers_that_no_trunk_tells),
+        ON_STAGE(test_hidden_numbers_and_no_answer),
+        ON_STAGE(test_livekit_is_away),
+        ON_STAGE(test_when_livekit_is_suspected),
         WITH_CLIENT(test_an_answer_after_the_end),
         ON_STAGE(test_a_name_that_comes_back),
         ON_STAGE(test_a_late_word_of_an_older_room),
@@ -755,11 +984,13 @@ int main(void) {
         ON_STAGE(test_what_begins_a_call),
         ON_STAGE(test_other_events_mean_nothing),
         ON_STAGE(test_a_room_without_a_caller),
+        WITH_CLIENT(test_an_empty_room_is_asked_about),
+        WITH_CLIENT(test_an_empty_room_that_was_none),
         ON_STAGE(test_the_operators_word),
         ON_STAGE(test_stopping_all),
         ON_STAGE(test_limits),
         ON_STAGE(test_an_unknown_agent_is_told),
         ON_STAGE(test_a_call_keeps_the_agent_it_began_with),
     };
-    return cmocka_run_group_tests(tests, silence_log, NULL);
+    return cmocka_run_group_tests(tests, stage_silence_log, NULL);
 }

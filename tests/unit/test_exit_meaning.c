@@ -24,7 +24,7 @@ struct setting {
     const char *name;
     const char *meaning;
     enum exit_fact exit;
-    bool silent, dismissed, stopped, room_again, left_client, no_caller, caller_left, callers_never;
+    bool silent, dismissed, stopped, room_again, left_client, no_caller, caller_left, callers_never, away;
     unsigned others, other_gone;
     int64_t joined, left, pushed, now; /* relative to the exit; 0: not (now: at once) */
 };
@@ -50,6 +50,13 @@ static const struct setting settings[] = {
     {"pushed out, not ready yet", "TAKEN", .pushed = -10, .left = -10, .silent = true, .now = 2000},
     {"pushed out, status unknown", "TAKEN", .pushed = -10, .left = -10, .exit = EXIT_NOT_KNOWN, .now = 2000},
     {"pushed out, but it crashed", "CRASHED", .pushed = -10, .left = -10, .exit = EXIT_CRASHED},
+    {"pushed out while LiveKit is away", "TAKEN", .pushed = -10, .left = -10, .now = 2000, .away = true},
+    {"LiveKit is away", "SERVER_AWAY", .away = true},
+    {"LiveKit is away, before it was ready", "SERVER_AWAY", .away = true, .silent = true},
+    {"LiveKit is away, a crash", "SERVER_AWAY", .away = true, .exit = EXIT_CRASHED},
+    {"LiveKit is away, it left properly", "SERVER_AWAY", .away = true, .left = -10, .left_client = true},
+    {"LiveKit is away, 125", "NEVER_AGAIN", .away = true, .exit = EXIT_NEVER_AGAIN},
+    {"LiveKit is away, we asked for it", "EXPECTED", .away = true, .dismissed = true},
     {"clean before it was ready", "FAILED_START", .silent = true},
     {"crashed before it was ready", "FAILED_START", .silent = true, .exit = EXIT_CRASHED},
     {"before it was ready, though it left properly", "FAILED_START", .silent = true, .left = -10, .left_client = true},
@@ -132,11 +139,18 @@ static struct call call_in(const struct setting *s) {
     return call;
 }
 
+static struct call_policy policy_in(const struct setting *s) {
+    struct call_policy policy = call_policy_default;
+    policy.livekit_away = s->away;
+    return policy;
+}
+
 static void test_every_setting(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         struct call call = call_in(&settings[i]);
-        const char *meaning = meanings[exit_meaning(&call, &call_policy_default, EXITED + settings[i].now)];
+        struct call_policy policy = policy_in(&settings[i]);
+        const char *meaning = meanings[exit_meaning(&call, &policy, EXITED + settings[i].now)];
         if (strcmp(meaning, settings[i].meaning) != 0) {
             fail_msg("%s: %s instead of %s", settings[i].name, meaning, settings[i].meaning);
         }
@@ -167,6 +181,7 @@ static const struct effect effects[] = {
     {"NEVER_AGAIN", .gave_up = true},
     {"PUSHED_OUT", .open = true},
     {"TAKEN", .taken = true},
+    {"SERVER_AWAY", .open = false},
     {"FAILED_START", .failed_starts = 1},
     {"SERVER_RESTARTED", .open = false},
     {"NEW_CALLER", .open = false},
@@ -208,10 +223,11 @@ static void test_every_effect_once(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         struct call call = call_in(&settings[i]);
-        exit_judge(&call, &call_policy_default, EXITED + settings[i].now);
+        struct call_policy policy = policy_in(&settings[i]);
+        exit_judge(&call, &policy, EXITED + settings[i].now);
         check_effect(effect_of(settings[i].meaning), &call);
         struct call before = call;
-        exit_judge(&call, &call_policy_default, EXITED + settings[i].now);
+        exit_judge(&call, &policy, EXITED + settings[i].now);
         assert_memory_equal(&call, &before, sizeof call);
     }
 }
