@@ -28,6 +28,11 @@ static void say_exit(const struct engine_event *event, char ret_text[64]) {
     }
 }
 
+/* Agents that LiveKit's end has disconnected crash, or end with status 0 and no word of their leaving. */
+static bool may_be_for_livekit(const struct call *facts, bool crashed) {
+    return crashed || (!facts->dismissed && facts->voice != VOICE_NONE);
+}
+
 static void exited(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event,
                    struct call_event *noted) {
     char how[64];
@@ -45,7 +50,7 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     } else {
         log_info(&about, "agent process is gone: %s", how);
     }
-    if (!call->entry.facts.dismissed) {
+    if (may_be_for_livekit(&call->entry.facts, crashed)) {
         bridge->ports.livekit.suspect(bridge->ports.livekit.self, call->entry.sid, about.room);
     }
     bridge_trace(bridge, call, "event: process exited with %s", how);

@@ -233,6 +233,15 @@ static void confirm_callers(struct check *check, const struct livekit_answer *an
     }
 }
 
+static bool any_caller(const struct livekit_answer *answer) {
+    for (size_t i = 0; i < answer->count; i++) {
+        if (listed_is_caller(&answer->participants[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* For whoever is really there the room is kept, and for whom the list hides although they are counted. */
 static void doubt_people(struct check *check, const struct livekit_answer *answer) {
     int64_t people = 0;
@@ -278,7 +287,8 @@ static void judge_stranger(struct check *check, const struct livekit_answer *ans
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct livekit_participant *agent = find_agent(check, answer);
     bool unknown = table_find(&bridge->table, slice_of(check->sid)) == NULL;
-    if (unknown && agent != NULL && agent->audio_tracks > 0 && !check->is_ghost) {
+    bool serves = unknown && agent != NULL && agent->audio_tracks > 0 && any_caller(answer);
+    if (serves && !check->is_ghost) {
         check_ask(check, QUESTION_CONFIRM, agent->identity, on_server_asked);
         return;
     }

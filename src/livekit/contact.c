@@ -44,7 +44,7 @@ void contact_trouble(const struct contact *contact, char *ret_text, unsigned lon
         snprintf(ret_text, size, "LiveKit: %s", contact->error);
     } else if (contact_clock_is_off(contact)) {
         snprintf(ret_text, size,
-                 "LiveKit's clock is %.0f s %s of ours: tokens and webhooks will be refused; set both by NTP",
-                 fabs(contact->skew_s), contact->skew_s > 0 ? "ahead" : "behind");
+                 "LiveKit's clock is %.0f s %s ours: tokens and webhooks will be refused; set both by NTP",
+                 fabs(contact->skew_s), contact->skew_s > 0 ? "ahead of" : "behind");
     }
 }

@@ -92,8 +92,9 @@ static inline enum trunk_answer stage_trunk(void *self, struct slice trunk, stru
 }
 
 static inline void stage_suspect(void *self, const char *sid, struct slice room) {
-    struct stage *stage = self;
     (void)sid, (void)room;
+    struct stage *stage = self;
+
     stage->suspicions++;
 }
 

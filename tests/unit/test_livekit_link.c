@@ -145,6 +145,18 @@ static void test_ready_after_all(void **state) {
     assert_int_equal(livekit_link_next_due(scene.link), MONO_NEVER);
 }
 
+/* LiveKit crashed, and its list outlived that: who cannot be asked for is not there. */
+static void test_a_listed_agent_that_is_not_there(void **state) {
+    (void)state;
+    run_into_ready("+15550001");
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_AWAY);
+    stage_did(stage, ""); /* no answer is no action */
+    scene_wait(&scene, 2000);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    stage_did(stage, "kill RM_1;");
+}
+
 static void test_not_ready(void **state) {
     (void)state;
     struct livekit_participant mute = fake_agent("PA_A1"), gone = fake_agent("PA_A1");
@@ -170,6 +182,7 @@ static void test_a_ghost_is_not_ready(void **state) {
     stage_did(stage, START);
     scene_wait(&scene, 10000);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_did(stage, "kill RM_1;");
     stage_is(stage, "RM_1", "replacing");
 }
@@ -725,6 +738,7 @@ int main(void) {
         IN_SCENE(test_who_tells_no_number),
         IN_SCENE(test_the_number_of_a_call_that_is_over),
         IN_SCENE(test_ready_after_all),
+        IN_SCENE(test_a_listed_agent_that_is_not_there),
         IN_SCENE(test_not_ready),
         IN_SCENE(test_a_ghost_is_not_ready),
         IN_SCENE(test_agents_with_a_token_of_their_own),

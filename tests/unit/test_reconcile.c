@@ -296,6 +296,7 @@ static void test_webhooks_do_not_arrive(void **state) {
     next_round_in(2000);
     round_of_one(2);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking");
     buf_clear(&fake->log);
     next_round_in(2000);
@@ -586,8 +587,9 @@ static void test_an_agents_arrival_is_found(void **state) {
     next_round_in(2000);
     round_of_one(2);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_did(fake, PEOPLE "confirm sip-inbound_x sip-agent-RM_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking");
-    fake_did(fake, PEOPLE);
 }
 
 static void test_an_agent_absent_twice(void **state) {
@@ -616,8 +618,8 @@ static void test_an_agent_absent_twice(void **state) {
     next_round_in(5000);
     round_of_one(2); /* and there it is again */
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking");
-    fake_did(fake, PEOPLE);
 }
 
 /* Of an agent with a token of its own it is not known which participant it is. */
@@ -750,25 +752,28 @@ static void test_the_room_of_a_call_that_is_over(void **state) {
 
 /* --- rooms that somebody else serves --- */
 
+#define CONFIRM_AGENT "confirm sip-inbound_x sip-agent-RM_1;"
+
+static void find_served(void) {
+    round_of_one(2);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_did(fake, PEOPLE CONFIRM_AGENT);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+}
+
 static void test_served_by_somebody_else(void **state) {
     (void)state;
     reconcile_alone();
     for (int i = 0; i < 6; i++) {
-        round_of_one(2);
-        FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
-        fake_did(fake, PEOPLE);
-        next_round_in(5000); /* it may be the ghost of one that died */
+        find_served();
+        next_round_in(5000); /* its process may be dead all the same */
     }
-    round_of_one(2);
-    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
-    fake_did(fake, PEOPLE);
+    find_served();
     next_round_in(60000);
     stage_did(stage, "");
     round_is(NULL, 0);
     next_round_in(60000);
-    round_of_one(2);
-    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
-    fake_did(fake, PEOPLE);
+    find_served();
     next_round_in(5000); /* another one: it counts anew */
     round_of_one(1);
     struct livekit_participant mute = fake_agent("PA_A1"); /* serves nobody */
@@ -777,6 +782,60 @@ static void test_served_by_somebody_else(void **state) {
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_did(stage, START);
+}
+
+/* What LiveKit lists may be from before its crash: then the caller, who is there, is served. */
+static void test_served_by_a_ghost(void **state) {
+    (void)state;
+    reconcile_alone();
+    round_of_one(2);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    fake_did(fake, PEOPLE CONFIRM_AGENT PEOPLE);
+    FAKE_PEOPLE(fake, caller_since("PA_1", wall_s() - 300), fake_agent("PA_A1"));
+    fake_did(fake, "confirm sip-inbound_x PA_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    stage_did(stage, START);
+}
+
+/* --- an agent that ended by itself: are its callers there? --- */
+
+static void run_into_suspicion(void) {
+    answered_call();
+    round_of_one(2);
+    buf_clear(&fake->log);
+    stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
+    scene_wait(&scene, 20);
+    fake_did(fake, PEOPLE);
+}
+
+/* Answers the first open question of KIND, past the round that is under way. */
+static void round_answers(enum question_kind kind, enum livekit_outcome outcome) {
+    struct fake_question *question = fake->open;
+    while (question != NULL && question->kind != kind) {
+        question = question->next;
+    }
+    assert_non_null(question);
+    fake_answer_to(fake, question, &(struct livekit_result){.outcome = outcome});
+}
+
+static void test_the_callers_of_an_agent_that_left_are_gone(void **state) {
+    (void)state;
+    run_into_suspicion();
+    FAKE_NOBODY(fake);
+    stage_is(stage, "RM_1", "parting"); /* one answer may be odd */
+    scene_wait(&scene, 1000);
+    round_answers(QUESTION_PARTICIPANTS, LIVEKIT_OK);
+    round_answers(QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    stage_is(stage, "RM_1", "hanging-up/CALLER_LEFT");
+}
+
+static void test_the_callers_of_an_agent_that_left_are_there(void **state) {
+    (void)state;
+    run_into_suspicion();
+    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    scene_wait(&scene, 2000);
+    stage_did(stage, START); /* in place of the one that vanished */
 }
 
 static void test_calls_that_are_not_ours_any_more(void **state) {
@@ -866,7 +925,10 @@ static void test_away(void **state) {
     round_of_one(1);
     assert_false(view().away);
     stage_did(stage, START); /* told at once */
-    next_round_in(1000);     /* it was suspected after it was asked */
+    scene_wait(&scene, 20);
+    FAKE_PEOPLE(fake, fake_caller("PA_1")); /* the agent's end raised the question whether they are there */
+    buf_clear(&fake->log);
+    next_round_in(980); /* it was suspected after it was asked */
     round_of_one(1);
     fake_did(fake, "");
     next_round_in(60000);
@@ -1178,6 +1240,9 @@ int main(void) {
         IN_SCENE(test_stale_rooms_that_changed),
         IN_SCENE(test_the_room_of_a_call_that_is_over),
         IN_SCENE(test_served_by_somebody_else),
+        IN_SCENE(test_served_by_a_ghost),
+        IN_SCENE(test_the_callers_of_an_agent_that_left_are_gone),
+        IN_SCENE(test_the_callers_of_an_agent_that_left_are_there),
         IN_SCENE(test_calls_that_are_not_ours_any_more),
         IN_SCENE(test_a_name_that_came_back),
         IN_SCENE(test_any_room),
