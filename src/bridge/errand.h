@@ -14,6 +14,7 @@ struct errand {
     char sid[ENGINE_LABEL_MAX + 1]; /* "" for a rejection */
     struct slice room, identity;    /* owned */
     struct livekit_participant *listed;
+    bool of_live_call; /* when it was first asked */
     void (*on_asked)(void *context, enum livekit_outcome outcome);
     void *context;
     unsigned confirming; /* errands for callers of its list that are under way … */

@@ -267,11 +267,16 @@ static bool port_ask(void *self, const char *sid, struct slice room, enum want_a
 static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
     void (*on_asked)(void *context, enum livekit_outcome outcome) = errand->on_asked;
     void *context = errand->context;
-    if (result->outcome == LIVEKIT_OK) {
+    enum livekit_outcome outcome = result->outcome;
+    if (errand->of_live_call && call_of_errand(errand) == NULL) {
+        outcome = LIVEKIT_AWAY; /* it is over: they may be in the room that has its name now */
+    } else if (outcome == LIVEKIT_OK && is_known(errand, errand->listed)) {
+        outcome = LIVEKIT_NOT_FOUND; /* a webhook told meanwhile */
+    } else if (outcome == LIVEKIT_OK) {
         tell(errand, EVENT_participant_joined, errand->listed);
     }
     errand_free(errand);
-    on_asked(context, result->outcome);
+    on_asked(context, outcome);
 }
 
 static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm who is listed"};
@@ -296,6 +301,7 @@ bool livekit_link_confirm(struct livekit_link *link, struct slice sid, struct sl
     }
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
     keep_listed(errand, listed);
+    errand->of_live_call = call_of_errand(errand) != NULL;
     errand->on_asked = on_asked;
     errand->context = context;
     errand_ask(errand);

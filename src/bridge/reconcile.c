@@ -126,8 +126,7 @@ static void ask_for_missing(struct reconcile *reconcile, const struct index *ind
     size_t checks = 0;
     HASH_ITER(by_sid, reconcile->options.bridge->table.by_sid, entry, next) {
         if (checks < MOST_CHECKS && is_missing(reconcile, entry, index)) {
-            check_missing(reconcile, call_of(entry));
-            checks++;
+            checks += check_callers(reconcile, call_of(entry));
         }
     }
     reconcile_again(reconcile, DOUBT_MS);
@@ -159,8 +158,8 @@ static bool is_miscounted(const struct call *facts, const struct livekit_room *r
     return room->num_participants != (int64_t)people || room->num_publishers < (int64_t)publishers;
 }
 
-/* Nothing was heard of it for an interval, nor was it looked into: after a crash that told nothing LiveKit's lists go on
- * to show who was there. */
+/* Nothing was heard of it for an interval, nor was it asked for: after a crash that told nothing LiveKit's lists go on to
+ * show who was there. */
 static bool is_silent(const struct reconcile *reconcile, const struct bridge_call *call) {
     mono_ms heard = call->touched_at > call->confirmed_at ? call->touched_at : call->confirmed_at;
     return heard + reconcile->options.interval_ms <= reconcile->sent_at;
@@ -181,11 +180,15 @@ static bool judge_call(struct reconcile *reconcile, const struct bridge_call *ca
     const struct call *facts = &call->entry.facts;
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
     bool uncountable = facts->any_agent;   /* one with a token of its own may be a participant to LiveKit, or not */
-    bool thorough = uncountable || is_silent(reconcile, call) || is_miscounted(facts, room);
+    bool silent = is_silent(reconcile, call);
+    bool thorough = uncountable || is_miscounted(facts, room) || (polled && silent);
     bool doubted = is_in_doubt(facts);
     mono_ms settled_at = call->touched_at + (polled || doubted ? 0 : SETTLED_MS);
-    if (call->end != END_NONE || (!thorough && !polled && !doubted)) {
+    if (call->end != END_NONE) {
         return false;
+    }
+    if (!thorough && !polled && !doubted) {
+        return silent && check_callers(reconcile, call);
     }
     if (settled_at >= reconcile->sent_at) {
         reconcile_again(reconcile, settled_at + 1 - now_of(reconcile));

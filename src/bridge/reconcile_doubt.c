@@ -2,6 +2,7 @@
  * are asked for one after the other; who is not there is absent, and a room with nobody in it is stale. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridge/listed.h"
 #include "bridge/reconcile_internal.h"
 
 static void note(struct check *check, const struct call_event *event) {
@@ -41,9 +42,34 @@ void doubt_absent(struct check *check, uint64_t leg) {
 
 void doubt_add(struct check *check, uint64_t leg, struct slice identity) {
     if (check->doubt_count < ARRAY_LEN(check->doubts)) {
-        check->doubts[check->doubt_count++] = (struct doubt){leg, xmemdup(identity.p, identity.n)};
+        check->doubts[check->doubt_count++] = (struct doubt){.leg = leg, .identity = xmemdup(identity.p, identity.n)};
     } else {
         check->any_there = true; /* too many to be asked for: then nothing is concluded */
+    }
+}
+
+static void doubt_person(struct check *check, const struct livekit_participant *listed) {
+    doubt_add(check, slice_hash(listed->sid, check->reconcile->options.bridge->options.seed), listed->identity);
+    if (untold_is(check, listed)) {
+        check->doubts[check->doubt_count - 1].untold = listed_copy(listed);
+    }
+}
+
+/* For whoever is really there the room is kept, and for whom the list hides although they are counted. */
+void doubt_people(struct check *check, const struct livekit_answer *answer) {
+    size_t people = 0;
+    for (size_t i = 0; i < answer->count; i++) {
+        people += listed_is_person(&answer->participants[i]);
+    }
+    check->any_there = (int64_t)people < check->people || people > ARRAY_LEN(check->doubts);
+    if (people > ARRAY_LEN(check->doubts)) {
+        untold_confirm(check, answer);
+        return;
+    }
+    for (size_t i = 0; i < answer->count; i++) {
+        if (listed_is_person(&answer->participants[i])) {
+            doubt_person(check, &answer->participants[i]);
+        }
     }
 }
 
@@ -95,25 +121,29 @@ static void on_stale_room(void *context, const struct livekit_result *result) {
 
 /* --- one after the other --- */
 
+static void act_on(struct check *check, const struct doubt *doubt, enum livekit_outcome outcome) {
+    check->any_there = check->any_there || outcome != LIVEKIT_NOT_FOUND;
+    if (doubt->untold != NULL) {
+        untold_answered(check, doubt->untold, outcome);
+    } else if (check->how == CHECK_STALE) {
+        return;
+    } else if (outcome == LIVEKIT_NOT_FOUND) {
+        doubt_absent(check, doubt->leg);
+    } else if (outcome == LIVEKIT_OK) {
+        there(check, doubt->leg);
+    }
+}
+
 static void on_asked(void *context, const struct livekit_result *result) {
     struct check *check = context;
     struct reconcile *reconcile = check->reconcile;
-    uint64_t leg = check->doubts[check->doubt_next++].leg;
     check->asked = NULL;
     bool answered = result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND;
-    if (!answered || check_call(check) == NULL) {
-        reconcile_again(reconcile, DOUBT_MS); /* or something was heard meanwhile: the answer does not count */
+    bool heard = bridge_is_live(reconcile->options.bridge, check->sid) && check_call(check) == NULL;
+    if (!answered || heard) { /* meanwhile: then the answer does not count */
+        reconcile_again(reconcile, DOUBT_MS);
     }
-    if (result->outcome == LIVEKIT_NOT_FOUND) {
-        if (check->how != CHECK_STALE) {
-            doubt_absent(check, leg);
-        }
-    } else {
-        check->any_there = true;
-        if (result->outcome == LIVEKIT_OK && check->how != CHECK_STALE) {
-            there(check, leg);
-        }
-    }
+    act_on(check, &check->doubts[check->doubt_next++], result->outcome);
     doubt_ask(check);
     reconcile->options.on_touched(reconcile->options.context);
 }

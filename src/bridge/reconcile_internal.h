@@ -15,6 +15,7 @@ enum check_how {
 struct doubt {
     uint64_t leg; /* its hash; 0: the call's agent */
     char *identity;
+    struct livekit_participant *untold; /* a caller whom nothing told of; or NULL */
 };
 
 /* One room in doubt: who is in it? */
@@ -68,8 +69,8 @@ void check_room(struct reconcile *reconcile, const struct livekit_room *room, en
 void check_suspect(struct reconcile *reconcile, const char *sid, struct slice room);
 void check_tick(struct reconcile *reconcile, mono_ms now);
 mono_ms check_next_due(const struct reconcile *reconcile);
-/* Asks for the callers of CALL, whose room is not listed, one by one. */
-void check_missing(struct reconcile *reconcile, const struct bridge_call *call);
+/* Asks for the callers of CALL one by one, and not who else is listed. False when there is nobody to ask for. */
+bool check_callers(struct reconcile *reconcile, const struct bridge_call *call);
 void check_cancel_all(struct reconcile *reconcile);
 bool check_is_running(const struct reconcile *reconcile, struct slice sid);
 void check_free(struct check *check);
@@ -79,11 +80,21 @@ void check_ask(struct check *check, enum question_kind kind, struct slice identi
 /* The call, if nothing was heard of it since LiveKit was asked. */
 struct bridge_call *check_call(const struct check *check);
 
+/* reconcile_untold.c */
+/* Whether LISTED is a caller whom nothing told of. */
+bool untold_is(const struct check *check, const struct livekit_participant *listed);
+/* Asks for all of those in ANSWER; who is there is told of. */
+void untold_confirm(struct check *check, const struct livekit_answer *answer);
+/* What came of asking for one of them otherwise. */
+void untold_answered(struct check *check, const struct livekit_participant *listed, enum livekit_outcome outcome);
+
 /* reconcile_doubt.c */
 /* LEG, or the agent (0), is not listed, or not there. */
 void doubt_absent(struct check *check, uint64_t leg);
 /* Whether LEG, or the agent, is there shall be asked (doubt_ask). */
 void doubt_add(struct check *check, uint64_t leg, struct slice identity);
+/* The same of all people in a room that may be stale. */
+void doubt_people(struct check *check, const struct livekit_answer *answer);
 /* Asks for all of them, one after the other, then acts on a room that is stale, and frees CHECK unless it waits to
  * look again. */
 void doubt_ask(struct check *check);

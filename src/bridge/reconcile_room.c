@@ -7,11 +7,10 @@
 #include "bridge/listed.h"
 #include "bridge/reconcile_internal.h"
 
-enum { STARTED_SLACK_S = 2 };
-
 static void forget_doubts(struct check *check) {
     for (unsigned i = 0; i < check->doubt_count; i++) {
         free(check->doubts[i].identity);
+        free(check->doubts[i].untold);
     }
     check->doubt_count = check->doubt_next = 0;
 }
@@ -182,57 +181,6 @@ static void judge_agent(struct check *check, const struct livekit_answer *answer
     }
 }
 
-/* --- callers of whom nothing told --- */
-
-static bool is_known(const struct check *check, const struct livekit_participant *listed) {
-    const struct bridge *bridge = check->reconcile->options.bridge;
-    const struct bridge_call *call = call_of(table_find(&bridge->table, slice_of(check->sid)));
-    return call != NULL && call_leg(&call->entry.facts, slice_hash(listed->sid, bridge->options.seed)) != NULL;
-}
-
-static void on_untold(void *context, enum livekit_outcome outcome) {
-    struct reconcile *reconcile = context;
-    if (outcome == LIVEKIT_OK) {
-        reconcile->view.started++;
-        log_info(NULL, "a caller whom no webhook told of was found in LiveKit and is served");
-    } else if (outcome != LIVEKIT_NOT_FOUND) {
-        reconcile_again(reconcile, DOUBT_MS); /* they may be waiting */
-    }
-}
-
-static void on_unheard(void *context, enum livekit_outcome outcome) {
-    struct reconcile *reconcile = context;
-    on_untold(reconcile, outcome);
-    if (outcome != LIVEKIT_OK) {
-        return;
-    }
-    if (!reconcile->view.unheard) {
-        reconcile->view.unheard = true;
-        log_error(NULL,
-                  "LiveKit has a call that no webhook told of; until one comes LiveKit is asked every %d s. Add to "
-                  "its configuration: webhook: {api_key: <LIVEKIT_API_KEY>, urls: [\"http://<this "
-                  "machine>:8790/webhooks/livekit\"]}; `sipbridge doctor` tries it",
-                  UNHEARD_MS / 1000);
-    }
-    reconcile_again(reconcile, UNHEARD_MS);
-}
-
-/* A caller from before our start could not be told of. */
-static bool came_before_us(const struct check *check, const struct livekit_participant *listed) {
-    int64_t began_s = check->reconcile->began_wall_ms / 1000;
-    return listed->joined_at_s <= began_s + STARTED_SLACK_S;
-}
-
-static void confirm_callers(struct check *check, const struct livekit_answer *answer) {
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_participant *listed = &answer->participants[i];
-        if (listed_is_caller(listed) && !is_known(check, listed)) {
-            livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, listed,
-                                 came_before_us(check, listed) ? on_untold : on_unheard, check->reconcile);
-        }
-    }
-}
-
 static bool any_caller(const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         if (listed_is_caller(&answer->participants[i])) {
@@ -242,25 +190,12 @@ static bool any_caller(const struct livekit_answer *answer) {
     return false;
 }
 
-/* For whoever is really there the room is kept, and for whom the list hides although they are counted. */
-static void doubt_people(struct check *check, const struct livekit_answer *answer) {
-    int64_t people = 0;
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_participant *listed = &answer->participants[i];
-        if (listed_is_person(listed)) {
-            people++;
-            doubt_add(check, slice_hash(listed->sid, check->reconcile->options.bridge->options.seed), listed->identity);
-        }
-    }
-    check->any_there = check->any_there || people < check->people;
-}
-
 /* --- one check --- */
 
 static void judge_call(struct check *check, const struct livekit_answer *answer) {
     judge_legs(check, answer);
     judge_agent(check, answer);
-    confirm_callers(check, answer);
+    untold_confirm(check, answer);
 }
 
 static void on_participants(void *context, const struct livekit_result *result);
@@ -292,9 +227,10 @@ static void judge_stranger(struct check *check, const struct livekit_answer *ans
         check_ask(check, QUESTION_CONFIRM, agent->identity, on_server_asked);
         return;
     }
-    confirm_callers(check, answer);
     if (check->how == CHECK_STALE) {
         doubt_people(check, answer);
+    } else {
+        untold_confirm(check, answer);
     }
 }
 
@@ -369,11 +305,11 @@ mono_ms check_next_due(const struct reconcile *reconcile) {
     return due;
 }
 
-void check_missing(struct reconcile *reconcile, const struct bridge_call *call) {
+bool check_callers(struct reconcile *reconcile, const struct bridge_call *call) {
     const struct call *facts = &call->entry.facts;
     struct slice sid = slice_of(call->entry.sid), room = {call->entry.room, call->entry.room_size};
     if (check_is_running(reconcile, sid)) {
-        return;
+        return false;
     }
     struct check *check = new_check(reconcile, sid, room, CHECK_THOROUGH);
     for (unsigned i = 0; i < facts->leg_count; i++) {
@@ -382,5 +318,7 @@ void check_missing(struct reconcile *reconcile, const struct bridge_call *call) 
             doubt_add(check, facts->legs[i].sid, slice_of(identity));
         }
     }
+    bool any = check->doubt_count > 0;
     doubt_ask(check);
+    return any;
 }

@@ -49,9 +49,21 @@ static void round_is(const struct livekit_room *rooms, size_t count) {
     fake_list(fake, QUESTION_ROOMS, rooms, count);
 }
 
-static void round_of_one(int64_t people) {
+/* PEOPLE without the agent, who is no participant to LiveKit; it publishes. */
+static void round_of(int64_t people, bool agent) {
     struct livekit_room room = room_aged("RM_1", people, 300);
+    room.num_publishers = people + agent;
     round_is(&room, 1);
+}
+
+static void round_of_one(int64_t people) {
+    round_of(people, true);
+}
+
+static void is_confirmed(const char *identity) {
+    cleanup_free char *wanted = xasprintf("confirm sip-inbound_x %s;", identity);
+    fake_did(fake, wanted);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
 }
 
 static void next_round_in(int64_t ms) {
