@@ -150,12 +150,14 @@ static void judge_calls(struct reconcile *reconcile, const struct index *index) 
 
 /* --- rooms that LiveKit lists --- */
 
-/* Whom LiveKit counts: agents are no participants to it, but publish. */
-static bool is_miscounted(const struct call *facts, const struct livekit_room *room) {
-    unsigned callers = call_here(facts, LEG_CALLER);
-    unsigned people = callers + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER);
-    unsigned publishers = callers + (facts->voice == VOICE_SPEAKS);
-    return room->num_participants != (int64_t)people || room->num_publishers < (int64_t)publishers;
+static int64_t people_known(const struct call *facts) {
+    return (int64_t)call_here(facts, LEG_CALLER) + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER);
+}
+
+/* LiveKit counts fewer than we know: agents are no participants to it, but publish. */
+static bool lacks_somebody(const struct call *facts, const struct livekit_room *room) {
+    int64_t publishers = (int64_t)call_here(facts, LEG_CALLER) + (facts->voice == VOICE_SPEAKS);
+    return room->num_participants < people_known(facts) || room->num_publishers < publishers;
 }
 
 /* Nothing was heard of it for an interval, nor was it asked for: after a crash that told nothing LiveKit's lists go on to
@@ -181,13 +183,14 @@ static bool judge_call(struct reconcile *reconcile, const struct bridge_call *ca
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
     bool uncountable = facts->any_agent;   /* one with a token of its own may be a participant to LiveKit, or not */
     bool silent = is_silent(reconcile, call);
-    bool thorough = uncountable || is_miscounted(facts, room) || (polled && silent);
+    bool more = room->num_participants > people_known(facts);
+    bool thorough = uncountable || lacks_somebody(facts, room) || (polled && silent);
     bool doubted = is_in_doubt(facts);
     mono_ms settled_at = call->touched_at + (polled || doubted ? 0 : SETTLED_MS);
     if (call->end != END_NONE) {
         return false;
     }
-    if (!thorough && !polled && !doubted) {
+    if (!thorough && !more && !polled && !doubted) {
         return silent && check_callers(reconcile, call);
     }
     if (settled_at >= reconcile->sent_at) {

@@ -148,8 +148,14 @@ static void on_asked(void *context, const struct livekit_result *result) {
     reconcile->options.on_touched(reconcile->options.context);
 }
 
+/* Nothing that can be answered counts any more. */
+static bool is_moot(const struct check *check) {
+    const struct bridge_call *call = check_call(check);
+    return check->how != CHECK_STALE && (call == NULL || call->end != END_NONE);
+}
+
 void doubt_ask(struct check *check) {
-    if (check->doubt_next < check->doubt_count) {
+    if (check->doubt_next < check->doubt_count && !is_moot(check)) {
         check_ask(check, QUESTION_CONFIRM, slice_of(check->doubts[check->doubt_next].identity), on_asked);
     } else if (check->how == CHECK_STALE && !check->any_there) {
         check_ask(check, QUESTION_ROOM, SLICE(""), on_stale_room);

@@ -182,7 +182,6 @@ static void test_a_ghost_is_not_ready(void **state) {
     stage_did(stage, START);
     scene_wait(&scene, 10000);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
-    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_did(stage, "kill RM_1;");
     stage_is(stage, "RM_1", "replacing");
 }
