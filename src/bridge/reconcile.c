@@ -183,15 +183,11 @@ static bool judge_call(struct reconcile *reconcile, const struct bridge_call *ca
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
     bool uncountable = facts->any_agent;   /* one with a token of its own may be a participant to LiveKit, or not */
     bool silent = is_silent(reconcile, call);
-    bool more = room->num_participants > people_known(facts);
-    bool thorough = uncountable || lacks_somebody(facts, room) || (polled && silent);
-    bool doubted = is_in_doubt(facts);
+    bool more = room->num_participants > people_known(facts), doubted = is_in_doubt(facts);
+    bool thorough = uncountable || lacks_somebody(facts, room) || (silent && (polled || more));
     mono_ms settled_at = call->touched_at + (polled || doubted ? 0 : SETTLED_MS);
-    if (call->end != END_NONE) {
-        return false;
-    }
-    if (!thorough && !more && !polled && !doubted) {
-        return silent && check_callers(reconcile, call);
+    if (call->end != END_NONE || (!thorough && !more && !polled && !doubted)) {
+        return call->end == END_NONE && silent && check_callers(reconcile, call);
     }
     if (settled_at >= reconcile->sent_at) {
         reconcile_again(reconcile, settled_at + 1 - now_of(reconcile));
