@@ -36,6 +36,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     bridge_unmark(bridge, call);
     directory_release(call->directory);
     bridge_leg_forget(&call->leg);
+    bridge_forget_identities(call);
     free(call->room_agent);
     free(call->agent_name);
     free(call->metadata);
@@ -102,6 +103,7 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
     bridge_mark(bridge, call);
     table_retire(&bridge->table, &call->entry, now);
     bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
+    bridge_forget_identities(call);
 }
 
 static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {
@@ -176,10 +178,20 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
     table_schedule(&bridge->table, &call->entry, next_look(bridge, call, &want, now));
 }
 
-/* Whether KIND says something new of the call, other than that time passed or what LiveKit's list says. */
+/* Whether KIND is LiveKit's word of a change in the room. What its lists say is no change, and what an agent's process
+ * does says nothing of the room: it may crash again and again for a call that is gone. */
 static bool is_news(enum call_event_kind kind) {
-    return kind != CALL_TICK && kind != CALL_LEG_ABSENT && kind != CALL_ROOM_ABSENT && kind != CALL_ROOM_LISTED &&
-           kind != CALL_AGENT_ABSENT;
+    switch (kind) {
+    case CALL_ROOM_STARTED:
+    case CALL_ROOM_FINISHED:
+    case CALL_LEG_JOINED:
+    case CALL_LEG_REJECTED:
+    case CALL_LEG_LEFT:
+    case CALL_AGENT_JOINED:
+    case CALL_AUDIO_PUBLISHED:
+    case CALL_AGENT_LEFT: return true;
+    default: return false;
+    }
 }
 
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {

@@ -84,7 +84,7 @@ struct call {
 
 /* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
 #define CALL_EVENTS(X)                                                                                 \
-    X(ROOM_STARTED)                                                                                    \
+    X(ROOM_STARTED) /* again */                                                                        \
     X(ROOM_FINISHED)                                                                                   \
     X(LEG_JOINED)      /* sid, identity, role, audible */                                              \
     X(LEG_REJECTED)    /* sid, identity, audible: a caller who must not be served */                   \
@@ -125,6 +125,7 @@ struct call_event {
     uint64_t sid, identity; /* hashes of the participant's */
     enum leg_role role;
     enum exit_fact exit;
+    bool again;     /* the room was there before: LiveKit began anew */
     bool hard;      /* the leg is gone for good */
     bool audible;   /* the leg's audio is published */
     bool client;    /* CLIENT_INITIATED */
