@@ -178,24 +178,8 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
     table_schedule(&bridge->table, &call->entry, next_look(bridge, call, &want, now));
 }
 
-/* Whether KIND is LiveKit's word of a change in the room. What its lists say is no change, and what an agent's process
- * does says nothing of the room: it may crash again and again for a call that is gone. */
-static bool is_news(enum call_event_kind kind) {
-    switch (kind) {
-    case CALL_ROOM_STARTED:
-    case CALL_ROOM_FINISHED:
-    case CALL_LEG_JOINED:
-    case CALL_LEG_REJECTED:
-    case CALL_LEG_LEFT:
-    case CALL_AGENT_JOINED:
-    case CALL_AUDIO_PUBLISHED:
-    case CALL_AGENT_LEFT: return true;
-    default: return false;
-    }
-}
-
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
-    call->touched_at = is_news(event->kind) ? now : call->touched_at;
+    call->touched_at = call_event_is_word(event->kind) ? now : call->touched_at;
     call_note(&call->entry.facts, event, &bridge->options.policy, now);
     bridge_settle(bridge, call, now);
 }

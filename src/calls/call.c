@@ -317,11 +317,10 @@ static void note_again(struct call *call, mono_ms now) {
     *call = fresh;
 }
 
-/* Whoever comes, speaks or goes does so in a room that is there. */
-static bool is_word_from_room(enum call_event_kind kind) {
+bool call_event_is_word(enum call_event_kind kind) {
     switch (kind) {
     case CALL_ROOM_STARTED:
-    case CALL_ROOM_LISTED:
+    case CALL_ROOM_FINISHED:
     case CALL_LEG_JOINED:
     case CALL_LEG_REJECTED:
     case CALL_LEG_LEFT:
@@ -333,8 +332,8 @@ static bool is_word_from_room(enum call_event_kind kind) {
 }
 
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
-    if (is_word_from_room(event->kind)) {
-        call->absences = 0;
+    if (call_event_is_word(event->kind) || event->kind == CALL_ROOM_LISTED) {
+        call->absences = 0; /* whoever comes, speaks or goes does so in a room that is there */
     }
     switch (event->kind) {
     case CALL_ROOM_STARTED: note_room_started(call, event, now); break;

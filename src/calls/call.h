@@ -119,6 +119,9 @@ enum call_event_kind {
         CALL_EVENT_COUNT
 };
 const char *call_event_name(enum call_event_kind kind);
+/* Whether KIND is LiveKit's word of a change in the room. What its lists say is no change, and what an agent's process
+ * does says nothing of the room: it may crash again and again for a call that is gone. */
+bool call_event_is_word(enum call_event_kind kind);
 
 struct call_event {
     enum call_event_kind kind;
