@@ -205,16 +205,25 @@ void bridge_trunks_known(struct bridge *bridge, mono_ms now) {
     }
 }
 
+void bridge_presume_away(struct bridge *bridge) {
+    bridge->presumed_away = true;
+}
+
 void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
-    if (bridge->options.policy.livekit_away == away) {
+    bool presumed = bridge->presumed_away;
+    bridge->presumed_away = false;
+    if (bridge->options.policy.livekit_away == away && !presumed) {
         return;
     }
+    bool was_away = bridge->options.policy.livekit_away;
     bridge->options.policy.livekit_away = away;
     if (away) {
         log_warning(NULL, "LiveKit does not answer: no agent is started or given up until it does");
         return; /* what runs lives on */
     }
-    log_info(NULL, "LiveKit answers again");
+    if (was_away) {
+        log_info(NULL, "LiveKit answers again");
+    }
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over) {

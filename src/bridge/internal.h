@@ -76,6 +76,7 @@ struct bridge {
     struct agent_use *uses;
     struct bridge_counters counters;
     struct log_limit refused_limit;
+    bool presumed_away;      /* it is not known yet whether LiveKit is there */
     struct call_queue dirty; /* what the journal has of them is old */
 };
 

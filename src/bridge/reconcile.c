@@ -280,8 +280,8 @@ static void round_failed(struct reconcile *reconcile, const struct livekit_resul
     reconcile_again(reconcile, again_ms[reconcile->failures]);
     if (result->outcome == LIVEKIT_AWAY && !is_heard(reconcile)) {
         set_away(reconcile, true);
-    } else if (result->outcome == LIVEKIT_REFUSED) {
-        set_away(reconcile, false); /* it is there */
+    } else if (result->outcome == LIVEKIT_REFUSED || !reconcile->view.away) {
+        set_away(reconcile, false); /* it is there, also where that was presumed not to be so */
     }
 }
 
@@ -369,7 +369,7 @@ void reconcile_heard(struct reconcile *reconcile) {
         reconcile->view.unheard = false;
         log_info(NULL, "webhooks arrive again");
     }
-    if (reconcile->view.away) {
+    if (reconcile->view.away || reconcile->options.bridge->presumed_away) {
         set_away(reconcile, false);
         reconcile_soon(reconcile);
     }

@@ -220,6 +220,7 @@ static void check_blame(struct world *world, int place) {
                 plan->other_bridge_at == PLAN_NEVER;
     bool away =
         !world->server_up || world->now - world->server_back_at < SETTLED_MS; /* a room cannot be deleted then */
+    fair = fair && !world->rooms[place].lost_start; /* to the next bridge that is a start that failed */
     if (fair && !away && world->rooms[place].visible && world->rooms[place].end == END_AGENT_FAILED) {
         world_fail(world, "the agents of %s are good, but taken for failed", world->rooms[place].sid);
     }

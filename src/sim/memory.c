@@ -44,6 +44,9 @@ static void restore(struct world *world) {
             count--;
         }
     }
+    if (count > 0 && world->reconcile != NULL) {
+        bridge_presume_away(world->bridge);
+    }
     qsort(entries, count, sizeof entries[0], journal_order);
     for (size_t i = 0; i < count; i++) {
         if (!bridge_restore(world->bridge, &entries[i], world->now, &diag)) {

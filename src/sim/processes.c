@@ -258,6 +258,7 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
     process->adopted = true;
     process->ladder++;
     if (process->live && !process->started && dice_chance(&world->dice, 10)) {
+        world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
     }
 }

@@ -64,6 +64,7 @@ struct room {
     char agent[32];  /* the decision seen */
     bool handed_over, handed_over_now;
     bool never_again; /* its agent said so, and no caller came since */
+    bool lost_start;  /* a process of it was about to be started when the bridge died, and is not */
     mono_ms lost_at;  /* another bridge's agent pushed out ours */
     enum call_end end;
     mono_ms begun_at;            /* since when the bridge has this call, or has it again */
