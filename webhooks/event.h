@@ -72,7 +72,9 @@ struct webhook_event {
         struct slice sid, identity;
         enum participant_kind kind; /* track events carry only sid and identity: KIND_STANDARD there */
         enum disconnect_reason disconnect_reason;
-        bool audible; /* listed by LiveKit's API with its audio; no webhook says so */
+        /* Listed by LiveKit's API, with its audio, and since when (Unix, whole seconds; else 0). No webhook says so. */
+        bool audible;
+        int64_t listed_since_s;
         /* attributes["sip.…"]; empty unless kind is KIND_SIP: any client may set attributes */
         struct slice called, caller, trunk_id, rule_id, call_id, call_status;
         struct slice attributes; /* all attributes as one compact JSON object; "" when there are none */

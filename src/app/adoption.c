@@ -68,6 +68,9 @@ void adoption_restore(struct app *app) {
     size_t restored = 0;
     loop_refresh(app->loop);
     journal_dir_load(&app->journal, &entries);
+    if (entries.count > 0 && app->reconcile != NULL) {
+        bridge_presume_away(app->bridge);
+    }
     for (size_t i = 0; i < entries.count; i++) {
         restored += restore(app, &entries.list[i]) && !entries.list[i].over;
     }

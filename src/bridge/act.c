@@ -29,7 +29,7 @@ static bool act_stop(struct bridge *bridge, struct bridge_call *call, enum want_
 }
 
 static bool act_run(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
-    if (call->entry.facts.process != PROCESS_NONE) {
+    if (call->entry.facts.process != PROCESS_NONE || bridge->presumed_away) {
         return false;
     }
     if (call->agent == NULL && !bridge_regain(bridge, call, now)) {

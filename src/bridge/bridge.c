@@ -37,6 +37,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     bridge_unmark(bridge, call);
     directory_release(call->directory);
     bridge_leg_forget(&call->leg);
+    bridge_forget_identities(call);
     free(call->room_agent);
     free(call->agent_name);
     free(call->metadata);
@@ -107,6 +108,7 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
     bridge_mark(bridge, call);
     table_retire(&bridge->table, &call->entry, now);
     bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
+    bridge_forget_identities(call);
 }
 
 /* A caller who is hung up because of us is a warning; `status` shows it without the call it is about. */
@@ -197,14 +199,8 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
     table_schedule(&bridge->table, &call->entry, next_look(bridge, call, &want, now));
 }
 
-/* Whether KIND says something new of the call, other than that time passed or what LiveKit's list says. */
-static bool is_news(enum call_event_kind kind) {
-    return kind != CALL_TICK && kind != CALL_LEG_ABSENT && kind != CALL_ROOM_ABSENT && kind != CALL_ROOM_LISTED &&
-           kind != CALL_AGENT_ABSENT;
-}
-
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
-    call->touched_at = is_news(event->kind) ? now : call->touched_at;
+    call->touched_at = call_event_is_word(event->kind) ? now : call->touched_at;
     call_note(&call->entry.facts, event, bridge_policy(bridge, call), now);
     bridge_settle(bridge, call, now);
 }
@@ -254,17 +250,26 @@ void bridge_trunks_known(struct bridge *bridge, mono_ms now) {
     }
 }
 
+void bridge_presume_away(struct bridge *bridge) {
+    bridge->presumed_away = true;
+}
+
 void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
-    if (bridge->options.policy.livekit_away == away) {
+    bool presumed = bridge->presumed_away;
+    bridge->presumed_away = false;
+    if (bridge->options.policy.livekit_away == away && !presumed) {
         return;
     }
+    bool was_away = bridge->options.policy.livekit_away;
     bridge->options.policy.livekit_away = away;
     bridge_forgive(bridge); /* agents fail when LiveKit does, and before that is known (rule 6) */
     if (away) {
         log_warning(NULL, "LiveKit does not answer: no agent is started or given up until it does");
         return; /* what runs lives on */
     }
-    log_info(NULL, "LiveKit answers again");
+    if (was_away) {
+        log_info(NULL, "LiveKit answers again");
+    }
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over) {

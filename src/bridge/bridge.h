@@ -77,6 +77,9 @@ void bridge_trunks_known(struct bridge *bridge, mono_ms now);
 void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now);
 /* Memory is short, or no more: new calls are hung up until then. */
 void bridge_memory_short(struct bridge *bridge, bool is_short);
+/* Before calls are taken back, where bridge_livekit_away will be told: what the former bridge knew of that is lost, so
+ * no agent is started until the first word of it. What agents do counts, or a bridge that dies often counted nothing. */
+void bridge_presume_away(struct bridge *bridge);
 /* The operator's word: ends the call. False when there is no such live call. */
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now);
 void bridge_stop_all(struct bridge *bridge, mono_ms now);

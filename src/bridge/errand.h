@@ -14,8 +14,12 @@ struct errand {
     char sid[ENGINE_LABEL_MAX + 1]; /* "" for a rejection */
     struct slice room, identity;    /* owned */
     struct livekit_participant *listed;
-    void (*on_there)(void *context);
+    bool of_live_call; /* when it was first asked */
+    void (*on_asked)(void *context, enum livekit_outcome outcome);
     void *context;
+    unsigned confirming; /* errands for callers of its list that are under way … */
+    bool unsure;         /* … and of one LiveKit could not tell */
+    void (*on_confirmed)(struct errand *errand);
     unsigned tries;
     mono_ms again_at; /* MONO_NEVER: not waiting */
     void *asked;      /* NULL while it waits to ask again */
@@ -48,8 +52,10 @@ void errand_ask_again(struct errand *errand, int64_t delay_ms);
 /* Goes on as another kind of errand, at once. */
 void errand_go_on(struct errand *errand, const struct errand_kind *kind);
 void errand_log_failure(const struct errand *errand, const struct livekit_result *result);
-/* Callers whom nothing has told of are asked for one by one (livekit_link_confirm); whether there was any. */
-bool errand_confirm_callers(const struct errand *errand, const struct livekit_answer *answer);
+/* Callers whom nothing has told of are asked for, each by an errand of its own; whether there was any. When all have
+ * answered, THEN goes on: ERRAND->unsure when it is not known of one. */
+bool errand_confirm_callers(struct errand *errand, const struct livekit_answer *answer,
+                            void (*then)(struct errand *errand));
 mono_ms errand_now(const struct livekit_link *link);
 
 /* hang_up.c: two functions of the port. */

@@ -195,6 +195,7 @@ static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms
         call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
         call->starts = 0;
         call->answered = call->asked_number = false;
+        free(take_ptr(call->agent_name));
     }
 }
 
@@ -271,6 +272,7 @@ static void note_joined(struct bridge *bridge, struct bridge_call *call, const s
                         mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     struct log_about about;
+    bridge_keep_identity(call, noted.sid, event->participant.identity);
     switch (who_is(call, event)) {
     case WHO_CALLER: note_caller(bridge, call, event, now); return;
     case WHO_OUTBOUND: noted.role = LEG_OUTBOUND; break;
@@ -281,6 +283,10 @@ static void note_joined(struct bridge *bridge, struct bridge_call *call, const s
         log_info(&about, "agent joined the room");
         break;
     case WHO_NOBODY: return;
+    }
+    if (event->participant.audible) {
+        call_note(&call->entry.facts, &noted, bridge_policy(bridge, call), now);
+        noted.kind = CALL_AUDIO_PUBLISHED;
     }
     bridge_note(bridge, call, &noted, now);
 }
@@ -326,8 +332,9 @@ static void note_audio(struct bridge *bridge, struct bridge_call *call, const st
 
 static void note_room(struct bridge *bridge, struct bridge_call *call, const struct webhook_event *event, mono_ms now) {
     bool started = event->kind == EVENT_room_started;
-    if (started && event->created_at_s != 0 && event->created_at_s < call->newest_s) {
-        return; /* late: those who came since are there */
+    bool late = event->created_at_s < call->newest_s || event->created_at_s <= call->listed_s;
+    if (started && event->created_at_s != 0 && late) {
+        return; /* those who came since are there; a list may have told of them before this */
     }
     uint64_t id = slice_hash(event->id, bridge->options.seed);
     if (event->id.n > 0 && id == call->room_event) {
@@ -336,6 +343,7 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     call->room_event = id;
     call->finished_s = started ? call->finished_s : event->created_at_s;
     struct call_event noted = {.kind = started ? CALL_ROOM_STARTED : CALL_ROOM_FINISHED};
+    noted.again = started && call->before_s != 0 && event->created_at_s > call->before_s; /* it comes first */
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "%s", started ? "room started" : "room finished");
@@ -373,6 +381,9 @@ void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mo
     }
     bridge_trace(bridge, call, "event: %.*s%s%.*s", SLICE_ARG(event->name),
                  event->participant.identity.n > 0 ? " " : "", SLICE_ARG(event->participant.identity));
+    int64_t listed_s = event->participant.listed_since_s;
+    call->before_s = call->newest_s;
     call->newest_s = event->created_at_s > call->newest_s ? event->created_at_s : call->newest_s;
+    call->listed_s = listed_s > call->listed_s ? listed_s : call->listed_s;
     note_event(bridge, call, event, now);
 }

@@ -29,16 +29,20 @@ static void on_deleted(struct errand *errand, const struct livekit_result *resul
 
 static const struct errand_kind delete_errand = {QUESTION_DELETE, on_deleted, "delete the room, trying again"};
 
-/* A caller whose coming no webhook has told yet is not hung up with the others. */
+/* A caller whose coming no webhook has told yet is not hung up with the others, nor is one who may be there. */
+static void on_looked(struct errand *errand) {
+    if (errand->unsure || !bridge_is_hanging_up(errand->link->bridge, errand->sid)) {
+        delete_over(errand, false);
+    } else {
+        errand_go_on(errand, &delete_errand);
+    }
+}
+
 static void on_last_look(struct errand *errand, const struct livekit_result *result) {
     if (result->outcome != LIVEKIT_OK) {
         delete_failed(errand, result);
-    } else if (errand->tries == 0 && errand_confirm_callers(errand, &result->answer)) {
-        errand_ask_again(errand, ASK_AGAIN_MS); /* who is not confirmed by then is not there */
-    } else if (!bridge_is_hanging_up(errand->link->bridge, errand->sid)) {
-        delete_over(errand, false); /* somebody came, or the room's name came back */
-    } else {
-        errand_go_on(errand, &delete_errand);
+    } else if (!errand_confirm_callers(errand, &result->answer, on_looked)) {
+        on_looked(errand);
     }
 }
 

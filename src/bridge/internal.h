@@ -17,11 +17,19 @@ struct call_leg_text {
     bool known;
 };
 
+/* A leg by the hash of its sid. Owned text; NULL: an unused place. */
+struct leg_identity {
+    uint64_t sid;
+    char *text;
+};
+
 struct agent_use;
 
 struct bridge_call {
     struct call_entry entry; /* first: table entries are cast back by container_of */
     struct call_leg_text leg;
+    struct leg_identity identities[CALL_LEGS]; /* of those who came last */
+    unsigned next_identity;
     char *room_agent;            /* agent_name of the room's metadata, or NULL */
     struct directory *directory; /* held from the choice on: a call keeps the agent entry it began with */
     const struct agent *agent;   /* NULL until chosen, and of a restored call until a process of it is to be started */
@@ -34,8 +42,11 @@ struct bridge_call {
     uint64_t birth; /* with the pid: which process that is */
     int64_t started_wall_ms;
     int64_t newest_s, finished_s; /* createdAt of its newest event, and of room_finished; 0: not known */
+    int64_t before_s;             /* … and of the newest but one, while an event is noted */
+    int64_t listed_s;             /* since when the newest participant that LiveKit's list told of is there */
     uint64_t room_event;          /* hash of the id of the last event of the room */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
+    mono_ms confirmed_at;         /* when LiveKit was last asked whether its callers are really there, and they were */
     mono_ms dismissed_at;         /* when the engine was first asked to stop this process */
     mono_ms restored_at;          /* 0: it began with this bridge */
     mono_ms rearmed_at;           /* its waits began anew then, after a restart */
@@ -73,6 +84,7 @@ struct bridge {
     struct bridge_counters counters;
     struct limits limits;
     struct log_limit refused_limit, full_limit;
+    bool presumed_away;      /* it is not known yet whether LiveKit is there */
     struct call_queue dirty; /* what the journal has of them is old */
 };
 
@@ -93,6 +105,11 @@ static inline const struct call_policy *bridge_policy(const struct bridge *bridg
 struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid);
 /* Whether ROOM's name begins with SIP_ROOM_PREFIX. */
 bool bridge_is_ours(const struct bridge *bridge, struct slice room);
+struct livekit_participant;
+/* livekit_link.c: whether LISTED may be the agent of CALL: it has its identity, or the agent has a token of its own; and
+ * it is not the one that is known to be gone. */
+bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *call,
+                         const struct livekit_participant *listed);
 /* Whether IDENTITY is the one that the agent of the call SID has. */
 bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
@@ -132,6 +149,11 @@ void bridge_note_voice(struct bridge *bridge, struct bridge_call *call);
 void bridge_note_failure(struct bridge *bridge, struct bridge_call *call, enum exit_fact exit, mono_ms now);
 /* What was held against agents is forgotten: it may have been LiveKit's doing, or they may be mended. */
 void bridge_forgive(struct bridge *bridge);
+
+/* identities.c: what LEG is called; NULL: not known any more. */
+void bridge_keep_identity(struct bridge_call *call, uint64_t sid, struct slice identity);
+const char *bridge_identity_of(const struct bridge_call *call, uint64_t sid);
+void bridge_forget_identities(struct bridge_call *call);
 
 /* record.c: CALL changed, so that it is kept at the next flush; not any more; is forgotten in the journal. */
 void bridge_mark(struct bridge *bridge, struct bridge_call *call);

@@ -5,8 +5,8 @@
  * some; what a reader would misunderstand gets a new number, and a reader refuses numbers above its own. Enumerations
  * are words and participants' hashes hex digits. Times are CLOCK_MONOTONIC and so mean something only during the boot
  * that the entry names. Not kept, for it follows from the sid: the agent's identity (sip-agent-SID) and its output
- * (calls/SID.log). Nor how often
- * in a row LiveKit did not list somebody: that is counted anew. The token is not kept: it is a secret, and the process has it in its environment. */
+ * (calls/SID.log). Nor how often in a row LiveKit did not list somebody, or when it was last asked for them: that is
+ * counted and asked anew. The token is not kept: it is a secret, and the process has it in its environment. */
 #ifndef BRIDGE_JOURNAL_H
 #define BRIDGE_JOURNAL_H
 
@@ -26,6 +26,12 @@ struct journal_leg {
     bool known;
     uint64_t sid; /* its hash */
     struct slice called, caller, trunk_id, rule_id, attributes, identity;
+};
+
+/* What a leg is called, by the hash of its sid: without it nobody could be asked for whom LiveKit's list hides. */
+struct journal_name {
+    uint64_t sid;
+    struct slice text;
 };
 
 /* Slices are borrowed: of a call, or of `tree`. One whose p is NULL is absent. */
@@ -48,7 +54,10 @@ struct journal_entry {
     uint64_t birth;
     mono_ms dismissed_at;
     struct journal_leg leg;
+    struct journal_name names[CALL_LEGS]; /* the oldest first */
+    unsigned name_count;
     int64_t started_wall_ms, newest_s, finished_s;
+    int64_t listed_s; /* what a list told of must not be taken for older than a late room_started */
     uint64_t room_event;
     mono_ms rearmed_at;
     unsigned starts;

@@ -178,6 +178,18 @@ static void read_caller(struct reading *reading, const json_t *object, struct jo
     leg->identity = read_text(reading, object, "identity", MOST_NAME);
 }
 
+static void read_names(struct reading *reading, const json_t *root, struct journal_entry *entry) {
+    entry->name_count = (unsigned)read_list(reading, root, "identities", CALL_LEGS);
+    for (unsigned i = 0; i < entry->name_count; i++) {
+        const json_t *name = json_array_get(json_object_get(root, "identities"), i);
+        entry->names[i].sid = read_hash(reading, name, "sid");
+        entry->names[i].text = read_text(reading, name, "text", MOST_NAME);
+        if (entry->names[i].text.p == NULL) {
+            refuse(reading, "identities", "must be objects with a text");
+        }
+    }
+}
+
 static void read_process(struct reading *reading, const json_t *root, struct journal_entry *entry) {
     entry->instance = read_text(reading, root, "instance", ENGINE_INSTANCE_SIZE - 1);
     entry->pid = (pid_t)read_number(reading, root, "pid", INT_MAX);
@@ -212,10 +224,12 @@ static void read_all(struct reading *reading, const json_t *root, struct journal
     entry->started_wall_ms = read_number(reading, root, "started_wall_ms", MOST_NUMBER);
     entry->newest_s = read_number(reading, root, "newest_s", MOST_NUMBER);
     entry->finished_s = read_number(reading, root, "finished_s", MOST_NUMBER);
+    entry->listed_s = read_number(reading, root, "listed_s", MOST_NUMBER);
     entry->room_event = read_hash(reading, root, "room_event");
     entry->rearmed_at = read_number(reading, root, "rearmed_at", MOST_NUMBER);
     entry->starts = (unsigned)read_number(reading, root, "starts", UINT_MAX);
     read_caller(reading, read_object(reading, root, "caller"), &entry->leg);
+    read_names(reading, root, entry);
     read_facts(reading, read_object(reading, root, "facts"), &entry->facts);
 }
 

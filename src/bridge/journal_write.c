@@ -116,6 +116,20 @@ static void add_caller(struct buf *out, const struct journal_leg *leg) {
     buf_addc(out, '}');
 }
 
+static void add_names(struct buf *out, const struct journal_entry *entry) {
+    if (entry->name_count == 0) {
+        return;
+    }
+    json_add_raw(out, "identities", SLICE("["));
+    for (unsigned i = 0; i < entry->name_count; i++) {
+        buf_adds(out, i > 0 ? ",{" : "{");
+        add_hash(out, "sid", entry->names[i].sid);
+        add_text(out, "text", entry->names[i].text);
+        buf_addc(out, '}');
+    }
+    buf_addc(out, ']');
+}
+
 static void add_process(struct buf *out, const struct journal_entry *entry) {
     add_text(out, "instance", entry->instance);
     add_number(out, "pid", entry->pid);
@@ -144,10 +158,12 @@ void journal_write(const struct journal_entry *entry, struct buf *out) {
     add_number(out, "started_wall_ms", entry->started_wall_ms);
     add_number(out, "newest_s", entry->newest_s);
     add_number(out, "finished_s", entry->finished_s);
+    add_number(out, "listed_s", entry->listed_s);
     add_hash(out, "room_event", entry->room_event);
     add_number(out, "rearmed_at", entry->rearmed_at);
     add_number(out, "starts", entry->starts);
     add_caller(out, &entry->leg);
+    add_names(out, entry);
     add_facts(out, &entry->facts);
     buf_addc(out, '}');
 }

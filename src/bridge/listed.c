@@ -21,6 +21,7 @@ struct webhook_event listed_event(enum event_kind kind, struct slice sid, struct
                         .identity = listed->identity,
                         .kind = listed->kind,
                         .audible = listed->audio_tracks > 0,
+                        .listed_since_s = listed->joined_at_s,
                         .called = listed->called,
                         .caller = listed->caller,
                         .trunk_id = listed->trunk_id,

@@ -147,88 +147,110 @@ static void no_answer(struct errand *errand, const struct livekit_result *result
     errand_ask_again(errand, ASK_AGAIN_MS);
 }
 
-/* Whether LISTED speaks and may be the agent: by its identity, or with a token of its own. */
-static bool may_be_agent(const struct errand *errand, const struct livekit_participant *listed) {
-    const struct bridge_call *call = call_of_errand(errand);
-    bool own_token =
-        call != NULL && call->entry.facts.any_agent && (listed->kind == KIND_AGENT || listed->kind == KIND_STANDARD);
-    return listed->audio_tracks > 0 && listed->state != LIVEKIT_DISCONNECTED &&
-           (own_token || bridge_is_agent_of(slice_of(errand->sid), listed->identity));
-}
-
-static const struct livekit_participant *find_agent(const struct errand *errand, const struct livekit_answer *answer) {
-    for (size_t i = 0; i < answer->count; i++) {
-        if (may_be_agent(errand, &answer->participants[i])) {
-            return &answer->participants[i];
-        }
-    }
-    return NULL;
-}
-
+/* Who was there has been told by now: what else it is, the agent is not ready. */
 static void not_ready(struct errand *errand) {
     bridge_not_ready(errand->link->bridge, errand->sid, errand_now(errand->link));
     errand_free(errand);
 }
 
-/* The list may be that of before a crash: only who can be asked for is there. */
-static void on_agent_confirmed(struct errand *errand, const struct livekit_result *result) {
+/* Its predecessor's ghost is no agent. */
+static void on_agent_asked(struct errand *errand, const struct livekit_result *result) {
     if (result->outcome == LIVEKIT_OK) {
         tell(errand, EVENT_participant_joined, errand->listed);
-        tell(errand, EVENT_track_published, errand->listed);
     }
     if (result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND) {
-        not_ready(errand); /* if it is not ready now */
+        not_ready(errand);
     } else {
         no_answer(errand, result);
     }
 }
 
-static const struct errand_kind agent_errand = {QUESTION_CONFIRM, on_agent_confirmed, "confirm the agent"};
+static const struct errand_kind agent_errand = {QUESTION_CONFIRM, on_agent_asked, "confirm the agent"};
 
 static void keep_listed(struct errand *errand, const struct livekit_participant *listed) {
-    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
     errand->listed = listed_copy(listed);
+    errand->identity = (struct slice){xmemdup(listed->identity.p, listed->identity.n), listed->identity.n};
+}
+
+bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *call,
+                         const struct livekit_participant *listed) {
+    bool ours = bridge_is_agent_of(slice_of(call->entry.sid), listed->identity);
+    bool any = call->entry.facts.any_agent && (listed->kind == KIND_AGENT || listed->kind == KIND_STANDARD);
+    return (ours || any) && listed->state != LIVEKIT_DISCONNECTED &&
+           slice_hash(listed->sid, bridge->options.seed) != call->entry.facts.ghost_sid;
+}
+
+static const struct livekit_participant *speaking_agent(const struct errand *errand,
+                                                        const struct livekit_answer *answer) {
+    const struct bridge_call *call = call_of_errand(errand);
+    for (size_t i = 0; i < answer->count && call != NULL; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (listed->audio_tracks > 0 && bridge_may_be_agent(errand->link->bridge, call, listed)) {
+            return listed;
+        }
+    }
+    return NULL;
 }
 
 static void on_ready(struct errand *errand, const struct livekit_result *result) {
-    const struct livekit_participant *agent = find_agent(errand, &result->answer);
-    if (result->outcome != LIVEKIT_OK) {
-        no_answer(errand, result);
-    } else if (agent != NULL) {
-        keep_listed(errand, agent);
-        errand_go_on(errand, &agent_errand);
-    } else {
-        not_ready(errand);
-    }
-}
-
-static const struct errand_kind ready_errand = {QUESTION_PARTICIPANTS, on_ready, "tell whether the agent speaks"};
-
-bool errand_confirm_callers(const struct errand *errand, const struct livekit_answer *answer) {
-    bool any = false;
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct livekit_participant *listed = &answer->participants[i];
-        if (listed_is_caller(listed) && !is_known(errand, listed)) {
-            livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed, NULL, NULL);
-            any = true;
-        }
-    }
-    return any;
-}
-
-static void on_who(struct errand *errand, const struct livekit_result *result) {
     if (result->outcome != LIVEKIT_OK) {
         no_answer(errand, result);
         return;
     }
-    if (errand_confirm_callers(errand, &result->answer)) {
-        errand_ask_again(errand, ASK_AGAIN_MS); /* who is not confirmed is not there: then the next answer counts */
-        if (errand->tries < 2) {
-            return;
+    const struct livekit_participant *agent = speaking_agent(errand, &result->answer);
+    if (agent == NULL) {
+        not_ready(errand);
+        return;
+    }
+    keep_listed(errand, agent);
+    errand_go_on(errand, &agent_errand);
+}
+
+static const struct errand_kind ready_errand = {QUESTION_PARTICIPANTS, on_ready, "tell whether the agent speaks"};
+
+static void on_caller_asked(void *context, enum livekit_outcome outcome) {
+    struct errand *errand = context;
+    errand->unsure = errand->unsure || (outcome != LIVEKIT_OK && outcome != LIVEKIT_NOT_FOUND);
+    if (--errand->confirming == 0) {
+        errand->on_confirmed(errand);
+    }
+}
+
+bool errand_confirm_callers(struct errand *errand, const struct livekit_answer *answer,
+                            void (*then)(struct errand *errand)) {
+    errand->unsure = false;
+    errand->on_confirmed = then;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (listed_is_caller(listed) && !is_known(errand, listed)) {
+            bool asked = livekit_link_confirm(errand->link, slice_of(errand->sid), errand->room, listed,
+                                              on_caller_asked, errand);
+            errand->confirming += asked;
+            errand->unsure = errand->unsure || !asked;
         }
+    }
+    return errand->confirming > 0;
+}
+
+/* Who was there has been told by now; then nobody listens. */
+static void on_who_confirmed(struct errand *errand) {
+    if (errand->unsure && call_of_errand(errand) != NULL) {
+        errand_ask_again(errand, ASK_AGAIN_MS);
+        return;
     }
     bridge_no_caller(errand->link->bridge, errand->sid, errand_now(errand->link));
     errand_free(errand);
+}
+
+/* Lists are of a room's name: when the call is over they may be of another one. */
+static void on_who(struct errand *errand, const struct livekit_result *result) {
+    if (call_of_errand(errand) == NULL) {
+        errand_free(errand);
+    } else if (result->outcome != LIVEKIT_OK) {
+        no_answer(errand, result);
+    } else if (!errand_confirm_callers(errand, &result->answer, on_who_confirmed)) {
+        on_who_confirmed(errand);
+    }
 }
 
 static const struct errand_kind who_errand = {QUESTION_PARTICIPANTS, on_who, "tell who is in the room"};
@@ -243,46 +265,47 @@ static bool port_ask(void *self, const char *sid, struct slice room, enum want_a
 /* --- somebody of the list, confirmed --- */
 
 static void on_confirmed(struct errand *errand, const struct livekit_result *result) {
-    if (result->outcome == LIVEKIT_OK && !is_known(errand, errand->listed)) { /* else a webhook told meanwhile */
+    void (*on_asked)(void *context, enum livekit_outcome outcome) = errand->on_asked;
+    void *context = errand->context;
+    enum livekit_outcome outcome = result->outcome;
+    if (errand->of_live_call && call_of_errand(errand) == NULL) {
+        outcome = LIVEKIT_AWAY; /* it is over: they may be in the room that has its name now */
+    } else if (outcome == LIVEKIT_OK && is_known(errand, errand->listed)) {
+        outcome = LIVEKIT_NOT_FOUND; /* a webhook told meanwhile */
+    } else if (outcome == LIVEKIT_OK) {
         tell(errand, EVENT_participant_joined, errand->listed);
-        if (errand->listed->audio_tracks > 0) {
-            tell(errand, EVENT_track_published, errand->listed);
-        }
-        if (errand->on_there != NULL) {
-            errand->on_there(errand->context);
-        }
     }
     errand_free(errand);
+    on_asked(context, outcome);
 }
 
 static const struct errand_kind confirm_errand = {QUESTION_CONFIRM, on_confirmed, "confirm who is listed"};
 
-/* As many as may be confirmed at a time; who is left over is listed again. */
-static bool may_confirm(const struct livekit_link *link) {
+/* Not whom somebody is asking for, and not too many at a time. */
+static bool may_confirm(const struct livekit_link *link, struct slice sid, struct slice room,
+                        const struct livekit_participant *listed) {
     unsigned under_way = 0;
-    const struct errand *errand;
+    const struct errand *errand, *same = errand_find(link, &confirm_errand, room, listed->identity);
     DL_FOREACH(link->errands, errand) {
         under_way += errand->kind == &confirm_errand;
     }
-    return under_way < LIVEKIT_LINK_CONFIRMS;
+    bool asked = same != NULL && slice_is(sid, same->sid) && slice_eq(same->listed->sid, listed->sid);
+    return !asked && under_way < LIVEKIT_LINK_CONFIRMS;
 }
 
-void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
-                          const struct livekit_participant *listed, void (*on_there)(void *context), void *context) {
-    struct errand *known = errand_find(link, &confirm_errand, room, listed->identity);
-    if (known != NULL && slice_is(sid, known->sid) && slice_eq(known->listed->sid, listed->sid)) {
-        known->context = known->on_there == NULL ? context : known->context;
-        known->on_there = known->on_there == NULL ? on_there : known->on_there;
-        return;
-    }
-    if (!may_confirm(link)) {
-        return;
+bool livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
+                          const struct livekit_participant *listed,
+                          void (*on_asked)(void *context, enum livekit_outcome outcome), void *context) {
+    if (!may_confirm(link, sid, room, listed)) {
+        return false;
     }
     struct errand *errand = errand_new(link, &confirm_errand, sid, room);
     keep_listed(errand, listed);
-    errand->on_there = on_there;
+    errand->of_live_call = call_of_errand(errand) != NULL;
+    errand->on_asked = on_asked;
     errand->context = context;
     errand_ask(errand);
+    return true;
 }
 
 /* --- the numbers of trunks --- */

@@ -32,11 +32,12 @@ mono_ms livekit_link_next_due(const struct livekit_link *link);
 enum { LIVEKIT_LINK_CONFIRMS = 200 };
 
 /* A caller, or the call's agent, of whom only LiveKit's list tells: a copy in Redis that outlives a crash. LiveKit is
- * asked whether they are really there, and if so, and if nothing told of them meanwhile, the bridge is told that they
- * joined the room SID, ROOM (and of their audio), and ON_THERE is called (NULL: nobody wants to know). LISTED is copied.
- * Who is being asked for already is not asked for again; nor is anybody while LIVEKIT_LINK_CONFIRMS are: the next list
- * tells of them again. */
-void livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
-                          const struct livekit_participant *listed, void (*on_there)(void *context), void *context);
+ * asked whether they are really there, and if so the bridge is told that they joined the room SID, ROOM, and of their
+ * audio. Then ON_ASKED is called: OK, they are; NOT_FOUND, they are not, or a webhook told meanwhile; anything else, it
+ * is not known. LISTED is copied. False, and nobody is asked nor told, when they are being asked for already, or
+ * LIVEKIT_LINK_CONFIRMS others are: the next list tells of them again. */
+bool livekit_link_confirm(struct livekit_link *link, struct slice sid, struct slice room,
+                          const struct livekit_participant *listed,
+                          void (*on_asked)(void *context, enum livekit_outcome outcome), void *context);
 
 #endif

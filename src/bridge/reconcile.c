@@ -75,12 +75,12 @@ static bool is_missing(const struct reconcile *reconcile, const struct call_entr
            index_find(index, entry->sid) == NULL;
 }
 
-/* How many calls would end now. */
+/* How many calls the list lacks, whether that is said for the first time or would end them now. */
 static unsigned count_missing(const struct reconcile *reconcile, const struct index *index) {
     unsigned missing = 0;
     const struct call_entry *entry;
     for (entry = reconcile->options.bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
-        missing += is_missing(reconcile, entry, index) && entry->facts.absences + 1 >= CALL_ABSENCES;
+        missing += is_missing(reconcile, entry, index);
     }
     return missing;
 }
@@ -95,10 +95,12 @@ static bool is_refused(struct reconcile *reconcile, const struct index *index) {
     view->missing = missing;
     view->live = (unsigned)live;
     if (view->refused && !was_refused) {
-        log_error(NULL,
-                  "LiveKit lists %u of %zu calls no more: too many to be believed, none is ended for it; is it "
-                  "the right LiveKit, and was its Redis emptied? `sipbridge calls stop` ends single ones",
-                  missing, live);
+        log_error(
+            NULL,
+            "LiveKit lists %u of %zu calls no more: too many to be believed, none is ended for it, but LiveKit is "
+            "asked for their callers one by one; is it the right LiveKit, and was its Redis emptied? `sipbridge "
+            "calls stop` ends single ones",
+            missing, live);
     } else if (was_refused && !view->refused) {
         log_info(NULL, "LiveKit's list of rooms is believable again");
     }
@@ -118,9 +120,21 @@ static void note_missing(struct reconcile *reconcile, struct bridge_call *call) 
     bridge_note(reconcile->options.bridge, call, &event, now_of(reconcile));
 }
 
+/* A list that is not believed: LiveKit is asked for the callers of each call that it lacks. */
+static void ask_for_missing(struct reconcile *reconcile, const struct index *index) {
+    struct call_entry *entry, *next;
+    size_t checks = 0;
+    HASH_ITER(by_sid, reconcile->options.bridge->table.by_sid, entry, next) {
+        if (checks < MOST_CHECKS && is_missing(reconcile, entry, index)) {
+            checks += check_callers(reconcile, call_of(entry));
+        }
+    }
+    reconcile_again(reconcile, DOUBT_MS);
+}
+
 static void judge_calls(struct reconcile *reconcile, const struct index *index) {
     if (is_refused(reconcile, index)) {
-        reconcile_again(reconcile, DOUBT_MS);
+        ask_for_missing(reconcile, index);
         return;
     }
     struct call_entry *entry, *next;
@@ -136,7 +150,24 @@ static void judge_calls(struct reconcile *reconcile, const struct index *index) 
 
 /* --- rooms that LiveKit lists --- */
 
-/* Somebody was not listed once: the next answer counts. */
+static int64_t people_known(const struct call *facts) {
+    return (int64_t)call_here(facts, LEG_CALLER) + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER);
+}
+
+/* LiveKit counts fewer than we know: agents are no participants to it, but publish. */
+static bool lacks_somebody(const struct call *facts, const struct livekit_room *room) {
+    int64_t publishers = (int64_t)call_here(facts, LEG_CALLER) + (facts->voice == VOICE_SPEAKS);
+    return room->num_participants < people_known(facts) || room->num_publishers < publishers;
+}
+
+/* Nothing was heard of it for an interval, nor was it asked for: after a crash that told nothing LiveKit's lists go on to
+ * show who was there. */
+static bool is_silent(const struct reconcile *reconcile, const struct bridge_call *call) {
+    mono_ms heard = call->touched_at > call->confirmed_at ? call->touched_at : call->confirmed_at;
+    return heard + reconcile->options.interval_ms <= reconcile->sent_at;
+}
+
+/* Somebody was not listed, or not there, once: the next answer counts. */
 static bool is_in_doubt(const struct call *facts) {
     for (unsigned i = 0; i < facts->leg_count; i++) {
         if (facts->legs[i].state == LEG_HERE && facts->legs[i].absences > 0) {
@@ -146,21 +177,24 @@ static bool is_in_doubt(const struct call *facts) {
     return facts->voice == VOICE_SPEAKS && facts->voice_absences > 0;
 }
 
-/* As many people as we know of, or not. */
-static bool is_doubtful(const struct reconcile *reconcile, const struct bridge_call *call,
-                        const struct livekit_room *room) {
+/* A call of ours: looked into when what LiveKit counts is not what we know, as soon as that cannot be the lag any more. */
+static bool judge_call(struct reconcile *reconcile, const struct bridge_call *call, const struct livekit_room *room) {
     const struct call *facts = &call->entry.facts;
-    if (is_in_doubt(facts)) {
-        return call->end == END_NONE && call->touched_at < reconcile->sent_at;
-    }
     bool polled = reconcile->view.unheard; /* no webhook tells of changes */
-    int64_t settled_ms = polled ? 0 : SETTLED_MS;
-    if (call->end != END_NONE || call->touched_at + settled_ms >= reconcile->sent_at) {
+    bool uncountable = facts->any_agent;   /* one with a token of its own may be a participant to LiveKit, or not */
+    bool silent = is_silent(reconcile, call);
+    bool more = room->num_participants > people_known(facts), doubted = is_in_doubt(facts);
+    bool thorough = uncountable || lacks_somebody(facts, room) || (silent && (polled || more));
+    mono_ms settled_at = call->touched_at + (polled || doubted ? 0 : SETTLED_MS);
+    if (call->end != END_NONE || (!thorough && !more && !polled && !doubted)) {
+        return call->end == END_NONE && silent && check_callers(reconcile, call);
+    }
+    if (settled_at >= reconcile->sent_at) {
+        reconcile_again(reconcile, settled_at + 1 - now_of(reconcile));
         return false;
     }
-    unsigned known = call_here(facts, LEG_CALLER) + call_here(facts, LEG_OUTBOUND) + call_here(facts, LEG_OTHER) +
-                     (facts->voice != VOICE_NONE);
-    return polled || room->num_participants != (int64_t)known;
+    check_room(reconcile, room, thorough ? CHECK_THOROUGH : CHECK_LIST);
+    return true;
 }
 
 static bool is_stale(const struct reconcile *reconcile, int64_t age_s) {
@@ -184,9 +218,7 @@ static bool judge_stranger(struct reconcile *reconcile, const struct livekit_roo
     }
     bool stale = is_stale(reconcile, age_s);
     if (room->num_participants > 0 || age_s < STALE_S || stale) { /* the number lags behind in a young room */
-        struct check *check = check_new(reconcile, room->sid, room->name);
-        check->stale = stale;
-        check_ask_who(check);
+        check_room(reconcile, room, stale ? CHECK_STALE : CHECK_LIST);
         return true;
     }
     return false;
@@ -205,11 +237,7 @@ static bool judge_room(struct reconcile *reconcile, const struct livekit_room *r
     if (call == NULL || call->entry.over) {
         return judge_stranger(reconcile, room);
     }
-    if (!is_doubtful(reconcile, call, room)) {
-        return false;
-    }
-    check_ask_who(check_new(reconcile, room->sid, room->name));
-    return true;
+    return judge_call(reconcile, call, room);
 }
 
 /* Where one round ends for its many checks the next one goes on, so that each room has its turn and then there is rest. */
@@ -252,8 +280,8 @@ static void round_failed(struct reconcile *reconcile, const struct livekit_resul
     reconcile_again(reconcile, again_ms[reconcile->failures]);
     if (result->outcome == LIVEKIT_AWAY && !is_heard(reconcile)) {
         set_away(reconcile, true);
-    } else if (result->outcome == LIVEKIT_REFUSED) {
-        set_away(reconcile, false); /* it is there */
+    } else if (result->outcome == LIVEKIT_REFUSED || !reconcile->view.away) {
+        set_away(reconcile, false); /* it is there, also where that was presumed not to be so */
     }
 }
 
@@ -320,11 +348,7 @@ mono_ms reconcile_next_due(const struct reconcile *reconcile) {
 
 void reconcile_suspect(struct reconcile *reconcile, const char *sid, struct slice room) {
     reconcile_soon(reconcile);
-    if (room.n > 0 && !check_is_running(reconcile, slice_of(sid))) {
-        struct check *check = check_new(reconcile, slice_of(sid), room);
-        check->suspected = true;
-        check->again_at = now_of(reconcile) + SUSPECT_MS; /* webhooks that are on their way come first */
-    }
+    check_suspect(reconcile, sid, room);
 }
 
 void reconcile_soon(struct reconcile *reconcile) {
@@ -345,14 +369,10 @@ void reconcile_heard(struct reconcile *reconcile) {
         reconcile->view.unheard = false;
         log_info(NULL, "webhooks arrive again");
     }
-    if (reconcile->view.away) {
+    if (reconcile->view.away || reconcile->options.bridge->presumed_away) {
         set_away(reconcile, false);
         reconcile_soon(reconcile);
     }
-}
-
-struct reconcile_view reconcile_view(const struct reconcile *reconcile) {
-    return reconcile->view;
 }
 
 struct reconcile *reconcile_new(const struct reconcile_options *options) {

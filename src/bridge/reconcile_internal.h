@@ -5,17 +5,33 @@
 #include "bridge/internal.h"
 #include "bridge/reconcile.h"
 
+enum check_how {
+    CHECK_LIST,     /* who is listed is there */
+    CHECK_THOROUGH, /* … or may be a ghost */
+    CHECK_STALE,    /* the room is deleted if nobody is there */
+};
+
+/* Somebody in a room of whom a list does not tell for sure. Owned text. */
+struct doubt {
+    uint64_t leg; /* its hash; 0: the call's agent */
+    char *identity;
+    struct livekit_participant *untold; /* a caller whom nothing told of; or NULL */
+};
+
 /* One room in doubt: who is in it? */
 struct check {
     struct reconcile *reconcile;
     char sid[CALL_SID_MAX + 1];
-    struct slice room;   /* owned */
-    bool stale;          /* to be deleted if nobody is in it */
-    bool suspected;      /* its agent ended: who is absent is looked for again at once */
-    bool agent_is_ghost; /* the agent that is listed cannot be asked for */
+    struct slice room; /* owned */
+    enum check_how how;
+    bool suspected; /* its agent ended: who is absent is looked for again at once */
     unsigned answers;
     mono_ms sent_at, again_at; /* again_at: MONO_NEVER, or when who is in the room is asked next */
-    uint64_t leg;              /* whose absence is asked to be confirmed */
+    struct doubt doubts[CALL_LEGS + 1];
+    unsigned doubt_count, doubt_next;
+    int64_t people; /* so many does LiveKit count */
+    bool is_ghost;  /* the agent listed there, though we run none */
+    bool any_there; /* of those in doubt; or it is not known */
     void *asked;
     struct check *prev, *next;
 };
@@ -47,12 +63,40 @@ enum {
 /* Another round at the latest in DELAY_MS. */
 void reconcile_again(struct reconcile *reconcile, int64_t delay_ms);
 
-/* A check of the room SID, NAME, to be begun by check_ask_who or at its again_at; the answer is acted on. */
-struct check *check_new(struct reconcile *reconcile, struct slice sid, struct slice name);
-void check_ask_who(struct check *check);
+/* reconcile_room.c. Begins a check of ROOM; the answer is acted on. */
+void check_room(struct reconcile *reconcile, const struct livekit_room *room, enum check_how how);
+/* The agent of the call SID in ROOM ended: a check in a moment. */
+void check_suspect(struct reconcile *reconcile, const char *sid, struct slice room);
 void check_tick(struct reconcile *reconcile, mono_ms now);
 mono_ms check_next_due(const struct reconcile *reconcile);
+/* Asks for the callers of CALL one by one, and not who else is listed. False when there is nobody to ask for. */
+bool check_callers(struct reconcile *reconcile, const struct bridge_call *call);
 void check_cancel_all(struct reconcile *reconcile);
 bool check_is_running(const struct reconcile *reconcile, struct slice sid);
+void check_free(struct check *check);
+mono_ms check_now(const struct check *check);
+void check_ask(struct check *check, enum question_kind kind, struct slice identity,
+               void (*on_done)(void *context, const struct livekit_result *result));
+/* The call, if nothing was heard of it since LiveKit was asked. */
+struct bridge_call *check_call(const struct check *check);
+
+/* reconcile_untold.c */
+/* Whether LISTED is a caller whom nothing told of. */
+bool untold_is(const struct check *check, const struct livekit_participant *listed);
+/* Asks for all of those in ANSWER; who is there is told of. */
+void untold_confirm(struct check *check, const struct livekit_answer *answer);
+/* What came of asking for one of them otherwise. */
+void untold_answered(struct check *check, const struct livekit_participant *listed, enum livekit_outcome outcome);
+
+/* reconcile_doubt.c */
+/* LEG, or the agent (0), is not listed, or not there. */
+void doubt_absent(struct check *check, uint64_t leg);
+/* Whether LEG, or the agent, is there shall be asked (doubt_ask). */
+void doubt_add(struct check *check, uint64_t leg, struct slice identity);
+/* The same of all people in a room that may be stale. */
+void doubt_people(struct check *check, const struct livekit_answer *answer);
+/* Asks for all of them, one after the other, then acts on a room that is stale, and frees CHECK unless it waits to
+ * look again. */
+void doubt_ask(struct check *check);
 
 #endif

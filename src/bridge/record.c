@@ -42,6 +42,15 @@ static struct journal_leg leg_of(const struct call_leg_text *leg) {
     };
 }
 
+static void add_names(const struct bridge_call *call, struct journal_entry *entry) {
+    for (unsigned i = 0; i < CALL_LEGS; i++) {
+        const struct leg_identity *name = &call->identities[(call->next_identity + i) % CALL_LEGS];
+        if (name->text != NULL) {
+            entry->names[entry->name_count++] = (struct journal_name){name->sid, slice_of(name->text)};
+        }
+    }
+}
+
 static struct journal_entry entry_of(const struct bridge *bridge, const struct bridge_call *call) {
     const struct call_entry *entry = &call->entry;
     bool process = entry->facts.process != PROCESS_NONE;
@@ -68,6 +77,7 @@ static struct journal_entry entry_of(const struct bridge *bridge, const struct b
         .started_wall_ms = call->started_wall_ms,
         .newest_s = call->newest_s,
         .finished_s = call->finished_s,
+        .listed_s = call->listed_s,
         .room_event = call->room_event,
         .rearmed_at = call->rearmed_at,
         .starts = call->starts,
@@ -78,6 +88,7 @@ static struct journal_entry entry_of(const struct bridge *bridge, const struct b
 static bool keep(struct bridge *bridge, struct bridge_call *call) {
     cleanup_buf struct buf text = {0};
     struct journal_entry entry = entry_of(bridge, call);
+    add_names(call, &entry);
     journal_write(&entry, &text);
     uint64_t hash = slice_hash(buf_slice(&text), 0) | 1;
     if (hash == call->kept) {

@@ -75,6 +75,12 @@ static void restore_leg(struct call_leg_text *leg, const struct journal_leg *kep
     leg->identity = copy_known(kept, kept->identity);
 }
 
+static void restore_names(struct bridge_call *call, const struct journal_entry *entry) {
+    for (unsigned i = 0; i < entry->name_count; i++) {
+        bridge_keep_identity(call, entry->names[i].sid, entry->names[i].text);
+    }
+}
+
 static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms now) {
     struct bridge_call *call = xcalloc(1, sizeof *call);
     call->entry.facts = entry->facts;
@@ -93,9 +99,11 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
     call->birth = entry->birth;
     call->dismissed_at = entry->dismissed_at < now ? entry->dismissed_at : now;
     restore_leg(&call->leg, &entry->leg);
+    restore_names(call, entry);
     call->started_wall_ms = entry->started_wall_ms;
     call->newest_s = entry->newest_s;
     call->finished_s = entry->finished_s;
+    call->listed_s = entry->listed_s;
     call->room_event = entry->room_event;
     call->starts = entry->starts;
     call->phase = PHASE_DECIDING;

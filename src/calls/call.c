@@ -58,16 +58,23 @@ static void caller_came(struct call *call, const struct call_policy *policy, mon
     }
 }
 
-static void note_room_started(struct call *call, mono_ms now) {
-    bool again = call->room_at != 0 && call->room_at < now; /* the first one may come after a leg's joined */
-    if (again && (call->leg_count > 0 || call->voice != VOICE_NONE)) {
-        legs_leave_all(call, LEG_LEFT_SOFT, now); /* LiveKit restarted: who is still there joins again with a new sid */
-        call->voice = VOICE_NONE;
-        call->room_again = true;
-        call->taken = false; /* the other bridge's agent is out as well */
-        call->pushed_out_at = 0;
-        call->started_at = now;
-        call->confirmed = false;
+/* LiveKit restarted: who is still there joins again with a new sid, and what failed for want of it may work now. */
+static void note_restart(struct call *call, mono_ms now) {
+    legs_leave_all(call, LEG_LEFT_SOFT, now);
+    call->voice = VOICE_NONE;
+    call->room_again = true;
+    call->taken = false; /* the other bridge's agent is out as well */
+    call->pushed_out_at = 0;
+    call->started_at = now;
+    call->confirmed = false;
+    call->gave_up = call->gave_up && call->exit == EXIT_NEVER_AGAIN;
+    call->failed_starts = call->hangs = 0;
+}
+
+static void note_room_started(struct call *call, const struct call_event *event, mono_ms now) {
+    bool again = event->again || (call->room_at != 0 && call->room_at < now); /* the first may follow a leg's joined */
+    if (again) {
+        note_restart(call, now);
     }
     call->room_at = now;
     if (call->room != ROOM_FINISHED) {
@@ -128,8 +135,8 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
     }
     struct leg leg = legs_make(event, how, now); /* its joined is lost or still to come: remember that it left */
     legs_add(call, &leg);
-    call->had_caller = call->had_caller || event->role == LEG_CALLER;
-    call->nobody_there = call->nobody_there && !call->had_caller;
+    call->had_caller = call->had_caller || (event->role == LEG_CALLER && !call->had_reject);
+    call->nobody_there = call->nobody_there && !call->had_caller; /* there was one, who may come back */
 }
 
 /* Absence counts when it is said twice running (rule 8): one answer may be odd, or older than what webhooks told. */
@@ -306,16 +313,16 @@ static void note_again(struct call *call, mono_ms now) {
     if (call->superseded || call->taken || call->process != PROCESS_NONE) {
         return;
     }
-    struct call fresh = {.room = ROOM_OPEN, .seen_at = now, .leg_count = call->leg_count};
+    struct call fresh = {.room = ROOM_OPEN, .room_at = call->room_at, .leg_count = call->leg_count};
+    fresh.seen_at = fresh.caller_at = now; /* also where others, who had no agent, never left */
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
     *call = fresh;
 }
 
-/* Whoever comes, speaks or goes does so in a room that is there. */
-static bool is_word_from_room(enum call_event_kind kind) {
+bool call_event_is_word(enum call_event_kind kind) {
     switch (kind) {
     case CALL_ROOM_STARTED:
-    case CALL_ROOM_LISTED:
+    case CALL_ROOM_FINISHED:
     case CALL_LEG_JOINED:
     case CALL_LEG_REJECTED:
     case CALL_LEG_LEFT:
@@ -327,11 +334,11 @@ static bool is_word_from_room(enum call_event_kind kind) {
 }
 
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
-    if (is_word_from_room(event->kind)) {
-        call->absences = 0;
+    if (call_event_is_word(event->kind) || event->kind == CALL_ROOM_LISTED) {
+        call->absences = 0; /* whoever comes, speaks or goes does so in a room that is there */
     }
     switch (event->kind) {
-    case CALL_ROOM_STARTED: note_room_started(call, now); break;
+    case CALL_ROOM_STARTED: note_room_started(call, event, now); break;
     case CALL_ROOM_FINISHED:
     case CALL_ROOM_DELETED: note_room_finished(call, now); break;
     case CALL_LEG_JOINED:

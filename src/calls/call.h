@@ -85,7 +85,7 @@ struct call {
 
 /* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
 #define CALL_EVENTS(X)                                                                                 \
-    X(ROOM_STARTED)                                                                                    \
+    X(ROOM_STARTED) /* again */                                                                        \
     X(ROOM_FINISHED)                                                                                   \
     X(LEG_JOINED)      /* sid, identity, role, audible */                                              \
     X(LEG_REJECTED)    /* sid, identity, audible: a caller who must not be served */                   \
@@ -121,12 +121,16 @@ enum call_event_kind {
         CALL_EVENT_COUNT
 };
 const char *call_event_name(enum call_event_kind kind);
+/* Whether KIND is LiveKit's word of a change in the room. What its lists say is no change, and what an agent's process
+ * does says nothing of the room: it may crash again and again for a call that is gone. */
+bool call_event_is_word(enum call_event_kind kind);
 
 struct call_event {
     enum call_event_kind kind;
     uint64_t sid, identity; /* hashes of the participant's */
     enum leg_role role;
     enum exit_fact exit;
+    bool again;     /* the room was there before: LiveKit began anew */
     bool hard;      /* the leg is gone for good */
     bool audible;   /* the leg's audio is published */
     bool client;    /* CLIENT_INITIATED */

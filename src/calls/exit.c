@@ -31,7 +31,7 @@ static bool caller_since(const struct call *c, mono_ms now, int64_t margin_ms) {
     for (unsigned i = 0; i < c->leg_count; i++) {
         const struct leg *leg = &c->legs[i];
         if (leg->state == LEG_HERE && leg->role == LEG_CALLER && leg->joined_at >= gone - margin_ms &&
-            leg->joined_at <= now && (leg->joined_at >= gone || leg->joined_at > c->spoke_at)) {
+            leg->joined_at <= now && (leg->joined_at >= gone || leg->joined_at >= c->spoke_at)) {
             return true;
         }
     }

@@ -100,6 +100,9 @@ static void print_text(const struct run *run) {
            " lost), %" PRIu64 " agent processes started, %" PRIu64 " events\n",
            run->options.calls, seconds, counters->calls, counters->answered, total->webhooks, total->lost,
            counters->starts, total->events);
+    printf("%" PRIu64 " questions to LiveKit; what no webhook told: %" PRIu64 " callers found, %" PRIu64
+           " gone, %" PRIu64 " rooms gone, %" PRIu64 " stale rooms deleted\n",
+           total->questions, total->found, total->left, total->ended, total->stale);
     print_failures(run);
     if (run->failed == 0) {
         puts("every promise was kept");
@@ -134,6 +137,11 @@ static void print_json(const struct run *run) {
     add_number(&out, "lost", run->total.lost);
     add_number(&out, "starts", counters->starts);
     add_number(&out, "events", run->total.events);
+    add_number(&out, "questions", run->total.questions);
+    add_number(&out, "callers_found", run->total.found);
+    add_number(&out, "callers_gone", run->total.left);
+    add_number(&out, "rooms_gone", run->total.ended);
+    add_number(&out, "stale_rooms", run->total.stale);
     buf_adds(&out, ",\"ends\":{");
     for (int end = 1; end < CALL_END_COUNT; end++) {
         buf_addf(&out, "%s\"%s\":%" PRIu64, end > 1 ? "," : "", call_end_label((enum call_end)end),
@@ -194,7 +202,8 @@ const struct cli_command cli_simulate = {
     .no_settings = true,
     .details = "Nothing is started and nobody is called: LiveKit, the network and the agents are simulated, time is "
                "virtual, and the bridge is the one that serve runs. Webhooks come late, twice, in another order or "
-               "never; agents crash, hang, quit or are thrown out; LiveKit restarts. The same seed is the same call on "
+               "never; agents crash, hang, quit or are thrown out; LiveKit restarts, its lists show who is gone and "
+               "hide who is there, and its API fails. The same seed is the same call on "
                "every machine. When a promise is broken, seed, promise and the whole call are printed, and the exit "
                "code is 1.",
     .run = run,

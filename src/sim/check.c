@@ -4,138 +4,51 @@
 #include "sim/world.h"
 
 enum {
-    CALLER_WAIT_MS = 10000,
-    REJOIN_MS = 5000,
     STOP_MS = 3000 + 5000, /* after_call and stop_timeout at most, of both agents */
     SLACK_MS = 1000,
-    TOMBSTONE_MS = 120000,
     HOUR_MS = 3600 * 1000,
+    START_MS = 8000, /* SIP_NUMBER_WAIT and a start */
+    /* Where LiveKit can be asked it tells what webhooks did not. Of a caller: in the next round, of which the first may
+     * come while its list still lags (10 s); the answers to three questions (rooms, people, are they there: 5 s at most
+     * each); then the decision and the start. */
+    UNTOLD_CALLER_MS = WORLD_RECONCILE_MS + 10000 + 3 * 5000 + START_MS,
+    /* Of an end: absence must be said in two rounds; an odd or failed one is repeated. */
+    UNTOLD_END_MS = 2 * WORLD_RECONCILE_MS + 20000,
+    ASKING_MS = 15000,    /* a room without a caller is asked for twice, with a confirmation, before it is given up */
+    ON_THE_WAY_MS = 8000, /* a DeleteRoom that was right when it was sent may be on its way so long */
+    SETTLED_MS = 10000,
 };
 
-static unsigned told_callers(const struct world *world, int room) {
-    unsigned callers = 0;
-    for (int i = 0; i < world->guest_count; i++) {
-        callers += world->guests[i].room == room && world->guests[i].told == TOLD_HERE;
-    }
-    return callers;
-}
-
-static void all_gone(struct world *world, int room) {
-    for (int i = 0; i < world->guest_count; i++) {
-        struct guest *guest = &world->guests[i];
-        guest->told = guest->room == room && guest->told == TOLD_HERE ? TOLD_GONE : guest->told;
-    }
-}
-
-/* Whether the bridge must take GUEST for a caller, by the rules it has now. */
-static bool is_taken(const struct world *world, const struct guest *guest) {
-    if (guest->caller == WORLD_NOBODY || world->plan.caller[guest->caller].spam) {
-        return false;
-    }
-    bool rejects = world->rules_given == RULES_BY_NUMBER || world->rules_given == RULES_CERTAIN;
-    return !world->plan.caller[guest->caller].blocked || !rejects;
-}
-
-/* The bridge hears that GUEST joined: of an identity only the newest counts. */
-static void told_joined(struct world *world, struct room *room, int place) {
-    struct guest *guest = &world->guests[place];
-    if (!is_taken(world, guest) || guest->told != TOLD_NOTHING) {
-        return;
-    }
-    for (int i = 0; i < world->guest_count; i++) {
-        struct guest *other = &world->guests[i];
-        bool old =
-            other->room == guest->room && other->told == TOLD_HERE && strcmp(other->identity, guest->identity) == 0;
-        other->told = old ? TOLD_GONE : other->told;
-    }
-    guest->told = TOLD_HERE;
-    room->never_again = room->handed_over_now = false;
-    room->over_by = MONO_NEVER;
-}
-
-static void told_left(struct world *world, struct room *room, int place) {
-    struct guest *guest = &world->guests[place];
-    bool was_here = guest->told == TOLD_HERE;
-    guest->told = TOLD_GONE;
-    if (was_here && told_callers(world, guest->room) == 0) {
-        room->over_by = world->now + REJOIN_MS;
-        room->lost_at = 0; /* whoever comes back may be served by either bridge */
-    }
-}
-
-/* A room that was no call is forgotten at once, one that was when its tombstone is gone: it may be a call again, as
- * if never heard of. */
-static void forget(const struct world *world, struct room *room) {
-    bool remembered = room->told_caller && world->now - room->gone_at <= TOMBSTONE_MS;
-    if (room->gone_at == 0 || remembered) {
-        return;
-    }
-    room->told_at = room->gone_at = 0;
-    room->told_started = room->told_caller = room->never_again = false;
-    room->over_by = MONO_NEVER;
-}
-
-/* Of the rooms of one name the newest is the call. */
-static void supersede(struct world *world, int newest) {
-    for (int i = 0; i < world->room_count; i++) {
-        bool former =
-            i != newest && world->rooms[i].told_at != 0 && strcmp(world->rooms[i].name, world->rooms[newest].name) == 0;
-        if (former) {
-            all_gone(world, i);
-            check_ended(world, i);
-        }
-    }
-}
-
-void check_told(struct world *world, enum event_kind kind, int place, int guest) {
-    struct room *room = &world->rooms[place];
-    forget(world, room);
-    bool first = room->told_at == 0;
-    room->told_caller = room->told_caller || (guest != WORLD_NOBODY && world->guests[guest].caller != WORLD_NOBODY);
-    if (first && (kind == EVENT_participant_left || kind == EVENT_participant_connection_aborted)) {
-        return; /* of a call that the bridge does not know */
-    }
-    if (first && (kind == EVENT_room_started || kind == EVENT_participant_joined)) {
-        room->told_at = world->now;
-        room->over_by = world->now + CALLER_WAIT_MS;
-        supersede(world, place);
-    }
-    bool again = kind == EVENT_room_started && room->told_started;
-    room->told_started = kind != EVENT_room_finished && (room->told_started || kind == EVENT_room_started);
-    if (kind == EVENT_room_finished || again) {
-        all_gone(world, place);
-        mono_ms by = world->now + REJOIN_MS;
-        room->over_by = by < room->over_by ? by : room->over_by;
-    } else if (kind == EVENT_participant_joined) {
-        told_joined(world, room, guest);
-    } else if (kind == EVENT_participant_left || kind == EVENT_participant_connection_aborted) {
-        told_left(world, room, guest);
-    }
-}
-
-void check_lost(struct world *world) {
-    for (int i = 0; i < world->room_count; i++) {
-        struct room *room = &world->rooms[i];
-        if (room->over_by != MONO_NEVER && room->over_by >= world->now) {
-            room->over_by = world->now + CALLER_WAIT_MS;
-        }
-    }
-}
-
-void check_ended(struct world *world, int room) {
-    world->rooms[room].over_by = world->now;
+static mono_ms later(mono_ms a, mono_ms b) {
+    return a > b ? a : b;
 }
 
 static bool is_orderly(const struct world *world) {
     return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER;
 }
 
-void check_start(struct world *world, int place) {
+/* Somebody of whom no webhook told, but LiveKit's list may have. */
+static bool untold_caller(const struct world *world, int place) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
+            return world->link != NULL;
+        }
+    }
+    return false;
+}
+
+void check_start(struct world *world, int place, const char *agent) {
     const struct room *room = &world->rooms[place];
-    if (room->never_again) {
+    const char *right = people_agent(world, place);
+    if (right != NULL && strcmp(agent, right) != 0) {
+        world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
+    }
+    bool untold = untold_caller(world, place);
+    if (room->never_again && !untold) {
         world_fail(world, "an agent that said never again is started in %s", room->sid);
     }
-    if (room->handed_over_now) {
+    if (room->handed_over_now && !untold) {
         world_fail(world, "an agent is started in %s, which was handed over", room->sid);
     }
     bool taken = room->lost_at != 0 && world->now - room->lost_at < 60000;
@@ -153,60 +66,113 @@ void check_kill(struct world *world, int place) {
     }
 }
 
-/* A human to whom the caller was handed over is not cut off because the agent left. */
-void check_delete(struct world *world, int place) {
-    bool human = false;
-    for (int i = 0; i < world->guest_count; i++) {
-        const struct guest *guest = &world->guests[i];
-        human = human ||
-                (guest->room == place && guest->here && guest->outbound && world->now - guest->silent_since > 1000);
-    }
-    if (human && world->rooms[place].end == END_AGENT_DONE && is_orderly(world)) {
-        world_fail(world, "%s is deleted although a human talks with the caller", world->rooms[place].sid);
-    }
+static bool must_be_served(const struct world *world, const struct guest *guest) {
+    const struct plan_caller *caller = &world->plan.caller[guest->caller];
+    return !caller->spam && !caller->blocked;
 }
 
-static bool has_company(const struct world *world, const struct guest *caller) {
+/* A caller who has been in the room, and in LiveKit's list, for a while; STALE: whoever it is, else who must be served. */
+static bool somebody_stays(const struct world *world, int place, bool stale) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
-        if (guest->room == caller->room && guest->here && guest->audible && guest->kind != KIND_EGRESS) {
+        bool here = guest->here && guest->room == place && guest->caller != WORLD_NOBODY && guest->listed;
+        mono_ms since = guest->listed_at > guest->joined_at ? guest->listed_at : guest->joined_at;
+        if (here && world->now - since > ON_THE_WAY_MS && (stale || must_be_served(world, guest))) {
             return true;
         }
     }
     return false;
 }
 
+static bool human_talks(const struct world *world, int place) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        bool before = guest->joined_at + 1000 < world->rooms[place].ending_at;
+        if (guest->room == place && guest->here && guest->outbound && before) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody who waits is hung up on, and a human to whom the caller was handed over is not cut off because the agent
+ * left. */
+void check_delete(struct world *world, int place, bool urgent) {
+    const struct room *room = &world->rooms[place];
+    if (human_talks(world, place) && room->end == END_AGENT_DONE && is_orderly(world)) {
+        world_fail(world, "%s is deleted although a human talks with the caller", room->sid);
+    }
+    if (!urgent && somebody_stays(world, place, true)) {
+        world_fail(world, "%s is deleted as a stale room although a phone is in it", room->sid);
+    }
+    bool right =
+        room->end != END_CALLER_LEFT &&
+        (room->end != END_NONE || world->now - room->ended_at < ON_THE_WAY_MS); /* or it was, when it was sent */
+    if (urgent && !right && somebody_stays(world, place, false)) {
+        world_fail(world, "%s is deleted although a caller waits in it", room->sid);
+    }
+}
+
+static bool has_company(const struct world *world, const struct guest *caller) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->room == caller->room && guest->here && guest->audible && guest->kind != KIND_EGRESS &&
+            guest->caller == WORLD_NOBODY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Webhooks do not tell all, or tell what is not so. */
+static bool is_misled(const struct plan *plan) {
+    return plan->network == NETWORK_LOSSY || plan->network == NETWORK_DEAD || plan->network == NETWORK_REPEATING;
+}
+
 /* How long a caller may hear nobody in this plan; MONO_NEVER: as long as they like. */
 static int64_t silence_limit(const struct plan *plan) {
-    bool excused = plan->network == NETWORK_LOSSY || plan->network == NETWORK_REPEATING ||
-                   plan->operator_at != PLAN_NEVER || plan->other_bridge_at != PLAN_NEVER;
-    if (excused || ((!plan->healthy || plan->loss_percent > 0) && !plan->can_ask)) {
+    bool excused = plan->operator_at != PLAN_NEVER || plan->other_bridge_at != PLAN_NEVER;
+    /* After a loss how an adopted agent ended is not known, and waits begin anew: as with agents that fail. */
+    bool ails = !plan->healthy || plan->loss_percent > 0;
+    if (excused || (!plan->can_ask && (is_misled(plan) || ails))) {
         return MONO_NEVER;
     }
-    if (!plan->healthy || plan->loss_percent > 0) {
-        return 120000;
-    }
-    int64_t limit = 8000; /* SIP_NUMBER_WAIT and a start */
+    int64_t limit = ails ? 120000 : START_MS;
+    limit += is_misled(plan) ? UNTOLD_CALLER_MS : 0;
+    limit += plan->can_ask && plan->api_fails_percent > 0 ? UNTOLD_CALLER_MS : 0;
+    limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;
     limit += plan->network == NETWORK_SLOW ? 6000 : 0;
     limit += plan->network == NETWORK_REORDERING ? 12000 : 0;
     limit += plan->rules_at != PLAN_NEVER ? 8000 : 0;
     return limit + (plan->restart_at != PLAN_NEVER ? 8000 : 0);
 }
 
+static bool is_served(const struct world *world, const struct guest *guest) {
+    const struct room *room = &world->rooms[guest->room];
+    const struct plan_caller *caller = &world->plan.caller[guest->caller];
+    bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
+                   world->now - room->told_at >= 4 * (int64_t)HOUR_MS ||
+                   world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
+    bool unknowable = world->plan.can_ask && !guest->listed; /* not even LiveKit shows them */
+    return excused || unknowable || has_company(world, guest);
+}
+
+/* What is found out by asking LiveKit is asked anew after each loss of memory; 0: nothing need be. */
+static mono_ms asked_anew_at(const struct world *world) {
+    const struct plan *plan = &world->plan;
+    return plan->healthy && !is_misled(plan) && plan->api_fails_percent == 0 ? 0 : world->lost_memory_at;
+}
+
 void check_silence(struct world *world) {
     int64_t limit = silence_limit(&world->plan);
     for (int i = 0; i < world->guest_count && limit != MONO_NEVER; i++) {
         struct guest *guest = &world->guests[i];
-        const struct room *room = &world->rooms[guest->room];
         if (!guest->here || guest->caller == WORLD_NOBODY) {
             continue;
         }
-        const struct plan_caller *caller = &world->plan.caller[guest->caller];
-        bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
-                       world->now - room->told_at >= 4 * (int64_t)HOUR_MS;
-        if (excused || has_company(world, guest)) {
+        if (is_served(world, guest)) {
             guest->silent_since = world->now;
-        } else if (world->now - guest->silent_since > limit) {
+        } else if (world->now - later(guest->silent_since, asked_anew_at(world)) > limit) {
             world_fail(world, "caller %s hears nobody for more than %lld ms", guest->sid, (long long)limit);
         }
     }
@@ -220,23 +186,105 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->visible = true;
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
-    room->end = call_end(view->facts, &call_policy_default, world->now);
+    enum call_end end = call_end(view->facts, &call_policy_default, world->now);
+    room->ending_at = room->end == END_NONE ? world->now : room->ending_at;
+    room->begun_at = room->end != END_NONE && end == END_NONE ? world->now : room->begun_at;
+    room->end = end;
+    room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
+    mono_ms seen_at = view->facts->seen_at;
+    room->begun_at = seen_at > room->begun_at ? seen_at : room->begun_at;
     if (room->agent[0] != '\0' && strcmp(room->agent, view->agent) != 0) {
         world_fail(world, "the agent of %s was %s and is %s", view->sid, room->agent, view->agent);
     }
     snprintf(room->agent, sizeof room->agent, "%s", view->agent);
 }
 
+/* What ListRooms said was odd, or was misread: a call that is there is given up for it. */
+static void check_given_up(struct world *world, int place) {
+    const struct room *room = &world->rooms[place];
+    if (world->plan.can_ask && room->visible && room->open && room->end == END_ROOM_FINISHED) {
+        for (int i = 0; i < world->guest_count; i++) {
+            const struct guest *guest = &world->guests[i];
+            bool waits = guest->here && guest->room == place && guest->caller != WORLD_NOBODY;
+            if (waits && world->now - guest->joined_at > SETTLED_MS) {
+                world_fail(world, "%s is taken for finished although a caller is in it", room->sid);
+            }
+        }
+    }
+}
+
+/* What fails for want of LiveKit is not held against agents that are good. */
+static void check_blame(struct world *world, int place) {
+    const struct plan *plan = &world->plan;
+    bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && plan->api_fails_percent == 0 &&
+                plan->other_bridge_at == PLAN_NEVER;
+    bool away =
+        !world->server_up || world->now - world->server_back_at < SETTLED_MS; /* a room cannot be deleted then */
+    fair = fair && !world->rooms[place].lost_start; /* to the next bridge that is a start that failed */
+    if (fair && !away && world->rooms[place].visible && world->rooms[place].end == END_AGENT_FAILED) {
+        world_fail(world, "the agents of %s are good, but taken for failed", world->rooms[place].sid);
+    }
+}
+
+/* How long after its last caller a call may go on because nothing told of that; MONO_NEVER: for ever. */
+static int64_t end_limit(const struct plan *plan) {
+    if (!plan->can_ask) {
+        return MONO_NEVER;
+    }
+    return UNTOLD_END_MS + (plan->api_fails_percent > 0 || plan->odd_list_at != PLAN_NEVER ? UNTOLD_END_MS : 0);
+}
+
+/* Since when the call has had no caller, by what the bridge could know: a stale room that is deleted may be told of as
+ * begun, and makes a call for a moment. A bridge that loses its memory forgets what it was asking LiveKit, and that
+ * somebody was absent once: it finds that out anew. */
+static mono_ms idle_since(const struct world *world, const struct room *room) {
+    return later(later(room->empty_since, room->begun_at), world->lost_memory_at);
+}
+
+static void check_untold_end(struct world *world, int place) {
+    const struct room *room = &world->rooms[place];
+    int64_t limit = end_limit(&world->plan);
+    bool lives = room->visible && room->end == END_NONE;
+    mono_ms since = idle_since(world, room);
+    if (lives && limit != MONO_NEVER && room->empty_since != 0 && world->now - since > limit) {
+        world_fail(world, "the call of %s goes on for more than %lld ms after its last caller", room->sid,
+                   (long long)limit);
+    }
+}
+
+/* When a process of ROOM must be gone. What webhooks told counts where LiveKit does not say otherwise. */
+static mono_ms gone_by(const struct world *world, const struct room *room) {
+    const struct plan *plan = &world->plan;
+    mono_ms told_by = room->over_by != MONO_NEVER ? room->over_by + STOP_MS + SLACK_MS : MONO_NEVER;
+    if (!plan->can_ask) {
+        return told_by;
+    }
+    if (room->empty_since == 0) {
+        return MONO_NEVER;
+    }
+    bool sure = !is_misled(plan) && plan->restart_at == PLAN_NEVER && plan->api_fails_percent == 0;
+    mono_ms untold_by = idle_since(world, room) + end_limit(plan) + STOP_MS + SLACK_MS;
+    if (!sure || told_by == MONO_NEVER) {
+        return untold_by;
+    }
+    mono_ms empty_by = later(room->empty_since, world->lost_memory_at) + STOP_MS + SLACK_MS; /* it asks anew */
+    return later(told_by, empty_by) + ASKING_MS;
+}
+
 static void check_outliving(struct world *world) {
     for (int i = 0; i < world->process_count; i++) {
         const struct process *process = &world->processes[i];
-        if (!process->live) {
-            continue;
-        }
-        mono_ms by = world->rooms[process->room].over_by;
-        if (by != MONO_NEVER && world->now > by + STOP_MS + SLACK_MS) {
+        if (process->live && world->now > gone_by(world, &world->rooms[process->room])) {
             world_fail(world, "process %d of %s outlives its call", i, process->label);
         }
+    }
+}
+
+static void note_empty(struct world *world) {
+    for (int i = 0; i < world->room_count; i++) {
+        struct room *room = &world->rooms[i];
+        bool empty = world->server_up && server_callers(world, i) == 0;
+        room->empty_since = !empty ? 0 : room->empty_since != 0 ? room->empty_since : world->now;
     }
 }
 
@@ -255,15 +303,30 @@ void check_step(struct world *world) {
         world->rooms[i].visible = false;
     }
     bridge_each(world->bridge, world->now, check_view, world);
+    note_empty(world);
     for (int i = 0; i < world->room_count; i++) {
         struct room *room = &world->rooms[i];
         room->gone_at = room->visible || room->told_at == 0 ? 0 : room->gone_at != 0 ? room->gone_at : world->now;
         if (!room->visible) {
             room->agent[0] = '\0';
+            room->handed_over_now = false;
         }
+        check_given_up(world, i);
+        check_untold_end(world, i);
+        check_blame(world, i);
     }
     check_outliving(world);
     check_starts(world);
+}
+
+/* More people are counted than listed: for all that can be known somebody is in it. */
+static bool hides_somebody(const struct world *world, int place) {
+    int listed = 0;
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        listed += guest->listed && guest->room == place && guest->kind != KIND_AGENT && guest->kind != KIND_EGRESS;
+    }
+    return world->rooms[place].count.people > listed;
 }
 
 void check_end(struct world *world) {
@@ -275,5 +338,10 @@ void check_end(struct world *world) {
     }
     if (bridge_next_due(world->bridge) != MONO_NEVER) {
         world_fail(world, "at the end of time the call table is not empty");
+    }
+    for (int i = 0; i < world->room_count; i++) {
+        if (world->link != NULL && world->rooms[i].stored && !hides_somebody(world, i)) {
+            world_fail(world, "at the end of time the stale room %s is there", world->rooms[i].sid);
+        }
     }
 }

@@ -1,104 +1,263 @@
-/* LiveKit's API as the bridge's port: answers later, or says that it failed. */
+/* LiveKit's API behind the asker of production: a question takes its time to the server and the answer to come back;
+ * it is tried again while the server is away, and fails when its time is over, or because LiveKit has a bad day. */
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/mem.h"
 #include "sim/world.h"
 
-enum { LEAST_MS = 2, MOST_MS = 80 };
+enum { MOST_WAY_MS = 40, TIMEOUT_MS = 5000, NOBODY_ANSWERS_MS = 3000 };
 
-static void plan_answer(struct world *world, void (*deed)(struct world *, const struct happening *), int subject) {
-    world_plan(world, dice_between(&world->dice, LEAST_MS, MOST_MS), deed, subject, 0);
+static void reach(struct world *world, const struct happening *happening);
+static void deliver(struct world *world, const struct happening *happening);
+
+static void plan_way(struct world *world, const struct asked *asked, int64_t delay_ms,
+                     void (*deed)(struct world *, const struct happening *)) {
+    struct happening *happening = world_plan(world, delay_ms, deed, (int)(asked - world->asked), asked->serial);
+    happening->of_api = true;
+    world->pending--;
 }
 
-static int room_of(const char *sid) {
-    int room = 0;
-    sscanf(sid, "RM_%d", &room);
-    return room;
+static int64_t way_ms(struct world *world) {
+    return dice_between(&world->dice, 1, MOST_WAY_MS);
 }
 
-/* The agent is there and speaks: as webhooks would have told, had they not been lost. */
-static void tell_agent(struct world *world, const struct room *room, const struct guest *guest) {
-    static const enum event_kind kinds[] = {EVENT_participant_joined, EVENT_track_published};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        struct webhook_event event = {.kind = kinds[i], .name = SLICE("listed by LiveKit")};
-        event.room.sid = slice_of(room->sid);
-        event.room.name = slice_of(room->name);
-        event.participant.sid = slice_of(guest->sid);
-        event.participant.identity = slice_of(guest->identity);
-        event.participant.kind = guest->kind;
-        bridge_webhook(world->bridge, &event, world->now);
+static struct asked *asked_of(struct world *world, const struct happening *happening) {
+    struct asked *asked = &world->asked[happening->subject];
+    return asked->waits && asked->serial == happening->detail ? asked : NULL;
+}
+
+static void fail_at_end(struct world *world, struct asked *asked) {
+    asked->outcome = LIVEKIT_AWAY;
+    plan_way(world, asked, asked->by > world->now ? asked->by - world->now : 0, deliver);
+}
+
+/* --- what LiveKit does --- */
+
+static int listed_room(const struct world *world, const char *name) {
+    for (int i = world->room_count - 1; i >= 0; i--) {
+        if (store_is_listed(&world->rooms[i]) && strcmp(world->rooms[i].name, name) == 0) {
+            return i;
+        }
     }
+    return WORLD_NOBODY;
 }
 
-static void answer_ready(struct world *world, const struct happening *happening) {
-    const struct room *room = &world->rooms[happening->subject];
-    int process = room->process;
-    int guest = process != WORLD_NOBODY ? world->processes[process].guest : WORLD_NOBODY;
-    if (guest == WORLD_NOBODY || !world->guests[guest].audible) {
-        bridge_not_ready(world->bridge, room->sid, world->now);
-    } else {
-        tell_agent(world, room, &world->guests[guest]);
+static int guest_here(const struct world *world, const struct asked *asked) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->here && strcmp(guest->identity, asked->identity) == 0 &&
+            strcmp(world->rooms[guest->room].name, asked->room) == 0) {
+            return i;
+        }
     }
+    return WORLD_NOBODY;
 }
 
-static bool ask(void *self, const char *sid, struct slice room, enum want_ask what) {
-    (void)room;
-    struct world *world = self;
-    if (!world->plan.can_ask || what != ASK_READY) {
+static bool delete_room(struct world *world, const struct asked *asked) {
+    int room = listed_room(world, asked->room);
+    if (room != WORLD_NOBODY) {
+        check_delete(world, room, asked->question.urgent);
+        server_delete(world, room);
+    }
+    return room != WORLD_NOBODY;
+}
+
+static bool remove_guest(struct world *world, const struct asked *asked) {
+    int guest = guest_here(world, asked);
+    if (guest != WORLD_NOBODY) {
+        server_leave(world, guest, DISCONNECT_PARTICIPANT_REMOVED);
+    }
+    return guest != WORLD_NOBODY;
+}
+
+static void act(struct world *world, struct asked *asked) {
+    bool found = true;
+    switch (asked->question.kind) {
+    case QUESTION_ROOMS:
+    case QUESTION_ROOM: store_list_rooms(world, asked); break;
+    case QUESTION_PARTICIPANTS: store_list_guests(world, asked); break;
+    case QUESTION_CONFIRM: found = guest_here(world, asked) != WORLD_NOBODY; break;
+    case QUESTION_TRUNKS: break;
+    case QUESTION_DELETE: found = delete_room(world, asked); break;
+    case QUESTION_REMOVE: found = remove_guest(world, asked); break;
+    }
+    asked->outcome = found ? LIVEKIT_OK : LIVEKIT_NOT_FOUND;
+}
+
+/* --- the way there --- */
+
+/* A request fails: it is refused, or it is done but the answer is lost or unreadable. */
+static bool fails(struct world *world, struct asked *asked) {
+    if (!dice_chance(&world->dice, world->plan.api_fails_percent)) {
         return false;
     }
-    plan_answer(world, answer_ready, room_of(sid));
+    switch (dice_below(&world->dice, 3)) {
+    case 0: asked->by = world->now; break;
+    case 1: act(world, asked); break;
+    default:
+        act(world, asked);
+        asked->outcome = LIVEKIT_ODD;
+        plan_way(world, asked, way_ms(world), deliver);
+        return true;
+    }
+    fail_at_end(world, asked);
     return true;
 }
 
-static void answer_delete(struct world *world, const struct happening *happening) {
-    const char *sid = world->rooms[happening->subject].sid;
-    if (!world->server_up || dice_chance(&world->dice, world->plan.delete_fails_percent)) {
-        bridge_delete_failed(world->bridge, sid, world->now);
+static void find_away(struct world *world, struct asked *asked) {
+    int64_t again_ms = (int64_t)100 << asked->tries++;
+    if (asked->question.kind == QUESTION_CONFIRM || world->now + again_ms >= asked->by) {
+        fail_at_end(world, asked);
+    } else {
+        plan_way(world, asked, again_ms, reach);
+    }
+}
+
+static void reach(struct world *world, const struct happening *happening) {
+    struct asked *asked = asked_of(world, happening);
+    if (asked == NULL) {
         return;
     }
-    check_delete(world, happening->subject);
-    server_delete(world, happening->subject);
-    bridge_room_deleted(world->bridge, sid, world->now);
-}
-
-static bool delete_room(void *self, const char *sid, struct slice room) {
-    (void)room;
-    struct world *world = self;
-    if (world->plan.can_ask) {
-        plan_answer(world, answer_delete, room_of(sid));
+    if (!world->server_up) {
+        find_away(world, asked);
+        return;
     }
-    return world->plan.can_ask;
+    if (fails(world, asked)) {
+        return;
+    }
+    act(world, asked);
+    bool nobody = asked->question.kind == QUESTION_CONFIRM && asked->outcome == LIVEKIT_NOT_FOUND;
+    plan_way(world, asked, way_ms(world) + (nobody ? NOBODY_ANSWERS_MS : 0), deliver);
 }
 
-static void remove_guest(struct world *world, const struct happening *happening) {
-    server_leave(world, happening->subject, DISCONNECT_PARTICIPANT_REMOVED);
+/* --- the way back --- */
+
+static void show_room(const struct world *world, const struct listed *listed, struct livekit_room *ret_room) {
+    const struct room *room = &world->rooms[listed->place];
+    *ret_room = (struct livekit_room){
+        .sid = slice_of(room->sid),
+        .name = slice_of(room->name),
+        .creation_time_s = room->opened_at / 1000,
+        .num_participants = listed->count.people,
+        .num_publishers = listed->count.publishers,
+    };
 }
 
-static void forget_number(void *self, const char *sid) {
-    (void)self, (void)sid;
+static void show_guest(const struct world *world, const struct listed *listed, struct livekit_participant *ret_guest) {
+    const struct guest *guest = &world->guests[listed->place];
+    struct people_phone phone = people_phone(world, guest);
+    *ret_guest = (struct livekit_participant){
+        .sid = slice_of(guest->sid),
+        .identity = slice_of(guest->identity),
+        .kind = guest->kind,
+        .state = LIVEKIT_ACTIVE,
+        .joined_at_s = guest->joined_at / 1000,
+        .called = phone.called,
+        .caller = phone.caller,
+        .trunk_id = phone.trunk,
+        .rule_id = phone.rule,
+        .attributes = phone.attributes,
+        .audio_tracks = listed->audible,
+    };
 }
 
-static bool reject(void *self, struct slice room, struct slice identity, enum reject_when when) {
-    (void)when;
-    struct world *world = self;
-    for (int i = 0; i < world->guest_count && world->plan.can_ask; i++) {
-        const struct guest *guest = &world->guests[i];
-        if (guest->here && slice_is(identity, guest->identity) && slice_is(room, world->rooms[guest->room].name)) {
-            plan_answer(world, remove_guest, i);
+static void tell(const struct asked *asked, const struct livekit_answer *answer) {
+    struct livekit_result result = {.outcome = asked->outcome, .tries = (int)asked->tries + 1, .answer = *answer};
+    if (asked->outcome != LIVEKIT_OK) {
+        snprintf(result.why, sizeof result.why, "LiveKit is %s", livekit_outcome_name(asked->outcome));
+        result.answer = (struct livekit_answer){0};
+    }
+    asked->question.on_done(asked->question.context, &result);
+}
+
+static void tell_rooms(const struct world *world, const struct asked *asked) {
+    struct livekit_room rooms[WORLD_LISTED];
+    for (size_t i = 0; i < asked->count; i++) {
+        show_room(world, &asked->listed[i], &rooms[i]);
+    }
+    tell(asked, &(struct livekit_answer){.what = LIVEKIT_ROOMS, .count = asked->count, .rooms = rooms});
+}
+
+static void tell_guests(const struct world *world, const struct asked *asked) {
+    struct livekit_participant guests[WORLD_LISTED];
+    for (size_t i = 0; i < asked->count; i++) {
+        show_guest(world, &asked->listed[i], &guests[i]);
+    }
+    tell(asked, &(struct livekit_answer){.what = LIVEKIT_PARTICIPANTS, .count = asked->count, .participants = guests});
+}
+
+static void tell_trunks(const struct asked *asked) {
+    const struct slice one[] = {SLICE("+15550001")}, other[] = {SLICE("+16660001")}, gone[] = {SLICE("+17770001")};
+    const struct slice many[] = {SLICE("+15550001"), SLICE("+16660001")};
+    const struct livekit_trunk trunks[] = {
+        {.id = SLICE("ST_support"), .numbers = {one, 1}},
+        {.id = SLICE("ST_sales"), .numbers = {other, 1}},
+        {.id = SLICE("ST_nobody"), .numbers = {gone, 1}},
+        {.id = SLICE("ST_many"), .numbers = {many, ARRAY_LEN(many)}},
+    };
+    tell(asked, &(struct livekit_answer){.what = LIVEKIT_TRUNKS, .count = ARRAY_LEN(trunks), .trunks = trunks});
+}
+
+static void deliver(struct world *world, const struct happening *happening) {
+    static const char *const names[] = {"ListRooms",           "ListRooms of one", "ListParticipants", "confirm",
+                                        "ListSIPInboundTrunk", "DeleteRoom",       "RemoveParticipant"};
+    struct asked *asked = asked_of(world, happening);
+    if (asked == NULL) {
+        return;
+    }
+    asked->waits = false;
+    world_say(world, "api: %s %s %s: %s (%zu)", names[asked->question.kind], asked->room, asked->identity,
+              livekit_outcome_name(asked->outcome), asked->count);
+    struct asked copy = *asked; /* who is told may ask the next question */
+    switch (copy.question.kind) {
+    case QUESTION_ROOMS:
+    case QUESTION_ROOM: tell_rooms(world, &copy); break;
+    case QUESTION_PARTICIPANTS: tell_guests(world, &copy); break;
+    case QUESTION_TRUNKS: tell_trunks(&copy); break;
+    case QUESTION_CONFIRM:
+    case QUESTION_DELETE:
+    case QUESTION_REMOVE: tell(&copy, &(struct livekit_answer){0}); break;
+    }
+}
+
+/* --- the asker --- */
+
+static struct asked *free_place(struct world *world) {
+    for (int i = 0; i < WORLD_ASKED; i++) {
+        if (!world->asked[i].waits) {
+            return &world->asked[i];
         }
     }
-    return world->plan.can_ask;
+    return NULL;
 }
 
-struct livekit_port livekit_fake(struct world *world) {
-    return (struct livekit_port){
-        .self = world,
-        .ask = ask,
-        .forget_number = forget_number,
-        .delete_room = delete_room,
-        .reject = reject,
-        .trunk_number = livekit_unavailable.trunk_number,
-        .suspect = livekit_unavailable.suspect,
-    };
+static void *start(void *self, const struct question *question) {
+    struct world *world = self;
+    struct asked *asked = free_place(world);
+    if (asked == NULL) {
+        world_fail(world, "more than %d questions are asked of LiveKit at once", WORLD_ASKED);
+        return NULL;
+    }
+    asked->waits = true;
+    asked->serial = ++world->question_count;
+    asked->question = *question;
+    asked->by = world->now + (question->timeout_ms > 0 ? question->timeout_ms : TIMEOUT_MS);
+    asked->tries = 0;
+    asked->count = 0;
+    snprintf(asked->room, sizeof asked->room, "%.*s", SLICE_ARG(question->room));
+    snprintf(asked->identity, sizeof asked->identity, "%.*s", SLICE_ARG(question->identity));
+    plan_way(world, asked, way_ms(world), reach);
+    return asked;
+}
+
+static void cancel(void *self, void *handle) {
+    (void)self;
+    struct asked *asked = handle;
+    if (asked != NULL) {
+        asked->waits = false;
+    }
+}
+
+struct asker livekit_asker(struct world *world) {
+    return (struct asker){.self = world, .start = start, .cancel = cancel};
 }

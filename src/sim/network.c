@@ -22,17 +22,12 @@ static void add_person(const struct world *world, const struct guest *guest, str
     }
     event->participant.kind = guest->kind;
     event->participant.disconnect_reason = guest->reason;
-    if (guest->caller == WORLD_NOBODY) {
-        return;
-    }
-    const struct plan_caller *caller = &world->plan.caller[guest->caller];
-    event->participant.rule_id = SLICE("SDR_rule");
-    event->participant.trunk_id = caller->spam ? SLICE("") : SLICE("ST_trunk");
-    event->participant.called = caller->nobodys ? SLICE("+17770001")
-                                : caller->sales ? SLICE("+16660001")
-                                                : SLICE("+15550001");
-    event->participant.caller = caller->blocked ? SLICE("+1999000111") : SLICE("+1000000111");
-    event->participant.attributes = SLICE("{\"sip.callID\":\"SCL_1\"}");
+    struct people_phone phone = people_phone(world, guest);
+    event->participant.rule_id = phone.rule;
+    event->participant.trunk_id = phone.trunk;
+    event->participant.called = phone.called;
+    event->participant.caller = phone.caller;
+    event->participant.attributes = phone.attributes;
 }
 
 static void arrive(struct world *world, const struct happening *post) {
@@ -41,14 +36,19 @@ static void arrive(struct world *world, const struct happening *post) {
         return;
     }
     const struct room *room = &world->rooms[post->subject];
-    struct webhook_event event = {.kind = post->kind, .name = name_of(post->kind)};
+    struct webhook_event event = {.kind = post->kind,
+                                  .name = name_of(post->kind),
+                                  .created_at_s = post->sent_at / 1000};
     event.room.sid = slice_of(room->sid);
     event.room.name = slice_of(room->name);
     if (post->detail != WORLD_NOBODY) {
         add_person(world, &world->guests[post->detail], &event);
     }
     world->result->webhooks++;
-    check_told(world, post->kind, post->subject, post->detail);
+    told(world, post->kind, post->subject, post->detail);
+    if (world->reconcile != NULL) {
+        reconcile_heard(world->reconcile);
+    }
     bridge_webhook(world->bridge, &event, world->now);
 }
 
@@ -59,6 +59,7 @@ static int64_t delay_of(struct world *world) {
     case NETWORK_REORDERING: return dice_between(&world->dice, 1, 300);
     case NETWORK_GOOD:
     case NETWORK_LOSSY:
+    case NETWORK_DEAD:
     case NETWORK_REPEATING:
     case NETWORK_COUNT: break;
     }
@@ -69,11 +70,12 @@ static void post(struct world *world, int64_t delay, enum event_kind kind, int r
     struct happening *happening = world_plan(world, delay, arrive, room, guest);
     happening->kind = kind;
     happening->epoch = world->epoch;
+    happening->sent_at = world->now;
 }
 
 void network_send(struct world *world, enum event_kind kind, int room, int guest) {
     enum plan_network network = world->plan.network;
-    if (network == NETWORK_LOSSY && dice_chance(&world->dice, 12)) {
+    if (network == NETWORK_DEAD || (network == NETWORK_LOSSY && dice_chance(&world->dice, 12))) {
         world_say(world, "lost on its way: %s", name_of(kind).p);
         world->result->lost++;
         return;

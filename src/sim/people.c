@@ -4,12 +4,75 @@
 #include "base/mem.h"
 #include "sim/world.h"
 
-#define ROOM_NAME "sip-inbound_+1000000111_x"
+enum { ROOM_NAME_SIZE = sizeof((struct room *)0)->name };
+
+static void name_room(const struct world *world, int caller, char ret_name[ROOM_NAME_SIZE]) {
+    snprintf(ret_name, ROOM_NAME_SIZE, "sip-inbound_+1000000111_%d", world->plan.own_rooms ? caller : 0);
+}
+
+static int open_room(struct world *world, int caller) {
+    char name[ROOM_NAME_SIZE];
+    name_room(world, caller, name);
+    return server_enter(world, name);
+}
+
+static const char *number_of(const struct plan_caller *caller) {
+    return caller->nobodys ? "+17770001" : caller->sales ? "+16660001" : "+15550001";
+}
+
+static const char *trunk_of(const struct plan_caller *caller) {
+    switch (caller->trunk) {
+    case TRUNK_OF_NUMBER: return caller->nobodys ? "ST_nobody" : caller->sales ? "ST_sales" : "ST_support";
+    case TRUNK_OF_MANY: return "ST_many";
+    case TRUNK_UNKNOWN: break;
+    }
+    return "ST_unknown";
+}
+
+struct people_phone people_phone(const struct world *world, const struct guest *guest) {
+    if (guest->caller == WORLD_NOBODY) {
+        return (struct people_phone){0};
+    }
+    const struct plan_caller *caller = &world->plan.caller[guest->caller];
+    const char *from = caller->blocked ? "+1999000111" : "+1000000111";
+    return (struct people_phone){
+        .called = slice_of(caller->hidden ? "" : number_of(caller)),
+        .caller = slice_of(caller->hidden ? "" : from),
+        .trunk = slice_of(caller->spam ? "" : trunk_of(caller)),
+        .rule = SLICE("SDR_rule"),
+        .attributes = SLICE("{\"sip.callID\":\"SCL_1\"}"),
+    };
+}
+
+const char *people_agent(const struct world *world, int room) {
+    const struct plan *plan = &world->plan;
+    const struct plan_caller *caller = &plan->caller[0];
+    bool simple = plan->callers == 1 && plan->network == NETWORK_GOOD && plan->restart_at == PLAN_NEVER &&
+                  plan->rules == RULES_BY_NUMBER && plan->rules_at == PLAN_NEVER && plan->new_rules_at == PLAN_NEVER &&
+                  plan->api_fails_percent == 0 && !caller->nobodys;
+    if (!simple || server_callers(world, room) == 0) {
+        return NULL;
+    }
+    bool known = !caller->hidden || (plan->can_ask && caller->trunk == TRUNK_OF_NUMBER);
+    return known && caller->sales ? "sales" : "support"; /* which is also the first one */
+}
 
 /* For how long a caller whose line was lost once stays the second time. */
 enum { SECOND_STAY_MS = 60000 };
 
 static void hang_up(struct world *world, const struct happening *happening);
+
+static void speak(struct world *world, const struct happening *happening) {
+    server_speak(world, happening->subject);
+}
+
+/* Their own audio comes soon after them; if not, nobody waits for it for ever. */
+static void announce_voice(struct world *world, int place) {
+    if (dice_chance(&world->dice, 95)) {
+        bool slow = dice_chance(&world->dice, 20);
+        world_plan(world, dice_between(&world->dice, 5, slow ? 4000 : 300), speak, place, 0);
+    }
+}
 
 static void join(struct world *world, int caller, int room, mono_ms leaves_at) {
     struct guest guest = {.kind = KIND_SIP, .caller = caller, .process = WORLD_NOBODY, .leaves_at = leaves_at};
@@ -18,20 +81,13 @@ static void join(struct world *world, int caller, int room, mono_ms leaves_at) {
     if (place != WORLD_NOBODY) {
         int64_t left = leaves_at > world->now ? leaves_at - world->now : 1;
         world_plan(world, left, hang_up, place, 0);
+        announce_voice(world, place);
     }
-}
-
-static int open_room(struct world *world) {
-    if (!world->server_up) {
-        return WORLD_NOBODY;
-    }
-    int room = server_find(world, ROOM_NAME);
-    return room != WORLD_NOBODY ? room : server_open(world, ROOM_NAME);
 }
 
 /* The line was lost and is there again: LiveKit sees a new participant of the same identity. */
 static void come_again(struct world *world, const struct happening *happening) {
-    int room = open_room(world);
+    int room = open_room(world, happening->subject);
     join(world, happening->subject, room, world->now + dice_between(&world->dice, 100, SECOND_STAY_MS));
 }
 
@@ -52,8 +108,12 @@ static void hang_up(struct world *world, const struct happening *happening) {
     server_leave(world, happening->subject, lost[dice_below(&world->dice, 3)]);
 }
 
-void people_rejoin(struct world *world, int guest, int room) {
-    join(world, world->guests[guest].caller, room, world->guests[guest].leaves_at);
+void people_rejoin(struct world *world, int guest) {
+    int caller = world->guests[guest].caller;
+    mono_ms leaves_at = world->guests[guest].leaves_at;
+    if (leaves_at > world->now) {
+        join(world, caller, open_room(world, caller), leaves_at);
+    }
 }
 
 static void enter(struct world *world, const struct happening *happening) {
@@ -62,19 +122,20 @@ static void enter(struct world *world, const struct happening *happening) {
 }
 
 static void call(struct world *world, const struct happening *happening) {
-    int room = open_room(world);
+    int room = open_room(world, happening->subject);
     if (room != WORLD_NOBODY) {
         world_plan(world, dice_between(&world->dice, 3, 210), enter, happening->subject, room);
     }
 }
 
 static void open_only(struct world *world, const struct happening *happening) {
-    (void)happening;
-    open_room(world);
+    open_room(world, happening->subject);
 }
 
 static int newest_open(const struct world *world) {
-    return server_find(world, ROOM_NAME);
+    char name[ROOM_NAME_SIZE];
+    name_room(world, 0, name);
+    return server_find(world, name);
 }
 
 static void join_other(struct world *world, const struct guest *guest) {
@@ -124,9 +185,14 @@ static void operator_stops(struct world *world, const struct happening *happenin
     int room = newest_open(world);
     if (room != WORLD_NOBODY) {
         if (bridge_stop(world->bridge, world->rooms[room].sid, world->now)) {
-            check_ended(world, room);
+            told_ended(world, room);
         }
     }
+}
+
+static void odd_lists(struct world *world, const struct happening *happening) {
+    (void)happening;
+    world->odd_lists = world->plan.odd_lists;
 }
 
 static void restart(struct world *world, const struct happening *happening) {
@@ -137,22 +203,20 @@ static void restart(struct world *world, const struct happening *happening) {
 void people_begin(struct world *world) {
     const struct plan *plan = &world->plan;
     if (plan->no_caller) {
-        world_plan(world, 0, open_only, 0, 0);
+        world_plan(world, plan->begins_at, open_only, 0, 0);
     }
     for (unsigned i = 0; i < plan->callers; i++) {
-        world_plan(world, plan->caller[i].at_ms, call, (int)i, 0);
+        world_plan(world, plan->begins_at + plan->caller[i].at_ms, call, (int)i, 0);
     }
     const struct {
         int64_t at;
         void (*deed)(struct world *, const struct happening *);
-    } odd[] = {{plan->restart_at, restart},
-               {plan->other_bridge_at, other_bridge},
-               {plan->operator_at, operator_stops},
-               {plan->outbound_at, outbound},
-               {plan->egress_at, egress}};
+    } odd[] = {{plan->restart_at, restart},           {plan->odd_list_at, odd_lists},
+               {plan->other_bridge_at, other_bridge}, {plan->operator_at, operator_stops},
+               {plan->outbound_at, outbound},         {plan->egress_at, egress}};
     for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
         if (odd[i].at != PLAN_NEVER) {
-            world_plan(world, odd[i].at, odd[i].deed, 0, 0);
+            world_plan(world, plan->begins_at + odd[i].at, odd[i].deed, 0, 0);
         }
     }
 }

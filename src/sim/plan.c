@@ -3,12 +3,15 @@
 
 enum { FIVE_HOURS_MS = 5 * 3600 * 1000 };
 
-static void draw_caller(struct plan_caller *caller, struct dice *dice) {
+static void draw_caller(const struct plan *plan, struct plan_caller *caller, struct dice *dice) {
     caller->stays_ms = dice_chance(dice, 25) ? dice_between(dice, 100, 3000) : dice_between(dice, 3000, 120000);
-    caller->stays_ms = dice_chance(dice, 1) ? FIVE_HOURS_MS : caller->stays_ms;
+    bool polled = plan->network == NETWORK_DEAD; /* every 2 s: five hours of it are long */
+    caller->stays_ms = dice_chance(dice, 1) && !polled ? FIVE_HOURS_MS : caller->stays_ms;
     caller->back_after_ms = dice_chance(dice, 12) ? dice_between(dice, 50, 8000) : PLAN_NEVER;
     caller->spam = dice_chance(dice, 4);
-    caller->blocked = dice_chance(dice, 6);
+    caller->hidden = dice_chance(dice, 12);
+    caller->trunk = dice_chance(dice, 80) ? TRUNK_OF_NUMBER : dice_chance(dice, 50) ? TRUNK_OF_MANY : TRUNK_UNKNOWN;
+    caller->blocked = dice_chance(dice, 6) && !caller->hidden;
     caller->sales = dice_chance(dice, 40);
     caller->nobodys = dice_chance(dice, 4);
 }
@@ -16,12 +19,15 @@ static void draw_caller(struct plan_caller *caller, struct dice *dice) {
 static void draw_callers(struct plan *plan, struct dice *dice) {
     plan->shared_room = dice_chance(dice, 25);
     plan->no_caller = dice_chance(dice, 3);
-    plan->callers = plan->no_caller ? 0 : plan->shared_room ? 1 + dice_below(dice, PLAN_CALLERS) : 1;
+    plan->own_rooms = !plan->shared_room && dice_chance(dice, 8);
+    bool several = plan->shared_room || plan->own_rooms;
+    plan->callers = plan->no_caller ? 0 : several ? 1 + dice_below(dice, PLAN_CALLERS) : 1;
     int64_t at = 0;
     for (unsigned i = 0; i < plan->callers; i++) {
-        draw_caller(&plan->caller[i], dice);
+        draw_caller(plan, &plan->caller[i], dice);
         plan->caller[i].at_ms = at;
-        at += dice_chance(dice, 50) ? dice_between(dice, 10, 5000) : dice_between(dice, 5000, 160000);
+        at +=
+            plan->own_rooms || dice_chance(dice, 50) ? dice_between(dice, 10, 5000) : dice_between(dice, 5000, 160000);
     }
 }
 
@@ -30,9 +36,26 @@ static int64_t draw_moment(struct dice *dice, unsigned percent, int64_t most) {
     return dice_chance(dice, percent) ? dice_between(dice, 0, most) : PLAN_NEVER;
 }
 
-static void draw_events(struct plan *plan, struct dice *dice) {
+static void draw_restart(struct plan *plan, struct dice *dice) {
+    static const int64_t back_after_ms[] = {1000, 4000, 20000, 60000};
     bool ordered = plan->network != NETWORK_REORDERING; /* LiveKit keeps the order where it restarts */
     plan->restart_at = ordered ? draw_moment(dice, 10, 60000) : PLAN_NEVER;
+    plan->back_after_ms = back_after_ms[dice_below(dice, 4)];
+    plan->forgets = dice_chance(dice, 30) && !plan->own_rooms; /* all calls gone at once: that is not believed */
+}
+
+static void draw_api(struct plan *plan, struct dice *dice) {
+    plan->can_ask = dice_chance(dice, 60);
+    plan->api_fails_percent = dice_chance(dice, 25) ? 15 : 0;
+    plan->lag_ms = dice_chance(dice, 50) ? dice_between(dice, 0, 5000) : 0;
+    plan->odd_list_at = draw_moment(dice, 8, 120000);
+    plan->odd_lists = dice_chance(dice, 80) ? 1 : 5;
+    plan->odd_is_half = plan->odd_lists == 1 && dice_chance(dice, 50);
+}
+
+static void draw_events(struct plan *plan, struct dice *dice) {
+    plan->begins_at = dice_chance(dice, 40) ? dice_between(dice, 0, 1000) : dice_between(dice, 0, 66000);
+    draw_restart(plan, dice);
     plan->other_bridge_at = draw_moment(dice, 3, 20000);
     plan->operator_at = draw_moment(dice, 4, 30000);
     plan->outbound_at = draw_moment(dice, 8, 30000);
@@ -57,8 +80,7 @@ void plan_draw(struct plan *plan, struct dice *dice) {
     plan->healthy = dice_chance(dice, 40);
     plan->stubborn = dice_chance(dice, 40);
     plan->habit = (enum plan_behaviour)(1 + dice_below(dice, BEHAVIOUR_COUNT - 1));
-    plan->can_ask = dice_chance(dice, 50);
-    plan->delete_fails_percent = dice_chance(dice, 30) ? 40 : 0;
+    draw_api(plan, dice);
     draw_callers(plan, dice);
     draw_events(plan, dice);
     plan->loss_percent = draw_loss(dice);

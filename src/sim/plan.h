@@ -10,6 +10,7 @@
     X(GOOD)       /* in order, within 20 ms */                                     \
     X(SLOW)       /* in order, up to 3 s late */                                   \
     X(LOSSY)      /* in order, some never arrive */                                \
+    X(DEAD)       /* none ever arrives */                                          \
     X(REPEATING)  /* some arrive twice, past the receiver's memory of event ids */ \
     X(REORDERING) /* up to 300 ms late, each by itself: what several LiveKit nodes may do */
 enum plan_network {
@@ -47,10 +48,16 @@ enum { PLAN_CALLERS = 4, PLAN_NEVER = -1 };
 struct plan_caller {
     int64_t at_ms, stays_ms;
     int64_t back_after_ms; /* after a lost connection; PLAN_NEVER: it hangs up instead */
-    bool spam;             /* it came through no trunk */
-    bool blocked;          /* a reject rule is for its number */
-    bool sales;            /* it calls the number of the other agent */
-    bool nobodys;          /* it calls a number whose agent does not exist */
+    enum plan_trunk {
+        TRUNK_OF_NUMBER, /* its trunk has only the number that it calls */
+        TRUNK_OF_MANY,
+        TRUNK_UNKNOWN,
+    } trunk;
+    bool hidden;  /* its numbers are not told */
+    bool spam;    /* it came through no trunk */
+    bool blocked; /* a reject rule is for its number */
+    bool sales;   /* it calls the number of the other agent */
+    bool nobodys; /* it calls a number whose agent does not exist */
 };
 
 struct plan {
@@ -60,13 +67,19 @@ struct plan {
     bool stubborn;             /* all of them misbehave alike */
     enum plan_behaviour habit; /* … so */
     bool can_ask;              /* there is a LiveKit client: rooms are deleted, legs rejected, readiness asked for */
-    unsigned delete_fails_percent;
+    unsigned api_fails_percent;
     unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal */
-    bool shared_room, no_caller;
+    int64_t lag_ms;        /* ListRooms counts people so late */
+    unsigned odd_lists;    /* so many lists of rooms in a row are odd … */
+    bool odd_is_half;      /* … half of it is missing, else all */
+    bool shared_room, own_rooms, no_caller;
     unsigned callers;
     struct plan_caller caller[PLAN_CALLERS];
+    int64_t back_after_ms; /* LiveKit, from a restart … */
+    bool forgets;          /* … without its Redis: names come back with new sids */
     /* When it happens, in ms; PLAN_NEVER: not. */
-    int64_t restart_at, other_bridge_at, operator_at, outbound_at, egress_at, rules_at, new_rules_at;
+    int64_t begins_at, odd_list_at, restart_at, other_bridge_at, operator_at, outbound_at, egress_at, rules_at,
+        new_rules_at;
 };
 
 void plan_draw(struct plan *plan, struct dice *dice);

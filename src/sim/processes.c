@@ -81,7 +81,8 @@ static int join(struct world *world, int place) {
     } else {
         snprintf(guest.identity, sizeof guest.identity, "sip-agent-%s", process->label);
     }
-    process->guest = server_join(world, process->room, &guest);
+    int room = server_enter(world, world->rooms[process->room].name); /* its token opens the room again */
+    process->guest = server_join(world, room, &guest);
     return process->guest;
 }
 
@@ -184,7 +185,7 @@ static void ensure(void *self, const struct engine_job *job) {
     }
     int place = world->process_count++, room = WORLD_NOBODY;
     sscanf(job->label, "RM_%d", &room);
-    check_start(world, room);
+    check_start(world, room, job->agent);
     struct process *process = &world->processes[place];
     *process = (struct process){.live = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
     process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, 15);
@@ -257,6 +258,7 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
     process->adopted = true;
     process->ladder++;
     if (process->live && !process->started && dice_chance(&world->dice, 10)) {
+        world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
     }
 }
@@ -269,22 +271,49 @@ struct engine processes_engine(struct world *world) {
     return (struct engine){.self = world, .ensure = ensure, .stop = stop, .adopt = adopt, .list = list};
 }
 
-/* Thrown out, or the server is gone: a well-behaved agent sees "disconnected" and exits 0. */
+/* The server is back: so is the agent, as a new participant. */
+static void come_back(struct world *world, const struct happening *happening) {
+    int place = happening->subject;
+    const struct process *process = &world->processes[place];
+    if (!process->live || process->leaving) {
+        return;
+    }
+    if (join(world, place) == WORLD_NOBODY) {
+        plan_for(world, place, 10, 500, end_later, ENDS_CLEAN);
+    } else {
+        plan_for(world, place, 1, 100, speak, 0);
+    }
+}
+
+/* Thrown out, or the server is gone: a well-behaved agent sees "disconnected" and exits 0, or joins again. */
 void processes_disconnected(struct world *world, int place) {
     const struct process *process = &world->processes[place];
     if (!process->live || process->reconnecting) {
         return;
     }
+    int64_t back = world->server_back_at - world->now;
     bool hangs = !world->plan.healthy && dice_chance(&world->dice, 20);
-    if (!hangs) {
-        plan_for(world, place, 30, 300, end_later, ENDS_CLEAN); /* after the webhook, for it has to notice first */
+    bool crashes = !world->plan.healthy && dice_chance(&world->dice, 20);
+    if (!world->server_up && dice_chance(&world->dice, 30)) {
+        plan_for(world, place, back + 100, back + 4000, come_back, 0);
+    } else if (!hangs) { /* after the webhook, for it has to notice first */
+        plan_for(world, place, 30, 300, end_later, crashes ? ENDS_CRASHED : ENDS_CLEAN);
+    }
+}
+
+/* It looks once more, if it is a good one. */
+static void quit_alone(struct world *world, const struct happening *happening) {
+    const struct process *process = &world->processes[happening->subject];
+    bool alone = process->guest == WORLD_NOBODY || server_callers(world, world->guests[process->guest].room) == 0;
+    if (alone || !world->plan.healthy) {
+        quit(world, happening);
     }
 }
 
 void processes_alone(struct world *world, int room) {
     int place = world->rooms[room].process;
     if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
-        plan_for(world, place, 5, 800, quit, ENDS_CLEAN);
+        plan_for(world, place, 5, 800, quit_alone, ENDS_CLEAN);
     }
 }
 

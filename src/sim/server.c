@@ -39,6 +39,7 @@ static void finish(struct world *world, int place, enum disconnect_reason reason
         }
     }
     world_say(world, "livekit: %s is finished", room->sid);
+    store_forget_room(world, place);
     network_send(world, EVENT_room_finished, place, WORLD_NOBODY);
 }
 
@@ -58,12 +59,22 @@ static void watch_departure(struct world *world, int place, int64_t wait_ms) {
 static void announce(struct world *world, int place) {
     world->rooms[place].open = true;
     world->rooms[place].stored = false;
+    store_opened(world, place);
     world_say(world, "livekit: %s is open", world->rooms[place].sid);
     network_send(world, EVENT_room_started, place, WORLD_NOBODY);
     watch_departure(world, place, EMPTY_MS);
 }
 
-int server_open(struct world *world, const char *name) {
+int server_find(const struct world *world, const char *name) {
+    for (int i = world->room_count - 1; i >= 0; i--) {
+        if (world->rooms[i].open && strcmp(world->rooms[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return WORLD_NOBODY;
+}
+
+static int open_room(struct world *world, const char *name) {
     for (int i = 0; i < world->room_count; i++) {
         if (world->rooms[i].stored && strcmp(world->rooms[i].name, name) == 0) {
             announce(world, i);
@@ -75,20 +86,19 @@ int server_open(struct world *world, const char *name) {
     }
     int place = world->room_count++;
     struct room *room = &world->rooms[place];
-    *room = (struct room){.process = WORLD_NOBODY, .over_by = MONO_NEVER};
+    *room = (struct room){.process = WORLD_NOBODY, .over_by = MONO_NEVER, .opened_at = world->now};
     snprintf(room->sid, sizeof room->sid, "RM_%d", place);
     snprintf(room->name, sizeof room->name, "%s", name);
     announce(world, place);
     return place;
 }
 
-int server_find(const struct world *world, const char *name) {
-    for (int i = world->room_count - 1; i >= 0; i--) {
-        if (world->rooms[i].open && strcmp(world->rooms[i].name, name) == 0) {
-            return i;
-        }
+int server_enter(struct world *world, const char *name) {
+    if (!world->server_up) {
+        return WORLD_NOBODY;
     }
-    return WORLD_NOBODY;
+    int room = server_find(world, name);
+    return room != WORLD_NOBODY ? room : open_room(world, name);
 }
 
 static void push_out(struct world *world, int room, const struct guest *by) {
@@ -113,17 +123,19 @@ int server_join(struct world *world, int room, const struct guest *guest) {
     snprintf(added->sid, sizeof added->sid, "PA_%d", place);
     added->room = room;
     added->here = true;
-    added->silent_since = world->now;
+    added->joined_at = added->silent_since = world->now;
     world->rooms[room].timer += keeps_open(added);
     world->joins += added->caller != WORLD_NOBODY;
     world_say(world, "livekit: %s (%s) joins %s", added->identity, added->sid, world->rooms[room].sid);
+    store_joined(world, place);
     network_send(world, EVENT_participant_joined, room, place);
     return place;
 }
 
 void server_speak(struct world *world, int guest) {
-    if (guest != WORLD_NOBODY && world->guests[guest].here) {
+    if (guest != WORLD_NOBODY && world->guests[guest].here && !world->guests[guest].audible) {
         world->guests[guest].audible = true;
+        store_spoke(world, guest);
         network_send(world, EVENT_track_published, world->guests[guest].room, guest);
     }
 }
@@ -133,6 +145,7 @@ void server_leave(struct world *world, int place, enum disconnect_reason reason)
     if (!guest->here) {
         return;
     }
+    store_left(world, place);
     guest->here = guest->audible = false;
     guest->reason = reason;
     world_say(world, "livekit: %s (%s) left: %s", guest->identity, guest->sid, disconnect_reason_name(reason));
@@ -149,45 +162,61 @@ void server_leave(struct world *world, int place, enum disconnect_reason reason)
     }
 }
 
+/* A room that nobody was in since the server came back is begun for its end, or just forgotten. */
+static void delete_stored(struct world *world, int room) {
+    if (dice_chance(&world->dice, 50)) {
+        announce(world, room);
+        finish(world, room, DISCONNECT_ROOM_DELETED);
+    }
+    world->rooms[room].stored = false;
+    store_forget_room(world, room);
+}
+
 void server_delete(struct world *world, int room) {
     if (world->rooms[room].open) {
         finish(world, room, DISCONNECT_ROOM_DELETED);
+    } else if (world->rooms[room].stored) {
+        delete_stored(world, room);
     }
 }
 
-/* livekit-sip keeps the line and joins again; the first who does opens the room again, with the same sid. */
 static void come_back(struct world *world, const struct happening *happening) {
+    (void)happening;
+    world_say(world, "livekit: the server is back");
     world->server_up = true;
-    int guest = happening->subject;
-    if (guest == WORLD_NOBODY) {
+}
+
+/* livekit-sip keeps the line and joins again; the first who does opens the room again, with the same sid. */
+static void rejoin(struct world *world, const struct happening *happening) {
+    people_rejoin(world, happening->subject);
+}
+
+static void lose_guest(struct world *world, int place) {
+    struct guest *guest = &world->guests[place];
+    if (!guest->here) {
         return;
     }
-    const char *name = world->rooms[world->guests[guest].room].name;
-    int room = server_find(world, name);
-    people_rejoin(world, guest, room != WORLD_NOBODY ? room : server_open(world, name));
+    guest->here = guest->audible = false;
+    if (guest->caller != WORLD_NOBODY) {
+        int64_t back = world->server_back_at - world->now;
+        world_plan(world, back + dice_between(&world->dice, 0, 3000), rejoin, place, 0);
+    } else if (guest->process != WORLD_NOBODY) {
+        processes_disconnected(world, guest->process);
+    }
 }
 
 void server_restart(struct world *world) {
     world_say(world, "livekit: the server dies");
     world->server_up = false;
+    world->server_back_at = world->now + world->plan.back_after_ms;
     world->epoch++;
-    int64_t back = dice_between(&world->dice, 300, 4000);
-    bool forgets = dice_chance(&world->dice, 30); /* its Redis died as well: the names come back with new sids */
-    world_plan(world, back, come_back, WORLD_NOBODY, 0);
+    world_plan(world, world->plan.back_after_ms, come_back, WORLD_NOBODY, 0);
+    store_outlives(world, world->plan.forgets);
     for (int i = 0; i < world->guest_count; i++) {
-        struct guest *guest = &world->guests[i];
-        if (!guest->here) {
-            continue;
-        }
-        guest->here = guest->audible = false;
-        if (guest->caller != WORLD_NOBODY) {
-            world_plan(world, back + dice_between(&world->dice, 0, 3000), come_back, i, 0);
-        } else if (guest->process != WORLD_NOBODY) {
-            processes_disconnected(world, guest->process);
-        }
+        lose_guest(world, i);
     }
     for (int i = 0; i < world->room_count; i++) {
-        world->rooms[i].stored = world->rooms[i].open && !forgets;
+        world->rooms[i].stored = (world->rooms[i].stored || world->rooms[i].open) && !world->plan.forgets;
         world->rooms[i].open = false;
     }
 }

@@ -46,7 +46,22 @@ static void trace(void *self, const char *sid, const char *line) {
     world_say(self, "bridge: %s %s", sid, line);
 }
 
-struct bridge *sim_bridge(struct world *world) {
+static mono_ms now_of(void *context) {
+    const struct world *world = context;
+    return world->now;
+}
+
+/* Time goes on by what is due next: nobody has to be woken. */
+static void on_touched(void *context) {
+    (void)context;
+}
+
+static void on_suspicion(void *context, const char *sid, struct slice room) {
+    const struct world *world = context;
+    reconcile_suspect(world->reconcile, sid, room);
+}
+
+static struct bridge *new_bridge(struct world *world) {
     struct bridge_options options = bridge_options_default;
     options.policy = call_policy_default;
     options.policy.close_room = world->plan.can_ask;
@@ -54,7 +69,7 @@ struct bridge *sim_bridge(struct world *world) {
     options.api_key = options.api_secret = "secret";
     struct bridge_ports ports = {
         .engine = processes_engine(world),
-        .livekit = livekit_fake(world),
+        .livekit = world->link != NULL ? livekit_link_port(world->link) : livekit_unavailable,
         .journal = memory_port(world),
         .self = world,
         .mint = mint,
@@ -67,13 +82,78 @@ struct bridge *sim_bridge(struct world *world) {
     return bridge;
 }
 
+void sim_build(struct world *world) {
+    const struct livekit_link_options link = {.asker = livekit_asker(world),
+                                              .now = now_of,
+                                              .on_touched = on_touched,
+                                              .on_suspicion = on_suspicion,
+                                              .context = world};
+    world->link = world->plan.can_ask ? livekit_link_new(&link) : NULL;
+    world->bridge = new_bridge(world);
+    world->reconcile = NULL;
+    if (world->link == NULL) {
+        return;
+    }
+    livekit_link_attach(world->link, world->bridge);
+    const struct reconcile_options reconcile = {.asker = livekit_asker(world),
+                                                .link = world->link,
+                                                .bridge = world->bridge,
+                                                .interval_ms = WORLD_RECONCILE_MS,
+                                                .delete_stale = true,
+                                                .now = now_of,
+                                                .wall_ms = wall_ms,
+                                                .on_touched = on_touched,
+                                                .context = world};
+    world->reconcile = reconcile_new(&reconcile);
+}
+
+static void add_counters(struct bridge_counters *sum, const struct bridge_counters *one) {
+    sum->calls += one->calls;
+    sum->ended += one->ended;
+    sum->answered += one->answered;
+    sum->refused += one->refused;
+    sum->rejected_legs += one->rejected_legs;
+    sum->ignored_events += one->ignored_events;
+    sum->starts += one->starts;
+    sum->failed_starts += one->failed_starts;
+    sum->exits += one->exits;
+    sum->restarts += one->restarts;
+    sum->restored += one->restored;
+    for (unsigned i = 0; i < CALL_END_COUNT; i++) {
+        sum->ends[i] += one->ends[i];
+    }
+}
+
+/* A bridge that dies is replaced: all of them count. */
+static void keep_counters(const struct world *world, struct sim_result *result) {
+    add_counters(&result->counters, bridge_counters(world->bridge));
+    if (world->reconcile != NULL) {
+        struct reconcile_view view = reconcile_view(world->reconcile);
+        result->found += view.started;
+        result->ended += view.ended;
+        result->left += view.left;
+        result->stale += view.deleted;
+    }
+}
+
+void sim_take_apart(struct world *world) {
+    keep_counters(world, world->result);
+    reconcile_free(world->reconcile);
+    livekit_link_free(world->link);
+    bridge_free(world->bridge);
+}
+
 /* Only what the last call used is cleared: most of a world is never touched. */
 static void clear(struct world *world) {
     heap_release(&world->due);
     world->now = WORLD_START_MS;
     world->sequence = world->instances = 0;
-    world->room_count = world->guest_count = world->process_count = 0;
+    world->room_count = world->guest_count = world->process_count = world->question_count = 0;
+    world->odd_lists = 0;
+    world->pending = 0;
+    world->quiet_since = 0;
     world->server_up = true;
+    world->server_back_at = 0;
     world->epoch = world->joins = 0;
     world->last_arrival = world->lost_memory_at = 0;
     world->rules_given = WORLD_NOBODY;
@@ -95,34 +175,22 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
                                      : "mixed",
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
     world->memory_short = world->plan.can_ask && seed % SHORT_SEEDS == 0;
-    world->bridge = sim_bridge(world);
+    sim_build(world);
     world_run(world);
-    sim_add_counters(&ret_result->counters, bridge_counters(world->bridge));
-    bridge_free(world->bridge);
+    ret_result->questions = (uint64_t)world->question_count;
+    sim_take_apart(world);
     memory_release(world);
     heap_release(&world->due);
-}
-
-void sim_add_counters(struct bridge_counters *sum, const struct bridge_counters *one) {
-    sum->calls += one->calls;
-    sum->ended += one->ended;
-    sum->answered += one->answered;
-    sum->refused += one->refused;
-    sum->rejected_legs += one->rejected_legs;
-    sum->ignored_events += one->ignored_events;
-    sum->starts += one->starts;
-    sum->failed_starts += one->failed_starts;
-    sum->exits += one->exits;
-    sum->restarts += one->restarts;
-    sum->restored += one->restored;
-    for (unsigned i = 0; i < CALL_END_COUNT; i++) {
-        sum->ends[i] += one->ends[i];
-    }
 }
 
 void sim_add(struct sim_result *total, const struct sim_result *result) {
     total->events += result->events;
     total->webhooks += result->webhooks;
     total->lost += result->lost;
-    sim_add_counters(&total->counters, &result->counters);
+    total->questions += result->questions;
+    total->found += result->found;
+    total->ended += result->ended;
+    total->left += result->left;
+    total->stale += result->stale;
+    add_counters(&total->counters, &result->counters);
 }

@@ -1,5 +1,6 @@
-/* Simulated phone calls: one seed is one call, with the production bridge between a virtual LiveKit, a network that
- * repeats, delays, reorders and loses webhooks, and agent processes that misbehave. Thousands of calls a second, the
+/* Simulated phone calls: one seed is one call, or a few, with the production bridge, its questions to LiveKit and the
+ * reconcile between a virtual LiveKit that goes away and comes back, a network that repeats, delays, reorders and loses
+ * webhooks, or all of them, and agent processes that misbehave. Thousands of calls a second, the
  * same ones for the same seeds on every machine. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
@@ -11,6 +12,8 @@ struct sim_result {
     bool failed;
     char what[256]; /* the invariant that does not hold */
     uint64_t events, webhooks, lost;
+    uint64_t questions;                 /* asked of LiveKit */
+    uint64_t found, ended, left, stale; /* by the reconcile: callers, calls and legs that are over, rooms deleted */
     struct bridge_counters counters;
 };
 

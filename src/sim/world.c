@@ -11,7 +11,9 @@
 enum {
     ORDER_BITS = 20,           /* happenings at one time keep the order in which they were planned */
     END_MS = 12 * 3600 * 1000, /* after it nothing may be left to do */
-    MOST_EVENTS = 200000,
+    CLEAR_UP_MS = 5 * WORLD_RECONCILE_MS,
+    MOST_EVENTS = 400000,
+    MOST_UNANSWERED_PERCENT = 3,
 };
 
 struct happening *world_plan(struct world *world, int64_t delay_ms,
@@ -20,6 +22,7 @@ struct happening *world_plan(struct world *world, int64_t delay_ms,
     happening->deed = deed;
     happening->subject = subject;
     happening->detail = detail;
+    world->pending++;
     uint64_t order = world->sequence++ & ((1u << ORDER_BITS) - 1);
     heap_set(&world->due, &happening->item, (int64_t)(((uint64_t)(world->now + delay_ms) << ORDER_BITS) | order));
     return happening;
@@ -55,18 +58,24 @@ static mono_ms next_happening(const struct world *world) {
     return first != NULL ? first->due >> ORDER_BITS : MONO_NEVER;
 }
 
-static void happen(struct world *world) {
+/* Whether it was more than a question on its way. */
+static bool happen(struct world *world) {
     struct heap_item *first = heap_first(&world->due);
     heap_remove(&world->due, first);
     struct happening *happening = container_of(first, struct happening, item);
+    bool of_api = happening->of_api;
+    world->pending -= !of_api;
     happening->deed(world, happening);
     free(happening);
+    return !of_api;
 }
 
-/* Once in a moment at most: what a new bridge does at once would else be lost for ever. */
-static void maybe_lose_memory(struct world *world) {
-    bool may = world->plan.loss_percent > 0 && world->now > world->lost_memory_at;
-    if (may && dice_chance(&world->dice, world->plan.loss_percent)) {
+/* Once in a moment at most: what a new bridge does at once would else be lost for ever. Seldom where there
+ * was no NEWS but questions to LiveKit and answers: a bridge that dies before every answer learns nothing. */
+static void maybe_lose_memory(struct world *world, bool news) {
+    unsigned percent = world->plan.loss_percent;
+    percent = !news && percent > MOST_UNANSWERED_PERCENT ? MOST_UNANSWERED_PERCENT : percent;
+    if (percent > 0 && world->now > world->lost_memory_at && dice_chance(&world->dice, percent)) {
         world->lost_memory_at = world->now;
         memory_lose(world);
     }
@@ -74,17 +83,56 @@ static void maybe_lose_memory(struct world *world) {
 
 /* One thing, then the bridge's own deadlines. */
 static void step(struct world *world, mono_ms at) {
+    bool news = false;
     world->now = at;
     world->result->events++;
     check_silence(world);
     if (next_happening(world) <= at) {
-        happen(world);
+        news = happen(world);
     }
     if (bridge_next_due(world->bridge) <= at) {
         bridge_tick(world->bridge, at);
+        news = true;
     }
-    maybe_lose_memory(world);
+    if (world->link != NULL) {
+        livekit_link_tick(world->link, at);
+        reconcile_tick(world->reconcile, at);
+    }
+    maybe_lose_memory(world, news);
     check_step(world);
+}
+
+static mono_ms earlier(mono_ms a, mono_ms b) {
+    return a < b ? a : b;
+}
+
+static mono_ms next_due(const struct world *world) {
+    mono_ms due = earlier(next_happening(world), bridge_next_due(world->bridge));
+    if (world->link != NULL) {
+        due = earlier(due, earlier(livekit_link_next_due(world->link), reconcile_next_due(world->reconcile)));
+    }
+    return due;
+}
+
+static bool any_room(const struct world *world) {
+    for (int i = 0; i < world->room_count; i++) {
+        if (store_is_listed(&world->rooms[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The reconcile goes on for ever; when it alone is left it has a while to clear up what there is, and as long again when
+ * it was lost. */
+static bool is_at_rest(struct world *world) {
+    bool quiet = world->link != NULL && world->pending == 0 && bridge_next_due(world->bridge) == MONO_NEVER &&
+                 livekit_link_next_due(world->link) == MONO_NEVER;
+    world->quiet_since = !quiet ? 0 : world->quiet_since != 0 ? world->quiet_since : world->now;
+    bool clear = !any_room(world) && bridge_live(world->bridge) == 0;
+    world->quiet_since =
+        quiet && world->lost_memory_at > world->quiet_since ? world->lost_memory_at : world->quiet_since;
+    return quiet && (clear || world->now - world->quiet_since > CLEAR_UP_MS);
 }
 
 void world_give_rules(struct world *world) {
@@ -106,10 +154,11 @@ static void begin(struct world *world) {
     if (plan->rules_at == PLAN_NEVER) {
         give_rules(world, plan->rules);
     } else {
-        world_plan(world, plan->rules_at, rules_arrive, 0, (int)plan->rules);
+        world_plan(world, plan->begins_at + plan->rules_at, rules_arrive, 0, (int)plan->rules);
     }
     if (plan->new_rules_at != PLAN_NEVER) {
-        world_plan(world, plan->new_rules_at, rules_arrive, 0, (int)dice_below(&world->dice, RULES_COUNT));
+        world_plan(world, plan->begins_at + plan->new_rules_at, rules_arrive, 0,
+                   (int)dice_below(&world->dice, RULES_COUNT));
     }
     people_begin(world);
 }
@@ -117,9 +166,8 @@ static void begin(struct world *world) {
 void world_run(struct world *world) {
     begin(world);
     while (!world->result->failed) {
-        mono_ms due = bridge_next_due(world->bridge), next = next_happening(world);
-        next = due < next ? due : next;
-        if (next == MONO_NEVER || next > WORLD_START_MS + END_MS) {
+        mono_ms next = next_due(world);
+        if (next == MONO_NEVER || next > WORLD_START_MS + END_MS || is_at_rest(world)) {
             break;
         }
         if (world->result->events >= MOST_EVENTS) {

@@ -78,6 +78,12 @@ def room(call):
             "creation_time": str(call.created), "metadata": "", "num_participants": 1, "num_publishers": 1}
 
 
+def counted(listed, people):
+    """Agents are no participants to LiveKit, but publish."""
+    return {**listed, "num_participants": sum(one["kind"] not in ("AGENT", "EGRESS") for one in people),
+            "num_publishers": len(people)}
+
+
 class Request:
     """One request, and the ways to answer it."""
 
@@ -130,7 +136,7 @@ def well(request):
         known = server.rooms.get(body.get("room"))
         if request.method == "ListRooms":
             names = body.get("names") or list(server.rooms)
-            request.answer(200, {"rooms": [server.rooms[name][0] for name in names if name in server.rooms]})
+            request.answer(200, {"rooms": [counted(*server.rooms[name]) for name in names if name in server.rooms]})
         elif request.method == "ListParticipants":
             request.answer(200, {"participants": known[1] if known else []})
         elif request.method == "DeleteRoom" and known:

@@ -20,8 +20,16 @@
 
 enum { DEADLINE_MS = 20000, EVENTS_MAX = 64 };
 
-#define MARK "00000000deadbeef"
-#define OURS(n) "000000000000000" n MARK
+/* A mark of this run alone: two runs on one machine must not take each other's processes for strays. */
+static char run_mark[17];
+static char instances[16][33];
+
+/* The instance whose first half ends in the hex DIGIT. */
+static const char *instance_of(const char *digit) {
+    char *instance = instances[strchr("0123456789abcdef", *digit) - "0123456789abcdef"];
+    snprintf(instance, sizeof instances[0], "000000000000000%c%s", *digit, run_mark);
+    return instance;
+}
 #define SECRET "tok-0123456789"
 
 static char self_path[4096];
@@ -188,7 +196,7 @@ static void open_engine(struct world *world) {
     world->local = local_new(&(struct local_options){.loop = world->loop,
                                                      .output_dir = world->root,
                                                      .notify_dir = world->root,
-                                                     .mark = MARK,
+                                                     .mark = run_mark,
                                                      .on_event = on_event,
                                                      .before_start = before_start,
                                                      .context = world});
@@ -238,9 +246,9 @@ static void list_is(struct world *world, const char *wanted) {
 static void test_process_is_taken_back(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "sleep", OURS("1"));
+    pid_t pid = launch(&world, "sleep", instance_of("1"));
     open_engine(&world);
-    adopt(&world, OURS("1"), pid, birth_of(pid));
+    adopt(&world, instance_of("1"), pid, birth_of(pid));
     cleanup_free char *wanted = xasprintf("RM_1 %d running;", (int)pid);
     list_is(&world, wanted);
     assert_int_equal(local_counters(world.local)->adopted, 1);
@@ -258,12 +266,12 @@ static void test_process_is_taken_back(void **state) {
 static void test_second_job_of_its_label_is_not_started(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "sleep", OURS("2"));
+    pid_t pid = launch(&world, "sleep", instance_of("2"));
     open_engine(&world);
-    adopt(&world, OURS("2"), pid, birth_of(pid));
-    adopt(&world, OURS("3"), pid, birth_of(pid));
+    adopt(&world, instance_of("2"), pid, birth_of(pid));
+    adopt(&world, instance_of("3"), pid, birth_of(pid));
     const char *const command[] = {"/bin/true", NULL};
-    struct engine_job job = {.label = "RM_1", .instance = OURS("3"), .command = command, .line = SLICE("{}")};
+    struct engine_job job = {.label = "RM_1", .instance = instance_of("3"), .command = command, .line = SLICE("{}")};
     world.engine.ensure(world.engine.self, &job);
     assert_int_equal(local_count(world.local), 1);
     stop(&world, (struct engine_stop){.timeout_ms = 10000});
@@ -275,9 +283,9 @@ static void test_second_job_of_its_label_is_not_started(void **state) {
 static void test_ladder(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "deaf", OURS("4"));
+    pid_t pid = launch(&world, "deaf", instance_of("4"));
     open_engine(&world);
-    adopt(&world, OURS("4"), pid, birth_of(pid));
+    adopt(&world, instance_of("4"), pid, birth_of(pid));
     stop(&world, (struct engine_stop){.timeout_ms = 50});
     WAIT_FOR(&world, has_exited(&world));
     assert_true(proc_is_gone(pid));
@@ -288,11 +296,11 @@ static void test_ladder(void **state) {
 /* Strangers with the number of an agent: by its birth, or by what they were started with. */
 static void test_reused_pid_is_not_touched(void **state) {
     (void)state;
-    static const struct {
+    const struct {
         const char *instance, *kept;
         uint64_t later;
     } cases[] = {{"0000000000000005aaaaaaaaaaaaaaaa", "0000000000000005aaaaaaaaaaaaaaaa", 1},
-                 {"0000000000000006aaaaaaaaaaaaaaaa", OURS("6"), 0}};
+                 {"0000000000000006aaaaaaaaaaaaaaaa", instance_of("6"), 0}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world world = {0};
         pid_t pid = launch(&world, "sleep", cases[i].instance);
@@ -310,12 +318,12 @@ static void test_reused_pid_is_not_touched(void **state) {
 static void test_process_that_is_gone(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "sleep", OURS("7"));
+    pid_t pid = launch(&world, "sleep", instance_of("7"));
     uint64_t birth = birth_of(pid);
     kill(pid, SIGKILL);
     WAIT_FOR(&world, proc_is_gone(pid));
     open_engine(&world);
-    adopt(&world, OURS("7"), pid, birth);
+    adopt(&world, instance_of("7"), pid, birth);
     WAIT_FOR(&world, has_exited(&world));
     assert_int_equal(local_counters(world.local)->adopted, 0);
     close_engine(&world);
@@ -324,9 +332,10 @@ static void test_process_that_is_gone(void **state) {
 static void test_intent_is_sought_and_found(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "daemon", OURS("8")); /* its daemon has the same instance, and a session as well */
+    pid_t pid =
+        launch(&world, "daemon", instance_of("8")); /* its daemon has the same instance, and a session as well */
     open_engine(&world);
-    adopt(&world, OURS("8"), 0, 0);
+    adopt(&world, instance_of("8"), 0, 0);
     list_is(&world, "RM_1 0 sought;");
     WAIT_FOR(&world, world.count > 0);
     assert_int_equal(world.events[0].kind, ENGINE_STARTED);
@@ -341,7 +350,7 @@ static void test_intent_that_came_to_nothing(void **state) {
     (void)state;
     struct world world = {0};
     open_engine(&world);
-    adopt(&world, OURS("9"), 0, 0);
+    adopt(&world, instance_of("9"), 0, 0);
     WAIT_FOR(&world, has_exited(&world));
     assert_int_equal(world.count, 1);
     close_engine(&world);
@@ -351,12 +360,12 @@ static void test_intent_that_came_to_nothing(void **state) {
 static void test_child_of_a_dead_agent_is_not_taken_for_it(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "child", OURS("0")), child = 0;
+    pid_t pid = launch(&world, "child", instance_of("0")), child = 0;
     WAIT_FOR(&world, (child = child_of(pid)) != 0);
     kill(pid, SIGKILL);
     WAIT_FOR(&world, proc_is_gone(pid));
     open_engine(&world);
-    adopt(&world, OURS("0"), 0, 0);
+    adopt(&world, instance_of("0"), 0, 0);
     WAIT_FOR(&world, has_exited(&world));
     assert_int_equal(world.count, 1);
     WAIT_FOR(&world, proc_is_gone(child));
@@ -366,9 +375,9 @@ static void test_child_of_a_dead_agent_is_not_taken_for_it(void **state) {
 static void test_stop_waits_for_what_is_sought(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "deaf", OURS("a"));
+    pid_t pid = launch(&world, "deaf", instance_of("a"));
     open_engine(&world);
-    adopt(&world, OURS("a"), 0, 0);
+    adopt(&world, instance_of("a"), 0, 0);
     stop(&world, (struct engine_stop){.timeout_ms = 1});
     WAIT_FOR(&world, has_exited(&world));
     assert_int_equal(world.events[0].kind, ENGINE_STARTED);
@@ -379,7 +388,7 @@ static void test_stop_waits_for_what_is_sought(void **state) {
 static void test_strays_are_ended_and_others_left_alone(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t ours = launch(&world, "deaf", OURS("b")),
+    pid_t ours = launch(&world, "deaf", instance_of("b")),
           theirs = launch(&world, "sleep", "000000000000000baaaaaaaaaaaaaaaa");
     open_engine(&world);
     WAIT_FOR(&world, proc_is_gone(ours));
@@ -394,11 +403,11 @@ static void test_what_it_leaves_behind_is_ended(void **state) {
     static const char *const left[] = {"hidden-child", "daemon"};
     for (size_t i = 0; i < ARRAY_LEN(left); i++) {
         struct world world = {0};
-        pid_t pid = launch(&world, left[i], OURS("c")), child = 0;
+        pid_t pid = launch(&world, left[i], instance_of("c")), child = 0;
         WAIT_FOR(&world, (child = child_of(pid)) != 0);
         WAIT_FOR(&world, getsid(child) == (i == 0 ? pid : child) && getpgid(child) == child);
         open_engine(&world);
-        adopt(&world, OURS("c"), pid, birth_of(pid));
+        adopt(&world, instance_of("c"), pid, birth_of(pid));
         kill(pid, SIGKILL);
         WAIT_FOR(&world, has_exited(&world));
         WAIT_FOR(&world, proc_is_gone(child));
@@ -409,10 +418,10 @@ static void test_what_it_leaves_behind_is_ended(void **state) {
 static void test_last_lines_without_the_token(void **state) {
     (void)state;
     struct world world = {0};
-    pid_t pid = launch(&world, "sleep", OURS("d"));
+    pid_t pid = launch(&world, "sleep", instance_of("d"));
     open_engine(&world);
     free(scratch_file(world.root, "RM_1.log", "my token is " SECRET "\n", 0600));
-    adopt(&world, OURS("d"), pid, birth_of(pid));
+    adopt(&world, instance_of("d"), pid, birth_of(pid));
     kill(pid, SIGKILL);
     WAIT_FOR(&world, has_exited(&world));
     assert_null(strstr(world.tail.p, SECRET));
@@ -426,7 +435,7 @@ static void test_last_lines_of_who_is_gone_are_not_shown(void **state) {
     struct world world = {0};
     open_engine(&world);
     free(scratch_file(world.root, "RM_1.log", "my token is " SECRET "\n", 0600));
-    adopt(&world, OURS("e"), 0, 0);
+    adopt(&world, instance_of("e"), 0, 0);
     WAIT_FOR(&world, has_exited(&world));
     assert_null(strstr(world.tail.p, SECRET));
     assert_non_null(strstr(world.tail.p, "not shown"));
@@ -438,7 +447,7 @@ static void test_hook_comes_before_the_start(void **state) {
     struct world world = {0};
     open_engine(&world);
     const char *const command[] = {"/bin/true", NULL};
-    struct engine_job job = {.label = "RM_1", .instance = OURS("f"), .command = command, .line = SLICE("{}")};
+    struct engine_job job = {.label = "RM_1", .instance = instance_of("f"), .command = command, .line = SLICE("{}")};
     world.engine.ensure(world.engine.self, &job);
     assert_int_equal(world.hooks, 0);
     WAIT_FOR(&world, world.count > 0);
@@ -457,6 +466,7 @@ int main(int argc, char **argv) {
             modes[i].run();
         }
     }
+    snprintf(run_mark, sizeof run_mark, "%08x%08x", (unsigned)getpid(), (unsigned)clock_mono_us());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_process_is_taken_back),
         cmocka_unit_test(test_second_job_of_its_label_is_not_started),

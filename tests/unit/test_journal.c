@@ -88,6 +88,11 @@ static void fill(struct journal_entry *entry) {
     entry->started_wall_ms = some_time();
     entry->newest_s = some_time();
     entry->finished_s = some_time();
+    entry->listed_s = some_time();
+    entry->name_count = (unsigned)(next_random() % (CALL_LEGS + 1));
+    for (unsigned i = 0; i < entry->name_count; i++) {
+        entry->names[i] = (struct journal_name){next_random(), i % 2 == 0 ? SLICE("sip_+1 \"x\"") : SLICE("")};
+    }
     entry->room_event = next_random();
     entry->rearmed_at = some_time();
     entry->starts = (unsigned)next_random();
@@ -121,6 +126,11 @@ static void check_equal(const struct journal_entry *a, const struct journal_entr
     assert_true(a->started_wall_ms == b->started_wall_ms && a->newest_s == b->newest_s);
     assert_true(a->finished_s == b->finished_s && a->room_event == b->room_event);
     assert_true(a->leg.known == b->leg.known && a->leg.sid == b->leg.sid);
+    assert_true(a->listed_s == b->listed_s && a->name_count == b->name_count);
+    for (unsigned i = 0; i < a->name_count; i++) {
+        assert_true(a->names[i].sid == b->names[i].sid);
+        check_same(&a->names[i].text, &b->names[i].text);
+    }
 }
 
 static void test_nothing_is_lost(void **unused) {
@@ -190,6 +200,12 @@ static void test_hostile_text_is_refused(void **unused) {
         {WITH(",\"over_at\":99999999999999999999"), ""},
         {WITH(",\"agent\":7"), "agent"},
         {WITH(",\"room_event\":\"xyz\""), "room_event"},
+        {WITH(",\"listed_s\":-1"), "listed_s"},
+        {WITH(",\"identities\":{}"), "identities"},
+        {WITH(",\"identities\":[7]"), "identities"},
+        {WITH(",\"identities\":[{\"sid\":\"xyz\",\"text\":\"\"}]"), "sid"},
+        {WITH(",\"identities\":[{\"text\":7}]"), "text"},
+        {WITH(",\"identities\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]"), "identities"},
         {FACTS("\"room\":\"ajar\""), "room"},
         {FACTS("\"process\":\"running\""), "instance"},
         {FACTS("\"choice\":\"agent\""), "agent"},

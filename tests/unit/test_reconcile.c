@@ -49,9 +49,21 @@ static void round_is(const struct livekit_room *rooms, size_t count) {
     fake_list(fake, QUESTION_ROOMS, rooms, count);
 }
 
-static void round_of_one(int64_t people) {
+/* PEOPLE without the agent, who is no participant to LiveKit; it publishes. */
+static void round_of(int64_t people, bool agent) {
     struct livekit_room room = room_aged("RM_1", people, 300);
+    room.num_publishers = people + agent;
     round_is(&room, 1);
+}
+
+static void round_of_one(int64_t people) {
+    round_of(people, true);
+}
+
+static void is_confirmed(const char *identity) {
+    cleanup_free char *wanted = xasprintf("confirm sip-inbound_x %s;", identity);
+    fake_did(fake, wanted);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
 }
 
 static void next_round_in(int64_t ms) {
@@ -92,17 +104,19 @@ static void test_rounds(void **state) {
     answered_call();
     assert_false(fake->open->urgent);
     assert_int_equal(reconcile_next_due(scene.reconcile), MONO_NEVER);
-    round_of_one(2);
+    round_of_one(1);
     next_round_in(5000); /* the second look at start */
-    round_of_one(2);
+    round_of_one(1);
     next_round_in(60000);
     assert_int_equal(fake->open->timeout_ms, 2000);
-    round_of_one(2);
-    next_round_in(60000);
-    round_of_one(2);
-    assert_int_equal(fake->asked, 4); /* one request a round when all is well */
+    for (int i = 0; i < 2; i++) { /* all is well: one request a round, and one for each caller who is not heard of */
+        round_of_one(1);
+        is_confirmed("PA_1");
+        next_round_in(60000);
+    }
+    assert_int_equal(fake->asked, 7);
     assert_int_equal(view().rounds, 4);
-    assert_int_equal(fake_open(fake), 0);
+    assert_int_equal(fake_open(fake), 1);
     stage_is(stage, "RM_1", "talking");
 }
 
@@ -170,12 +184,12 @@ static void test_absent_and_listed_again(void **state) {
     answered_call();
     round_is(NULL, 0);
     next_round_in(5000);
-    round_of_one(2);
+    round_of_one(1);
     next_round_in(60000);
     round_is(NULL, 0);
     stage_is(stage, "RM_1", "talking");
     next_round_in(5000);
-    round_of_one(2);
+    round_of_one(1);
     stage_is(stage, "RM_1", "talking");
 }
 
@@ -200,16 +214,25 @@ static void round_from(int first, int count) {
         snprintf(sids[i], sizeof sids[i], "RM_%d", i);
         snprintf(names[i], sizeof names[i], "sip-inbound_%d", i);
         rooms[i] = fake_room(sids[i], names[i], 1);
+        rooms[i].num_publishers = 1;
     }
     round_is(rooms + first, (size_t)(count - first));
+}
+
+static void callers_are_there(int count) {
+    for (int i = 0; i < count; i++) {
+        fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    }
+    buf_clear(&fake->log);
 }
 
 static void test_not_in_bulk(void **state) {
     (void)state;
     make_calls(5);
     round_from(3, 5);
-    assert_false(view().refused);
+    assert_true(view().refused);
     for (int i = 0; i < 3; i++) { /* not however often it is said */
+        callers_are_there(3);     /* each call's are asked for */
         next_round_in(5000);
         round_from(3, 5);
         assert_true(view().refused);
@@ -217,13 +240,30 @@ static void test_not_in_bulk(void **state) {
         assert_int_equal(view().live, 5);
         assert_int_equal(bridge_live(stage->bridge), 5);
     }
+    callers_are_there(3);
     next_round_in(5000);
     round_from(0, 5); /* it was odd */
     assert_false(view().refused);
     assert_int_equal(view().ended, 0);
-    next_round_in(60000);
-    round_from(3, 5);
-    assert_false(view().refused); /* each is missing once */
+}
+
+/* What a list in bulk lacks is over when LiveKit says so of each caller. */
+static void test_gone_in_bulk(void **state) {
+    (void)state;
+    make_calls(3);
+    for (int i = 0; i < CALL_ABSENCES * 3; i++) {
+        if (i % 3 == 0) {
+            assert_int_equal(bridge_live(stage->bridge), 3);
+            fake_list(fake, QUESTION_ROOMS, NULL, 0);
+            assert_true(view().refused);
+        }
+        fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+        if (i == 2) {
+            assert_int_equal(view().left, 0);
+            next_round_in(5000);
+        }
+    }
+    assert_int_equal(view().left, 3);
 }
 
 static void test_what_is_no_bulk(void **state) {
@@ -266,7 +306,8 @@ static void test_a_caller_from_before_our_start(void **state) {
     fake_did(fake, "");
     next_round_in(60000);
     round_of_one(1);
-    assert_int_equal(fake->asked, 5);
+    is_confirmed("PA_1"); /* nothing was heard of them since */
+    assert_int_equal(fake->asked, 6);
 }
 
 /* Nothing but LiveKit's list tells of the call: it is looked at every 2 s, until a webhook comes. */
@@ -291,20 +332,22 @@ static void test_webhooks_do_not_arrive(void **state) {
     round_of_one(1);
     fake_did(fake, PEOPLE);
     stage_engine(stage, "RM_1", ENGINE_STARTED, 0);
+    stage_person(stage, EVENT_track_published, "RM_1", "PA_1", KIND_SIP);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1")); /* changed since it was asked */
     stage_is(stage, "RM_1", "joining");
     next_round_in(2000);
-    round_of_one(2);
+    round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking");
     buf_clear(&fake->log);
     next_round_in(2000);
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK); /* the agent */
     buf_clear(&fake->log);
     next_round_in(2000);
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"));
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
@@ -365,6 +408,10 @@ static void test_ghosts_of_a_crash(void **state) {
         FAKE_PEOPLE(fake, caller_since("PA_1", wall_s() - 1));
         fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
         fake_outcome(fake, QUESTION_CONFIRM, outcomes[i]);
+        if (outcomes[i] == LIVEKIT_NOT_FOUND) { /* nobody is in it */
+            fake_did(fake, "room sip-inbound_x;");
+            fake_list(fake, QUESTION_ROOM, NULL, 0);
+        }
         scene_wait(&scene, i == 0 ? 5000 : 60000);
     }
     stage_did(stage, "");
@@ -379,7 +426,7 @@ static void test_ghosts_of_a_crash(void **state) {
 static void test_an_untold_caller_in_a_call(void **state) {
     (void)state;
     answered_call();
-    round_of_one(3);
+    round_of_one(2);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_caller("PA_2"), fake_agent("PA_A1"));
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_2;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
@@ -393,10 +440,10 @@ static void test_an_untold_caller_in_a_call(void **state) {
 
 static void absent_once(void) {
     answered_call();
-    round_of_one(1);
+    round_of_one(0);
     fake_did(fake, PEOPLE);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"));
-    fake_did(fake, "");
+    is_confirmed("sip-agent-RM_1");
     stage_is(stage, "RM_1", "talking");
     next_round_in(5000);
 }
@@ -404,7 +451,7 @@ static void absent_once(void) {
 static void test_a_caller_absent_twice(void **state) {
     (void)state;
     absent_once();
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"));
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
     stage_is(stage, "RM_1", "talking");
@@ -424,22 +471,23 @@ static void test_a_caller_hidden_by_a_duplicate(void **state) {
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking");
     scene_wait(&scene, 60000);
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1")); /* it counts anew */
-    fake_did(fake, PEOPLE);
+    fake_did(fake, PEOPLE "confirm sip-inbound_x sip-agent-RM_1;");
     stage_is(stage, "RM_1", "talking");
 }
 
 static void test_nobody_can_confirm_an_absence(void **state) {
     (void)state;
     absent_once();
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"));
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_AWAY);
     stage_is(stage, "RM_1", "talking");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK); /* the agent */
     buf_clear(&fake->log);
     scene_wait(&scene, 60000);
-    round_of_one(2); /* as many as are known: it is in doubt all the same */
+    round_of_one(1); /* as many as are known: it is in doubt all the same */
     FAKE_PEOPLE(fake, fake_agent("PA_A1"), fake_person("EG_1", "EG_1", KIND_EGRESS));
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
     stage_caller_leaves(stage, "RM_1", "PA_1"); /* changed while it is asked */
@@ -453,34 +501,41 @@ static void test_nobody_can_confirm_an_absence(void **state) {
 static void test_a_caller_listed_again(void **state) {
     (void)state;
     absent_once();
-    round_of_one(2);
-    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
-    fake_did(fake, PEOPLE);
-    next_round_in(60000);
     round_of_one(1);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;"); /* or is it a ghost? */
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    next_round_in(60000);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"));
-    fake_did(fake, PEOPLE); /* the first time again */
+    fake_did(fake, PEOPLE "confirm sip-inbound_x sip-agent-RM_1;"); /* the first time again */
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     struct livekit_participant gone = fake_caller("PA_1");
     gone.state = LIVEKIT_DISCONNECTED;
     next_round_in(5000);
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, gone, fake_agent("PA_A1"));
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
 }
 
-/* Of the second caller no name is kept: two answers are enough. */
 static void test_the_second_caller_absent_twice(void **state) {
     (void)state;
     stage_caller(stage, "RM_1", "PA_0", "+1");
     answered_call();
     for (int i = 0; i < 2; i++) {
-        round_of_one(2);
+        round_of_one(1);
         FAKE_PEOPLE(fake, fake_caller("PA_0"), fake_agent("PA_A1"));
-        fake_did(fake, PEOPLE);
+        fake_did(fake, PEOPLE "confirm sip-inbound_x PA_0;");
+        fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+        if (i == 1) {
+            fake_did(fake, "confirm sip-inbound_x PA_1;");
+            fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+        }
+        is_confirmed("sip-agent-RM_1");
         next_round_in(5000);
     }
-    round_of_one(2);
+    round_of_one(1);
     fake_did(fake, "");
     assert_int_equal(view().left, 1);
     stage_caller_leaves(stage, "RM_1", "PA_0");
@@ -501,6 +556,8 @@ static void test_all_absent_twice(void **state) {
     FAKE_NOBODY(fake);
     fake_did(fake, PEOPLE "confirm sip-inbound_x PA_0;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    fake_did(fake, "confirm sip-inbound_x PA_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
     assert_int_equal(view().left, 2);
     stage_is(stage, "RM_1", "hanging-up/CALLER_LEFT");
     fake_list(fake, QUESTION_ROOM, NULL, 0);
@@ -509,15 +566,15 @@ static void test_all_absent_twice(void **state) {
 static void test_people_who_changed_meanwhile(void **state) {
     (void)state;
     absent_once();
-    round_of_one(1);
+    round_of_one(0);
     stage_person(stage, EVENT_track_published, "RM_1", "PA_1", KIND_SIP);
     FAKE_PEOPLE(fake, fake_agent("PA_A1"), fake_caller("PA_2"));
     fake_did(fake, PEOPLE);
     stage_is(stage, "RM_1", "talking");
     scene_wait(&scene, 60000);
-    round_of_one(2);
+    round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
-    fake_did(fake, PEOPLE);
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
 }
 
 /* The leg of a call that has left is not absent a second time. */
@@ -525,17 +582,21 @@ static void test_absent_once_and_gone(void **state) {
     (void)state;
     stage_caller(stage, "RM_1", "PA_0", "+1");
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_0"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK); /* PA_0 */
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK); /* the agent */
     stage_caller_leaves(stage, "RM_1", "PA_1");
     next_round_in(5000);
     buf_clear(&fake->log);
     fake_list(fake, QUESTION_ROOMS, NULL, 0);
     scene_wait(&scene, 5000);
-    round_of_one(2);
+    round_of_one(1);
     scene_wait(&scene, 60000);
-    round_of_one(3);
+    round_of_one(2);
     FAKE_PEOPLE(fake, fake_caller("PA_0"), fake_agent("PA_A1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK); /* nothing was heard for so long that they may be ghosts */
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     assert_int_equal(view().left, 0);
     next_round_in(60000);
     buf_clear(&fake->log);
@@ -546,7 +607,7 @@ static void test_absent_once_and_gone(void **state) {
 static void test_a_call_that_ends(void **state) {
     (void)state;
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     stage_caller_leaves(stage, "RM_1", "PA_1");
     fake_did(fake, "room sip-inbound_x;");
     scene_wait(&scene, 5000);
@@ -580,12 +641,12 @@ static void test_an_agents_arrival_is_found(void **state) {
     next_round_in(2000);
     struct livekit_participant mute = fake_agent("PA_A1");
     mute.audio_tracks = 0;
-    round_of_one(2);
+    round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), mute);
     stage_is(stage, "RM_1", "joining");
     buf_clear(&fake->log);
     next_round_in(2000);
-    round_of_one(2);
+    round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
     fake_did(fake, PEOPLE "confirm sip-inbound_x sip-agent-RM_1;");
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
@@ -594,35 +655,40 @@ static void test_an_agents_arrival_is_found(void **state) {
 
 static void test_an_agent_absent_twice(void **state) {
     (void)state;
+    struct livekit_participant gone = fake_agent("PA_A1");
+    gone.state = LIVEKIT_DISCONNECTED;
     answered_call();
-    round_of_one(1);
+    round_of(1, false);
     FAKE_PEOPLE(fake, fake_caller("PA_1"));
-    fake_did(fake, PEOPLE);
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     next_round_in(5000);
-    round_of_one(2); /* as many as are known: an egress, say */
+    round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
     fake_did(fake, PEOPLE);
     next_round_in(60000);
-    round_of_one(1);
+    round_of(1, false);
     FAKE_PEOPLE(fake, fake_caller("PA_1"));
-    fake_did(fake, PEOPLE);
+    buf_clear(&fake->log);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking"); /* it was listed in between */
     next_round_in(5000);
-    round_of_one(1);
-    struct livekit_participant gone = fake_agent("PA_A1");
-    gone.state = LIVEKIT_DISCONNECTED;
+    round_of(1, false);
     FAKE_PEOPLE(fake, fake_caller("PA_1"), gone);
+    buf_clear(&fake->log);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    fake_did(fake, "confirm sip-inbound_x sip-agent-RM_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
     stage_is(stage, "RM_1", "joining");
     stage_did(stage, "");
-    buf_clear(&fake->log);
     next_round_in(5000);
-    round_of_one(2); /* and there it is again */
-    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1"));
+    round_of_one(2);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A1")); /* and there it is again */
     fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
     stage_is(stage, "RM_1", "talking");
 }
 
-/* Of an agent with a token of its own it is not known which participant it is. */
+/* LiveKit may count an agent with a token of its own or not: its room is looked into each time. */
 static void test_an_agent_with_a_token_of_its_own(void **state) {
     (void)state;
     stage_rules(stage, "[{\"pattern\":\"*\",\"agent_name\":\"sales\"}]", STAGE_AGENTS);
@@ -632,15 +698,19 @@ static void test_an_agent_with_a_token_of_its_own(void **state) {
     stage_person(stage, EVENT_track_published, "RM_1", "worker", KIND_AGENT);
     stage_wait(stage, 20000);
     reconcile_alone();
-    for (int i = 0; i < 3; i++) {
-        round_of_one(1);
-        FAKE_PEOPLE(fake, fake_caller("PA_1"));
-        fake_did(fake, PEOPLE);
+    for (int i = 0; i < 2; i++) {
         stage_is(stage, "RM_1", "talking");
-        next_round_in(i == 0 ? 5000 : 60000);
+        round_of(1, false);
+        FAKE_PEOPLE(fake, fake_caller("PA_1"));
+        fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
+        fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+        if (i == 0) {
+            next_round_in(5000);
+        }
     }
-    buf_clear(&fake->log);
-    fake_list(fake, QUESTION_ROOMS, NULL, 0);
+    fake_did(fake, "confirm sip-inbound_x worker;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    stage_is(stage, "RM_1", "joining");
 }
 
 /* --- stale rooms --- */
@@ -652,7 +722,7 @@ static void look_at(struct livekit_room room, bool delete_stale) {
 }
 
 static void stale_room(void) {
-    look_at(room_aged("RM_1", 1, 60), true);
+    look_at(room_aged("RM_1", 0, 60), true);
     FAKE_PEOPLE(fake, fake_person("PA_9", "agent-of-whomever", KIND_AGENT), fake_person("EG", "EG", KIND_EGRESS));
     fake_did(fake, PEOPLE "room sip-inbound_x;");
 }
@@ -690,10 +760,10 @@ static void test_stale_rooms_that_are_not(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(people); i++) {
         look_at(room_aged("RM_1", 0, 60), true);
         FAKE_PEOPLE(fake, people[i]);
-        fake_did(fake, i == 2 ? PEOPLE "confirm sip-inbound_x PA_1;" : PEOPLE);
-        if (i == 2) {
-            fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
-        }
+        cleanup_free char *asked = xasprintf(PEOPLE "confirm sip-inbound_x %.*s;", SLICE_ARG(people[i].identity));
+        fake_did(fake, asked);
+        fake_outcome(fake, QUESTION_CONFIRM, i == 2 ? LIVEKIT_AWAY : LIVEKIT_OK);
+        fake_did(fake, "");
         reconcile_free(take_ptr(scene.reconcile));
     }
     look_at(room_aged("RM_1", 0, 59), true); /* too young */
@@ -722,6 +792,10 @@ static void test_stale_rooms_that_changed(void **state) {
     fake_list(fake, QUESTION_ROOM, NULL, 0);
     reconcile_free(take_ptr(scene.reconcile));
     stale_room();
+    const struct livekit_room entered = fake_room("RM_1", STAGE_ROOM, 1);
+    fake_list(fake, QUESTION_ROOM, &entered, 1);
+    reconcile_free(take_ptr(scene.reconcile));
+    stale_room();
     fake_outcome(fake, QUESTION_ROOM, LIVEKIT_AWAY);
     reconcile_free(take_ptr(scene.reconcile));
     stale_room();
@@ -734,19 +808,21 @@ static void test_stale_rooms_that_changed(void **state) {
 static void test_the_room_of_a_call_that_is_over(void **state) {
     (void)state;
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     stage_room(stage, EVENT_room_finished, "RM_1");
     stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
     stage_is(stage, "RM_1", "");
     next_round_in(5000);
-    round_of_one(1);
+    round_of_one(0);
     FAKE_PEOPLE(fake, fake_agent("PA_A1")); /* our own ghost: it serves nobody */
     fake_did(fake, PEOPLE "room sip-inbound_x;");
     fake_list(fake, QUESTION_ROOM, NULL, 0);
     scene_wait(&scene, 60000);
     round_of_one(1);
     FAKE_PEOPLE(fake, fake_caller("PA_1")); /* known to have left */
-    fake_did(fake, PEOPLE);
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    fake_list(fake, QUESTION_ROOM, NULL, 0);
     scene_wait(&scene, 30000);
 }
 
@@ -802,7 +878,7 @@ static void test_served_by_a_ghost(void **state) {
 
 static void run_into_suspicion(void) {
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     buf_clear(&fake->log);
     stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
     scene_wait(&scene, 20);
@@ -841,7 +917,7 @@ static void test_the_callers_of_an_agent_that_left_are_there(void **state) {
 static void test_calls_that_are_not_ours_any_more(void **state) {
     (void)state;
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     struct webhook_event out = stage_event(EVENT_participant_left, "RM_1", STAGE_ROOM);
     out.participant.sid = SLICE("PA_A1");
     out.participant.identity = SLICE("sip-agent-RM_1");
@@ -851,7 +927,7 @@ static void test_calls_that_are_not_ours_any_more(void **state) {
     scene_wait(&scene, 5000);
     assert_int_equal(bridge_counters(stage->bridge)->ends[END_TAKEN], 1);
     buf_clear(&stage->log);
-    round_of_one(2);
+    round_of_one(1);
     fake_did(fake, "");
     scene_wait(&scene, 60000);
     round_of_one(9);
@@ -862,7 +938,7 @@ static void test_calls_that_are_not_ours_any_more(void **state) {
 static void test_a_name_that_came_back(void **state) {
     (void)state;
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     char first[ENGINE_INSTANCE_SIZE];
     memcpy(first, stage->instance, sizeof first);
     stage_room(stage, EVENT_room_started, "RM_2");
@@ -910,7 +986,7 @@ static void test_away(void **state) {
     (void)state;
     static const int64_t waits[] = {1000, 2000, 5000, 10000, 20000, 20000, 20000};
     answered_call();
-    round_of_one(2);
+    round_of_one(1);
     next_round_in(5000);
     for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
         fake_did(fake, "rooms;");
@@ -930,7 +1006,7 @@ static void test_away(void **state) {
     buf_clear(&fake->log);
     next_round_in(980); /* it was suspected after it was asked */
     round_of_one(1);
-    fake_did(fake, "");
+    is_confirmed("PA_1"); /* nothing was heard of them all the while */
     next_round_in(60000);
     assert_int_equal(fake->open->timeout_ms, 2000);
     fake_outcome(fake, QUESTION_ROOMS, LIVEKIT_AWAY); /* another outage begins anew */
@@ -1132,6 +1208,10 @@ static void crowd_round(size_t count) {
 static unsigned nobody_in_any(void) {
     unsigned checks = 0;
     while (fake->open != NULL) {
+        if (fake->open->kind == QUESTION_CONFIRM) {
+            fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+            continue;
+        }
         FAKE_PEOPLE(fake, fake_person("PA_9", "someone", KIND_STANDARD));
         checks++;
     }
@@ -1177,7 +1257,7 @@ static void test_a_crowd_that_goes(void **state) {
 static void test_one_check_a_room(void **state) {
     (void)state;
     reconcile_alone();
-    struct livekit_room rooms[] = {room_aged("RM_1", 1, 300), room_aged("RM_1", 1, 300)};
+    struct livekit_room rooms[] = {room_aged("RM_1", 0, 300), room_aged("RM_1", 0, 300)};
     round_is(rooms, 2);
     fake_did(fake, PEOPLE);
     next_round_in(5000);
@@ -1213,6 +1293,7 @@ int main(void) {
         IN_SCENE(test_absent_but_changed),
         IN_SCENE(test_absent_and_listed_again),
         IN_SCENE(test_not_in_bulk),
+        IN_SCENE(test_gone_in_bulk),
         IN_SCENE(test_what_is_no_bulk),
         IN_SCENE(test_a_caller_from_before_our_start),
         IN_SCENE(test_webhooks_do_not_arrive),

@@ -21,6 +21,7 @@ static void open_talking(struct stage *stage) {
     open_with_rules(stage, NULL);
     stage_room(stage, EVENT_room_started, "RM_1");
     stage_caller(stage, "RM_1", "PA_1", "+1555");
+    stage->now++; /* else the caller might be one whom it did not hear */
     stage_answer(stage, "RM_1");
     stage_is(stage, "RM_1", "talking");
     buf_clear(&stage->log);
@@ -121,6 +122,35 @@ static void test_call_that_the_agent_ended_meanwhile_is_over(void **state) {
     stage_is(&stage, "RM_1", "");
     assert_int_equal(bridge_counters(stage.bridge)->ends[END_AGENT_DONE], 1);
     stage_close(&stage);
+}
+
+/* Whether LiveKit is there is not known after a restart: it is asked before the next agent is started. */
+static void test_no_agent_is_started_before_livekit_is_heard_of(void **state) {
+    (void)state;
+    for (int away = 0; away <= 1; away++) {
+        struct stage former, stage;
+        struct diag diag = {0};
+        open_talking(&former);
+        assert_true(bridge_flush(former.bridge));
+        stage_open(&stage, &former.options);
+        stage.now = former.now + 1000;
+        stage_rules(&stage, RULES, STAGE_AGENTS);
+        bridge_presume_away(stage.bridge);
+        assert_true(restore(&stage, buf_slice(&former.journal), &diag));
+        stage.instances = former.instances;
+        buf_clear(&stage.log);
+        struct engine_event event = {.kind = ENGINE_EXITED, .exit_kind = EXIT_UNKNOWN, .label = "RM_1"};
+        memcpy(event.instance, former.instance, sizeof event.instance);
+        bridge_engine(stage.bridge, &event, stage.now);
+        stage_wait(&stage, 4000);
+        stage_did(&stage, "");
+        bridge_livekit_away(stage.bridge, away != 0, stage.now);
+        stage_did(&stage, away != 0 ? "" : "mint sip-inbound_x sip-agent-RM_1;start RM_1 support;");
+        bridge_livekit_away(stage.bridge, false, stage.now);
+        stage_did(&stage, away != 0 ? "mint sip-inbound_x sip-agent-RM_1;start RM_1 support;" : "");
+        stage_close(&former);
+        stage_close(&stage);
+    }
 }
 
 /* sales: 3 s alone, then SIGTERM, then 2 s. */
@@ -387,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_events_told_again_change_nothing),
         cmocka_unit_test(test_agent_that_died_meanwhile_is_replaced),
         cmocka_unit_test(test_call_that_the_agent_ended_meanwhile_is_over),
+        cmocka_unit_test(test_no_agent_is_started_before_livekit_is_heard_of),
         cmocka_unit_test(test_stop_goes_on_with_the_time_that_is_left),
         cmocka_unit_test(test_hang_up_goes_on),
         cmocka_unit_test(test_ready_time_out_begins_anew_once),

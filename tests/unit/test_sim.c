@@ -59,6 +59,11 @@ static void test_promises_are_kept(void **state) {
     assert_true(total.counters.answered > CALLS / 2);
     assert_true(total.lost > CALLS / 10);
     assert_true(total.counters.restarts > CALLS / 10);
+    /* And what no webhook told is found out. */
+    assert_true(total.found > CALLS / 50);
+    assert_true(total.left > CALLS / 100);
+    assert_true(total.ended > 0);
+    assert_true(total.stale > 0);
     sim_free(sim);
 }
 
