@@ -433,7 +433,7 @@ static void test_source_away_at_start(void **state) {
     (void)state;
     struct stimm_bench both;
     stimm_bench_init(&both);
-    cleanup_free char *path = scratch_file(both.bench.state_dir, "agents.json", COPY, 0600);
+    free(scratch_file(both.bench.state_dir, "agents.json", COPY, 0600));
     scene_serve(&both.scene, 500, "");
     bench_start(&both.bench);
     assert_true(source_ready(both.bench.source));
