@@ -75,7 +75,7 @@ fi
 if $e2e; then
   step "end to end: calls through the real livekit-server"
   export SIPBRIDGE_BIN=$root/build/release/sipbridge
-  "$python" -m pytest -q -p no:cacheprovider --durations=5 -n 3 -m "not alone" tests/e2e "${pytest_args[@]}"
+  "$python" -m pytest -q -p no:cacheprovider --durations=5 -n 2 -m "not alone" tests/e2e "${pytest_args[@]}"
   "$python" -m pytest -q -p no:cacheprovider -m alone tests/e2e "${pytest_args[@]}"
 fi
 step "all passed"

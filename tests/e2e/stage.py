@@ -326,7 +326,7 @@ class Stage:
             assert phone.process.poll() is not None, f"a phone still talks\n{phone.story()}"
         status = wait_for(self.quiet, "sipbridge has no call and no agent process", timeout=15)
         assert status["active_rooms"] == [], status
-        self.wait_no_room(timeout=20)
+        self.wait_no_room(timeout=45)  # LiveKit itself closes an empty one after 30 s
         wait_for(lambda: not self.files_left(), "sipbridge keeps no file of a call", timeout=5)
 
     def files_left(self):
