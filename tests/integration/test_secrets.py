@@ -133,7 +133,7 @@ def test_secrets_and_tokens_stay_where_they_belong(start):
         fill(redis, entries)
         daemon.wait_until_up()
         daemon.wait = True
-        wait_for(lambda: daemon.get("/readyz")[0] == 200, "rules are loaded")
+        wait_for(lambda: [daemon.status()[what]["count"] for what in ("rules", "agents")] == [4, 4], "all is loaded")
         watch = Watch(daemon)
         livekit.answers["DeleteRoom"] = (500, json.dumps({"code": "internal", "msg": f"you sent {SECRET}"}))
         tokens, good, trusted = run_busily(daemon, livekit, watch)
