@@ -48,9 +48,11 @@ static bool stop_call(void *context, const char *sid) {
     return sid[0] == 'R';
 }
 
-static void reload(void *context) {
+static bool reload(void *context, struct buf *said) {
     (void)context;
     demand(front.may_act);
+    buf_adds(said, "reloaded");
+    return true;
 }
 
 static enum ops_cleanup clean_up(void *context, size_t *ret_calls) {
