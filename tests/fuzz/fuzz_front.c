@@ -21,6 +21,8 @@
 enum { PATIENCE_MS = 10000, CALLS = 3 };
 
 /* What lives as long as the process. */
+static const struct ops_memory memory = {.is_known = true, .hundredths = 1250, .max_percent = 60};
+
 static struct front {
     struct loop *loop;
     struct http_server *server;
@@ -96,6 +98,7 @@ static void start_ops(void) {
                              .receiver = front.receiver,
                              .bridge = front.bridge,
                              .errors = &front.errors,
+                             .memory = &memory,
                              .stop_call = stop_call,
                              .reload = reload,
                              .clean_up = clean_up};

@@ -21,6 +21,8 @@
 enum { MOST_LINES = 200, MOST_WAIT_MS = 600000 };
 
 /* What lives as long as the process. */
+static const struct ops_memory memory = {.is_known = true, .hundredths = 1250, .max_percent = 60};
+
 static struct fixed {
     struct loop *loop;
     struct source *source;
@@ -90,6 +92,7 @@ static void start_world(struct world *world) {
                               .livekit = &world->contact,
                               .source = fixed.source,
                               .errors = &world->errors,
+                              .memory = &memory,
                               .started_wall_ms = 1700000000000,
                               .started = STAGE_START};
     log_listen(ops_errors_add, &world->errors);
@@ -175,8 +178,8 @@ struct match {
 };
 
 static void check_call(void *context, const struct bridge_view *view) {
-    static const char *const members[] = {"sid", "room",   "state",   "why",        "agent",    "called",
-                                          "pid", "caller", "ring_ms", "started_at", "restarts", NULL};
+    static const char *const members[] = {"sid",    "room",    "state",      "why",      "agent", "called", "pid",
+                                          "caller", "ring_ms", "started_at", "restarts", "age_s", NULL};
     struct match *match = context;
     const json_t *call = json_array_get(match->calls, match->count++);
     demand_members(call, members);
@@ -187,10 +190,11 @@ static void check_call(void *context, const struct bridge_view *view) {
 }
 
 static void check_status(const struct world *world) {
-    static const char *const members[] = {"enabled", "running",    "active_rooms", "process_count", "process_pids",
-                                          "calls",   "version",    "uptime_s",     "started_at",    "status",
-                                          "message", "file_limit", "rules",        "agents",        "redis",
-                                          "stimm",   "livekit",    "webhooks",     "errors",        NULL};
+    static const char *const members[] = {"enabled",  "running",    "active_rooms", "process_count", "process_pids",
+                                          "calls",    "version",    "uptime_s",     "started_at",    "status",
+                                          "message",  "file_limit", "rules",        "agents",        "redis",
+                                          "stimm",    "livekit",    "webhooks",     "errors",        "limits",
+                                          "circuits", NULL};
     static const char *const document[] = {"source", "count", "loaded_at", "error", NULL};
     cleanup_buf struct buf text = {0};
     ops_status_json(&world->ops, world->stage.now, &text);
