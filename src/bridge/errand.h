@@ -1,4 +1,4 @@
-/* One question of the bridge to LiveKit, from the asking to the last answer: what livekit_link.c and hang_up.c share. */
+/* One question of the bridge to LiveKit, from the asking to the last answer: made by livekit_link.c and hang_up.c. */
 #ifndef BRIDGE_ERRAND_H
 #define BRIDGE_ERRAND_H
 
@@ -6,7 +6,10 @@
 #include "bridge/livekit_link.h"
 #include "bridge/trunks.h"
 
-enum { ASK_AGAIN_MS = 2000 };
+enum {
+    ASK_AGAIN_MS = 2000,
+    FAILURES_APART_MS = 10000, /* while LiveKit is away every call asks again and again: warned of so often */
+};
 
 struct errand {
     struct livekit_link *link;
@@ -38,6 +41,7 @@ struct livekit_link {
     struct bridge *bridge;
     struct errand *errands;
     struct trunks trunks;
+    struct log_limit failure_limit;
 };
 
 struct errand *errand_new(struct livekit_link *link, const struct errand_kind *kind, struct slice sid,

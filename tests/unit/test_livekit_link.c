@@ -205,8 +205,16 @@ static void test_agents_with_a_token_of_their_own(void **state) {
     stage_did(stage, "kill RM_1;");
 }
 
+static void count_failures(void *context, enum log_level level, int64_t wall_ms, const char *message) {
+    (void)wall_ms;
+    unsigned *count = context;
+    *count += level == LOG_WARNING && strncmp(message, "LiveKit could not be asked", 26) == 0;
+}
+
 static void test_no_answer_is_no_action(void **state) {
     (void)state;
+    unsigned warnings = 0;
+    log_listen(count_failures, &warnings);
     static const enum livekit_outcome outcomes[] = {LIVEKIT_AWAY, LIVEKIT_ODD, LIVEKIT_REFUSED, LIVEKIT_NOT_FOUND};
     run_into_ready("+15550001");
     for (size_t i = 0; i < 3 * ARRAY_LEN(outcomes); i++) {
@@ -217,6 +225,8 @@ static void test_no_answer_is_no_action(void **state) {
         scene_wait(&scene, 1);
         fake_did(fake, PEOPLE);
     }
+    log_listen(NULL, NULL);
+    assert_int_equal(warnings, 3); /* of 12 failures in 24 s */
     stage_did(stage, "");
     stage_room(stage, EVENT_room_finished, "RM_1");
     stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
