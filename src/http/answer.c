@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <h2o.h>
+
 #include "http/status.h"
 
 struct http_stream {

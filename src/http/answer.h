@@ -2,10 +2,10 @@
 #ifndef HTTP_ANSWER_H
 #define HTTP_ANSWER_H
 
-#include <h2o.h>
-
 #include "http/server.h"
 #include "http/stream.h"
+
+struct st_h2o_req_t; /* h2o_req_t */
 
 /* The connection that a stream is on. */
 struct stream_place {
@@ -15,7 +15,7 @@ struct stream_place {
 };
 
 /* Sends ANSWER; where it is without an end, PLACE holds the stream. */
-void answer_send(h2o_req_t *req, const struct http_answer *answer, const struct stream_place *place);
+void answer_send(struct st_h2o_req_t *req, const struct http_answer *answer, const struct stream_place *place);
 /* Ends STREAM from outside h2o's turn; told again it does so without waiting for the client. */
 void answer_end(struct http_stream *stream);
 
