@@ -17,7 +17,8 @@ packages_for() {
       ;;
     ci)
       packages_for test
-      echo clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck valgrind libc6-dbg gcovr
+      echo clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck valgrind libc6-dbg gcovr \
+        chromium chromium-driver python3-selenium
       ;;
     *)
       echo "packages.sh: no such purpose: $1 (run, build, test, ci)" >&2

@@ -12,6 +12,7 @@ static mono_ms earlier(mono_ms a, mono_ms b) {
 }
 
 void app_touched(struct app *app) {
+    board_touched(app->board);
     mono_ms due = bridge_next_due(app->bridge);
     if (app->reconcile != NULL) {
         due = earlier(due, earlier(livekit_link_next_due(app->livekit_link), reconcile_next_due(app->reconcile)));

@@ -53,6 +53,7 @@ struct app {
     struct pressure pressure;
     struct ops ops;
     struct ops_errors errors;
+    struct board *board;
     struct ops_entrance entrances[MOST_LISTENS];
     struct http_listen listens[MOST_LISTENS];
     size_t listen_count;

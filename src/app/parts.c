@@ -105,6 +105,21 @@ struct bridge_options app_bridge_options(const struct app *app) {
     return options;
 }
 
+static void on_ended(void *self, const struct bridge_view *view, const char *text, int64_t ended_wall_ms) {
+    const struct app *app = self;
+    board_ended(app->board, view, text, ended_wall_ms);
+}
+
+static void build_board(struct app *app) {
+    struct board_options options = {
+        .loop = app->loop,
+        .bridge = app->bridge,
+        .context = &app->ops,
+        .add_health = ops_board_health,
+    };
+    app->board = board_new(&options);
+}
+
 static void build_bridge(struct app *app) {
     const struct bridge_options options = app_bridge_options(app);
     struct bridge_ports ports = {
@@ -117,8 +132,10 @@ static void build_bridge(struct app *app) {
         .show_output = show_output,
         .wall_ms = wall_ms,
         .unknown_agent = unknown_agent,
+        .ended = on_ended,
     };
     app->bridge = bridge_new(&options, &ports);
+    build_board(app);
     if (app->livekit_link != NULL) {
         app_build_reconcile(app);
     }
@@ -197,6 +214,7 @@ static void build_ops(struct app *app) {
         .reconcile = app->reconcile,
         .memory = &app->pressure.seen,
         .errors = &app->errors,
+        .board = app->board,
         .started_wall_ms = clock_wall_ms(),
         .started = clock_mono_ms(),
         .context = app,
@@ -306,6 +324,7 @@ void app_release(struct app *app) {
     app_manager_close(app);
     adoption_close(app);
     http_server_free(app->server);
+    board_free(app->board);
     file_watch_stop(&app->keys_watch);
     pressure_stop(&app->pressure);
     source_free(app->source);

@@ -100,6 +100,7 @@ static void log_ended(struct bridge *bridge, const struct bridge_call *call) {
 static void finish(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now) {
     if (!call->entry.over) {
         log_ended(bridge, call);
+        bridge_tell_ended(bridge, call, now);
     }
     if (want->end == END_NOT_A_CALL) {
         forget_call(bridge, call);

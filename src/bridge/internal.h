@@ -120,6 +120,11 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
 /* act.c: does what WANT says. True when that brought a new fact: look again. */
 bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now);
 
+/* view.c */
+struct bridge_view bridge_view_of(const struct bridge_call *call, mono_ms now);
+/* Tells the port that CALL ended, if it was one. */
+void bridge_tell_ended(const struct bridge *bridge, const struct bridge_call *call, mono_ms now);
+
 /* say.c */
 void bridge_about(const struct bridge_call *call, struct log_about *ret_about);
 /* The caller's attributes make the agent's line SIZE bytes long: too long. */

@@ -46,6 +46,8 @@ struct journal_port {
     void (*drop)(void *self, const char *sid);
 };
 
+struct bridge_view;
+
 struct bridge_ports {
     struct engine engine;
     struct livekit_port livekit;
@@ -60,6 +62,8 @@ struct bridge_ports {
     int64_t (*wall_ms)(void *self);
     /* A call named an agent that the directory does not hold: it may be new. NULL: nobody can look. */
     void (*unknown_agent)(void *self);
+    /* Told of every call that ended; VIEW is borrowed. NULL: nobody wants to know. */
+    void (*ended)(void *self, const struct bridge_view *view, const char *text, int64_t ended_wall_ms);
     /* Told every event, decision and action as one line; NULL: nobody listens and no line is made. */
     void (*trace)(void *self, const char *sid, const char *line);
 };

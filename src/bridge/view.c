@@ -24,6 +24,24 @@ void bridge_memory_short(struct bridge *bridge, bool is_short) {
     bridge->limits.memory_short = is_short;
 }
 
+struct bridge_view bridge_view_of(const struct bridge_call *call, mono_ms now) {
+    const struct call_entry *entry = &call->entry;
+    return (struct bridge_view){
+        .sid = entry->sid,
+        .room = {entry->room, entry->room_size},
+        .called = slice_of(call->leg.called),
+        .caller = slice_of(call->leg.caller),
+        .agent = call->agent_name != NULL ? call->agent_name : "",
+        .phase = call_phase_label(call->phase),
+        .why = call_end_label(call->end),
+        .pid = call->pid,
+        .started_wall_ms = call->started_wall_ms,
+        .ring_ms = ring_ms(call, now),
+        .restarts = call->starts > 1 ? call->starts - 1 : 0,
+        .facts = &entry->facts,
+    };
+}
+
 void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *context, const struct bridge_view *view),
                  void *context) {
     for (struct call_entry *entry = bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
@@ -31,20 +49,15 @@ void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *co
         if (entry->over) {
             continue;
         }
-        struct bridge_view view = {
-            .sid = entry->sid,
-            .room = {entry->room, entry->room_size},
-            .called = slice_of(call->leg.called),
-            .caller = slice_of(call->leg.caller),
-            .agent = call->agent_name != NULL ? call->agent_name : "",
-            .phase = call_phase_label(call->phase),
-            .why = call_end_label(call->end),
-            .pid = call->pid,
-            .started_wall_ms = call->started_wall_ms,
-            .ring_ms = ring_ms(call, now),
-            .restarts = call->starts > 1 ? call->starts - 1 : 0,
-            .facts = &entry->facts,
-        };
+        struct bridge_view view = bridge_view_of(call, now);
         each(context, &view);
+    }
+}
+
+void bridge_tell_ended(const struct bridge *bridge, const struct bridge_call *call, mono_ms now) {
+    const struct bridge_ports *ports = &bridge->ports;
+    if (ports->ended != NULL && call->end != END_NOT_A_CALL) {
+        struct bridge_view view = bridge_view_of(call, now);
+        ports->ended(ports->self, &view, call_end_text(call->end), ports->wall_ms(ports->self));
     }
 }

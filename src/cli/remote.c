@@ -97,16 +97,23 @@ bool remote_look(const struct settings *settings, int timeout_ms, struct remote_
     return send_request(settings, &request, ret_answer, diag);
 }
 
-int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {
+bool remote_try_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag) {
     struct target target __attribute__((cleanup(target_release))) = {0};
-    struct diag diag;
     where = where != NULL ? where : settings->admin_listen[0];
-    if (!has_address(where, &diag)) {
+    if (!has_address(where, diag)) {
+        return false;
+    }
+    target_init(&target, slice_of(where), STATUS_PATH);
+    return get_status(settings, &target, ret_body, diag);
+}
+
+int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {
+    struct diag diag = {0};
+    if (!has_address(where != NULL ? where : settings->admin_listen[0], &diag)) {
         cli_fail(cli, &diag);
         return CLI_USAGE;
     }
-    target_init(&target, slice_of(where), STATUS_PATH);
-    return get_status(settings, &target, ret_body, &diag) ? CLI_OK : cli_fail(cli, &diag);
+    return remote_try_status(settings, where, ret_body, &diag) ? CLI_OK : cli_fail(cli, &diag);
 }
 
 bool remote_post(const struct settings *settings, const struct remote_wish *wish, struct remote_answer *ret_answer,

@@ -16,7 +16,10 @@ struct remote_answer {
 /* GET /health/sip-bridge-status with a reader's token where the settings hold a key. WHERE: a whole URL, or an address
  * as in SIP_ADMIN_LISTEN; NULL: its first. CLI_OK with the body, or the exit code after an error was said. */
 int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body);
-/* The same for those who go on without it, WHERE without a path: false with DIAG. */
+/* The same for those who ask again: false with DIAG. */
+bool remote_try_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag)
+    __attribute__((warn_unused_result));
+/* The same for those who go on without it, WHERE without a path. */
 bool remote_ask_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag)
     __attribute__((warn_unused_result));
 

@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/remote.h"
+#include "cli/watch.h"
 
 struct status_options {
-    bool json;
+    bool json, watch;
     const char *url;
 };
 
@@ -191,20 +192,45 @@ static void print_errors(const json_t *errors) {
     }
 }
 
-static int print_status(const struct cli *cli, const struct buf *body) {
-    json_error_t error;
-    json_t *status = json_loadb(body->p, body->len, 0, &error);
-    if (!json_is_object(status)) {
-        cli_error(cli, "the answer is no status of sipbridge: %s", status == NULL ? error.text : "not an object");
-        json_decref(status);
-        return CLI_FAILED;
-    }
+static void print_all(const json_t *status) {
     print_summary(status);
     putchar('\n');
     remote_print_calls(json_object_get(status, "calls"));
     print_errors(json_object_get(status, "errors"));
+}
+
+static json_t *parse_status(const struct buf *body, struct diag *diag) {
+    json_error_t error;
+    json_t *status = json_loadb(body->p, body->len, 0, &error);
+    if (!json_is_object(status)) {
+        (void)diag_fail(diag, "", "the answer is no status of sipbridge: %s",
+                        status == NULL ? error.text : "not an object");
+        json_decref(status);
+        return NULL;
+    }
+    return status;
+}
+
+static int print_status(const struct cli *cli, const struct buf *body) {
+    struct diag diag = {0};
+    json_t *status = parse_status(body, &diag);
+    if (status == NULL) {
+        return cli_fail(cli, &diag);
+    }
+    print_all(status);
     json_decref(status);
     return CLI_OK;
+}
+
+struct asking {
+    const struct settings *settings;
+    const char *url;
+};
+
+static json_t *ask_again(void *context, struct diag *diag) {
+    const struct asking *asking = context;
+    cleanup_buf struct buf body = {0};
+    return remote_try_status(asking->settings, asking->url, &body, diag) ? parse_status(&body, diag) : NULL;
 }
 
 static int show(const struct cli *cli, const struct status_options *options, const struct settings *settings) {
@@ -227,11 +253,21 @@ static int run(struct cli *cli) {
     if (!cli_parse(cli, &options) || !cli_settings(cli, &settings)) {
         return CLI_USAGE;
     }
+    if (options.watch && options.json) {
+        cli_error(cli, "--watch and --json do not go together: --json is the answer of one moment");
+        return CLI_USAGE;
+    }
+    if (options.watch) {
+        struct asking asking = {&settings, options.url};
+        return watch_run(&(struct watch){.cli = cli, .context = &asking, .ask = ask_again, .print = print_all});
+    }
     return show(cli, &options, &settings);
 }
 
 static const struct cli_option options_table[] = {
     {"json", 0, CLI_FLAG, offsetof(struct status_options, json), NULL, "the answer as it came"},
+    {"watch", 'w', CLI_FLAG, offsetof(struct status_options, watch), NULL,
+     "anew every second, until q; piped: a line for each change"},
     {"url", 0, CLI_TEXT, offsetof(struct status_options, url), "URL",
      "the whole URL, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
 };

@@ -17,7 +17,7 @@ struct member {
     struct crowd *crowd;
     struct member *next, **link; /* link: what points at this one */
     struct peer *peer;
-    uint64_t requests;      /* the owner counts complete requests here */
+    uint64_t requests;      /* the owner counts complete requests here, and parts of an answer without an end */
     uint64_t requests_seen; /* at the last look; another number means another request */
     size_t searched;        /* bytes of its input in which the end of the head was not */
     bool whole;             /* its head is whole */

@@ -1,4 +1,4 @@
-/* The only file that names h2o (2.2.5). What h2o does not do, or does too generously, is done beside it:
+/* This file and answer.c are all that names h2o (2.2.5). What h2o does not do, or does too generously, is done beside it:
  *
  * - Its one timer covers header, body and idle alike, and runs on wall-clock time. It is set out of reach; who
  *   takes too long is found by crowd.h, together with the limits on number and memory.
@@ -20,10 +20,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/acceptor.h"
+#include "http/answer.h"
 #include "http/crowd.h"
 #include "http/head.h"
 #include "http/linger.h"
-#include "http/status.h"
 
 #define NEVER_MS (365ULL * 24 * 3600 * 1000) /* h2o's own timers: see above */
 
@@ -46,6 +46,7 @@ struct http_server {
     h2o_accept_ctx_t accept;
     h2o_socket_t *inner; /* a duplicate of loop's epoll fd */
     bool inner_ready;
+    bool wrote; /* outside h2o's turn, whose next one must not wait */
 };
 
 /* Ours beside h2o's: hangs on the socket's on_close and dies with it. */
@@ -53,8 +54,9 @@ struct connection {
     struct member member;
     struct listener *listener;
     h2o_socket_t *sock;
-    size_t written; /* bytes of answers that were logged */
-    bool handled;   /* the request at hand reached its handler */
+    struct http_stream *stream; /* the answer without an end that it is for, or NULL */
+    size_t written;             /* bytes of answers that were logged */
+    bool handled;               /* the request at hand reached its handler */
 };
 
 const struct http_limits http_limits_default = {
@@ -105,7 +107,9 @@ static void close_connection(struct member *member, const char *answer) {
     if (answer != NULL) {
         lingers_add(connection->listener->server->lingers, h2o_socket_get_fd(sock), answer);
     }
-    if (h2o_socket_is_reading(sock)) {
+    if (connection->stream != NULL) {
+        answer_end(connection->stream);
+    } else if (h2o_socket_is_reading(sock)) {
         sock->_cb.read(sock, h2o_socket_error_closed);
     } else {
         shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
@@ -154,27 +158,6 @@ struct handler {
     h2o_handler_t super;
     struct http_server *server;
 };
-
-static void send_answer(h2o_req_t *req, const struct http_answer *answer) {
-    static h2o_generator_t generator; /* nothing to continue: the whole answer is sent here */
-    bool is_head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
-    h2o_iovec_t body = {NULL, 0};
-    req->res.status = answer->status;
-    req->res.reason = status_reason(answer->status);
-    req->res.content_length = answer->body.len; /* else h2o sends chunks, and Go clients give up the connection */
-    if (answer->content_type != NULL && answer->body.len > 0) {
-        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, answer->content_type,
-                       strlen(answer->content_type));
-    }
-    if (answer->allow != NULL) {
-        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_ALLOW, NULL, answer->allow, strlen(answer->allow));
-    }
-    if (answer->body.len > 0 && !is_head) {
-        body = h2o_strdup(&req->pool, answer->body.p, answer->body.len);
-    }
-    h2o_start_response(req, &generator);
-    h2o_send(req, &body, body.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
-}
 
 static void find_authorization(const h2o_req_t *req, struct http_request *request) {
     for (size_t i = 0; i < req->headers.size; i++) {
@@ -229,7 +212,10 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req) {
     } else {
         handle(connection, req, &answer);
     }
-    send_answer(req, &answer);
+    answer_send(req, &answer,
+                &(struct stream_place){.stream = &connection->stream,
+                                       .progress = &connection->member.requests,
+                                       .wrote = &server->wrote});
     buf_release(&answer.body);
     return 0;
 }
@@ -343,8 +329,10 @@ static void on_outer_failed(struct http_server *server, int error) {
 }
 
 void http_server_turn(struct http_server *server, int max_wait_ms) {
+    int wait_ms = server->wrote ? 0 : max_wait_ms;
     server->inner_ready = false;
-    if (h2o_evloop_run(outer_loop(), loop_wait_ms(server->loop, max_wait_ms)) != 0) {
+    server->wrote = false;
+    if (h2o_evloop_run(outer_loop(), loop_wait_ms(server->loop, wait_ms)) != 0) {
         on_outer_failed(server, errno);
     }
     if (server->inner_ready) {

@@ -1,7 +1,7 @@
 /* HTTP/1.1 server (libh2o) with hard limits, for handlers that answer at once.
  *
- * A handler runs with a complete request in memory and fills the answer before it returns: nothing can wait in
- * the request path. Limits on header, body, time and connections are applied before the handler is called.
+ * A handler runs with a complete request in memory and fills the answer before it returns (or names who goes on
+ * writing it, stream.h): nothing can wait in the request path. Limits on header, body, time and connections are applied before the handler is called.
  * At a connection limit the connection that has been idle longest, at least a second, makes room; if there is none,
  * new ones wait.
  * The server owns the process's outermost loop: http_server_turn runs one batch of h2o events and then one turn
@@ -26,12 +26,20 @@ struct http_request {
     struct slice peer; /* "127.0.0.1", "::1", "unix"; from the socket only, never from a header */
 };
 
+struct http_header {
+    const char *name, *value; /* static text; NAME in lower case */
+};
+
+struct http_stream_owner;
+
 /* Prepared as 200 without a body. */
 struct http_answer {
     int status;
-    const char *content_type; /* static text; NULL for no body */
-    const char *allow;        /* static text for a 405, else NULL */
-    struct buf body;          /* the server releases it */
+    const char *content_type;               /* static text; NULL for no body */
+    const char *allow;                      /* static text for a 405, else NULL */
+    const struct http_header *headers;      /* static, more of them, up to one without a name; or NULL */
+    const struct http_stream_owner *stream; /* instead of a body: an answer without an end (http/stream.h) */
+    struct buf body;                        /* the server releases it */
 };
 
 typedef void http_handler(void *context, const struct http_request *request, struct http_answer *answer);

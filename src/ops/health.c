@@ -91,3 +91,22 @@ void ops_health_json(const struct ops *ops, struct buf *out) {
     json_add_field(out, "message", slice_of(message));
     buf_adds(out, "}\n");
 }
+
+void ops_board_health(void *context, struct buf *out) {
+    const struct ops *ops = context;
+    const struct ops_errors *errors = ops->errors;
+    const char *message = "";
+    enum ops_health health = ops_health(ops, &message);
+    buf_adds(out, "\"status\":");
+    json_add_string(out, slice_of(health_words[health].status));
+    json_add_field(out, "message", slice_of(message));
+    json_add_raw(out, "errors", SLICE("["));
+    uint64_t most = errors->count < OPS_ERRORS ? errors->count : OPS_ERRORS;
+    for (uint64_t i = 0; i < most; i++) {
+        uint64_t place = (errors->count - 1 - i) % OPS_ERRORS;
+        buf_addf(out, "%s{\"at_ms\":%lld", i > 0 ? "," : "", (long long)errors->list[place].wall_ms);
+        json_add_field(out, "text", slice_of(errors->list[place].text));
+        buf_addc(out, '}');
+    }
+    buf_adds(out, "]");
+}

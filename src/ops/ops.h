@@ -5,6 +5,7 @@
 
 #include "auth/keyring.h"
 #include "base/log.h"
+#include "board/board.h"
 #include "bridge/bridge.h"
 #include "bridge/reconcile.h"
 #include "http/server.h"
@@ -51,6 +52,7 @@ struct ops {
     const struct source *source;       /* NULL while the bridge is disabled */
     const struct ops_memory *memory;
     const struct ops_errors *errors;
+    struct board *board;
     int64_t started_wall_ms;
     mono_ms started;
     void *context;
@@ -85,6 +87,8 @@ enum ops_health ops_health(const struct ops *ops, const char **ret_message);
 const char *ops_health_name(enum ops_health health);
 /* Bodies of GET /health/sip-bridge and /health/sip-bridge-status. */
 void ops_health_json(const struct ops *ops, struct buf *out);
+/* What struct board_options wants; CONTEXT is a struct ops. */
+void ops_board_health(void *context, struct buf *out);
 void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out);
 
 #endif

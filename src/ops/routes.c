@@ -7,6 +7,7 @@
 
 enum access {
     FOR_ANYONE,
+    FOR_VISITORS, /* reveals nothing, but is there at the admin doors only */
     FOR_READERS,  /* reveals calls and numbers */
     FOR_OPERATORS /* changes something: always with an operator's token */
 };
@@ -105,11 +106,50 @@ static void serve_cleanup(const struct visit *visit) {
     buf_adds(&answer->body, "}\n");
 }
 
+/* --- the board --- */
+
+static const struct http_header page_headers[] = {
+    {"content-security-policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
+     "form-action 'none'; frame-ancestors 'none'"},
+    {"x-content-type-options", "nosniff"},
+    {"referrer-policy", "no-referrer"},
+    {"cache-control", "no-cache"},
+    {NULL, NULL},
+};
+
+static void serve_board(const struct visit *visit) {
+    struct board_part part;
+    if (!board_part(visit->rest, &part)) {
+        answer_text(visit->answer, 404, "not found");
+        return;
+    }
+    visit->answer->content_type = part.content_type;
+    visit->answer->headers = page_headers;
+    buf_add_slice(&visit->answer->body, part.body);
+}
+
+static void serve_board_events(const struct visit *visit) {
+    static const struct http_header headers[] = {{"cache-control", "no-store"},
+                                                 {"x-accel-buffering", "no"},
+                                                 {"x-content-type-options", "nosniff"},
+                                                 {NULL, NULL}};
+    visit->answer->stream = board_stream(visit->ops->board);
+    if (visit->answer->stream == NULL) {
+        answer_text(visit->answer, 503, "as many look at the board as can");
+        return;
+    }
+    visit->answer->content_type = "text/event-stream";
+    visit->answer->headers = headers;
+}
+
 static const struct route routes[] = {
     {"GET", "/health/sip-bridge", false, FOR_ANYONE, serve_health},
     {"GET", "/livez", false, FOR_ANYONE, serve_live},
     {"GET", "/readyz", false, FOR_ANYONE, serve_ready},
     {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
+    {"GET", "/board/events", false, FOR_READERS, serve_board_events},
+    {"GET", "/board", true, FOR_VISITORS, serve_board},
     {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
     {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
     {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, serve_cleanup},
@@ -152,8 +192,11 @@ bool ops_is_local(const char *address) {
 
 /* 0: may pass; else the status to refuse with. */
 static int refuse(const struct ops_entrance *entrance, const struct route *route, const struct http_request *request) {
-    if (route->access == FOR_ANYONE) {
+    if (route->access == FOR_ANYONE || (route->access == FOR_VISITORS && entrance->door != DOOR_PUBLIC)) {
         return 0;
+    }
+    if (route->access == FOR_VISITORS) {
+        return 404;
     }
     if (request->authorization_count > 0) {
         enum operator_scope scope = OPERATOR_NONE;

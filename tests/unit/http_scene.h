@@ -20,6 +20,7 @@ struct http_scene {
     unsigned calls;    /* of the handler */
     struct buf last;   /* what the handler saw: "METHOD path?query host=… auth=N peer=… body=…" */
     struct buf answer; /* what it answers, when not empty */
+    const struct http_stream_owner *stream; /* of what is asked of /stream */
     const char *tag;
     mono_ms called_at; /* loop_now in the handler */
 };
@@ -37,7 +38,10 @@ static inline void http_scene_handle(void *context, const struct http_request *r
         answer->status = 405;
         answer->allow = "POST";
     }
-    if (scene->answer.len > 0) {
+    if (slice_is(request->path, "/stream")) {
+        answer->stream = scene->stream;
+        answer->content_type = "text/event-stream";
+    } else if (scene->answer.len > 0) {
         answer->content_type = "text/plain";
         buf_add_slice(&answer->body, buf_slice(&scene->answer));
     }

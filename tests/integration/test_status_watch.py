@@ -1,0 +1,104 @@
+"""sipbridge status --watch: a screen that follows the bridge on a terminal, lines of what changed in a pipe."""
+import signal
+import subprocess
+import termios
+import threading
+
+import pytest
+from daemon import binary, wait_for
+from livekit import Call
+from terminal import Terminal
+
+
+def environment(daemon, **more):
+    return {name: value for name, value in {**daemon.environment(), **more}.items() if value is not None}
+
+
+@pytest.fixture
+def lines(start):
+    """(daemon, the lines that a watching pipe has printed so far)"""
+    daemon, said = start(), []
+    watching = subprocess.Popen([binary(), "status", "--watch"], env=environment(daemon), stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, bufsize=1)
+    threading.Thread(target=lambda: said.extend(iter(watching.stdout.readline, "")), daemon=True).start()
+    yield daemon, said
+    watching.terminate()
+    assert watching.wait(10) == 0
+    watching.stdout.close()
+
+
+def has(said, *words):
+    return wait_for(lambda: [line for line in said if all(word in line for word in words)], f"{words} in {said}", 15)
+
+
+def test_piped_it_prints_what_changed(lines):
+    daemon, said = lines
+    has(said, " health ", "ready for calls")
+    call = Call()
+    daemon.post(*call.ringing())
+    has(said, "joining", call.sid, "support")
+    daemon.post(*call.answered())
+    has(said, "talking", call.sid, call.called)
+    daemon.post(*call.hung_up())
+    line = has(said, " over ", call.sid)[0]
+    assert line.split()[-1].isdigit() and "\x1b" not in "".join(said)
+    count = len(said)
+    daemon.stop()
+    has(said, " unreachable ")
+    assert len(said) == count + 1
+    daemon.start()
+    wait_for(lambda: said[-1].endswith("ready for calls\n"), "it is found again", 15)
+
+
+def test_on_a_terminal_it_is_a_screen(start):
+    daemon = start()
+    before = Call()
+    daemon.post(*before.ringing())
+    with Terminal("status", "--watch", env={**environment(daemon), "TERM": "xterm"}, columns=100) as it:
+        it.expect("\x1b[?1049h")
+        it.expect(before.sid)
+        it.expect("q ends this")
+        assert not it.has_echo()
+        call = Call()
+        daemon.post(*call.ringing(), *before.hung_up())
+        it.expect(call.sid)
+        it.type("q")
+        it.expect("\x1b[?1049l")
+        assert it.end() == 0
+        assert it.has_echo()
+    daemon.post(*call.hung_up())
+
+
+def test_what_does_not_fit_is_left_out_and_a_larger_terminal_shows_it(start):
+    daemon = start()
+    calls = [Call(caller=f"+1555{i:07d}") for i in range(40)]
+    for call in calls:
+        daemon.post(call.room_started())
+    with Terminal("status", "--watch", env={**environment(daemon), "TERM": "xterm"}, columns=100) as it:
+        it.expect("there is more than fits")
+        assert it.shown.count("\n") < 48 and calls[-1].sid not in it.shown
+        termios.tcsetwinsize(it.master, (80, 100))
+        it.process.send_signal(signal.SIGWINCH)
+        it.expect(calls[-1].sid)
+        it.process.send_signal(signal.SIGTERM)
+        it.expect("\x1b[?1049l")
+        assert it.end() == 0
+    for call in calls:
+        daemon.post(call.room_finished())
+
+
+def test_without_a_bridge_it_waits_for_one(start):
+    daemon = start()
+    daemon.stop()
+    with Terminal("status", "-w", env={**environment(daemon), "TERM": "xterm"}, columns=100) as it:
+        it.expect("admin.sock")
+        daemon.start()
+        it.expect("ready for calls")
+        it.type("q")
+        assert it.end() == 0
+
+
+def test_watch_and_json_do_not_go_together(start):
+    daemon = start()
+    done = subprocess.run([binary(), "status", "--watch", "--json"], env=environment(daemon), capture_output=True, text=True)
+    assert done.returncode == 2 and "--watch and --json do not go together" in done.stderr
