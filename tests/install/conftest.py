@@ -22,9 +22,15 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     if "whole" not in (config.option.markexpr or ""):
-        for item in items:
-            if item.get_closest_marker("whole"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes: pytest -m whole tests/install"))
+        whole = [item for item in items if item.get_closest_marker("whole")]
+        items[:] = [item for item in items if item not in whole]
+        config.hook.pytest_deselected(items=whole)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 def build_directory():

@@ -72,7 +72,7 @@ class Root:
         assert not check or done.returncode == 0, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def install(self, package):
-        """As a person does it: the file, and what it depends on."""
+    def install(self, package, *names):
+        """As a person does it: the file, and what it depends on; and Debian's packages NAMES."""
         shutil.copy(package, self.path("tmp"))
-        return self.run("apt-get", "install", "-qq", "--no-install-recommends", f"/tmp/{Path(package).name}")
+        return self.run("apt-get", "install", "-qq", "--no-install-recommends", f"/tmp/{Path(package).name}", *names)

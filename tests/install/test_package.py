@@ -70,7 +70,7 @@ def check_unreadable(root):
     root.run("chgrp", "sipbridge", "/etc/sipbridge/sipbridge.env")
 
 
-def test_first_call_from_a_bare_debian(root, packages, capsys):
+def test_first_call_from_a_bare_debian(root, packages, record_property):
     """The recorded call of deploy/try.sh, played by the installed command to the installed daemon."""
     began = time.monotonic()
     service = ready(root, packages)
@@ -80,13 +80,21 @@ def test_first_call_from_a_bare_debian(root, packages, capsys):
     root.run("sipbridge", "replay", "--speed", "4", "--env-file", "/etc/sipbridge/sipbridge.env", "/tmp/answered.jsonl")
     wait_for(lambda: "answered: " in service.log(), "the call is answered")
     took = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\n  bare Debian to the first answered call: {took:.1f} s, of which the installation {installed:.1f} s")
+    record_property("bare Debian to the first answered call", f"{took:.1f} s, of which the installation {installed:.1f} s")
     wait_for(lambda: "call ended" in service.log(), "the call has ended")
 
 
+def check_logs_are_turned_over(root):
+    root.run("install", "-d", "-o", "sipbridge", "-g", "sipbridge", "-m", "0750", "/var/log/sipbridge")
+    root.run("sh", "-c", "echo '{}' >/var/log/sipbridge/calls.jsonl && chown sipbridge: /var/log/sipbridge/calls.jsonl")
+    assert root.run("logrotate", "--force", "/etc/logrotate.d/sipbridge").stderr == ""
+    assert rights(root, "/var/log/sipbridge/calls.jsonl", "/var/log/sipbridge/calls.jsonl.1") == ["640 sipbridge:sipbridge",
+                                                                                                  "644 sipbridge:sipbridge"]
+
+
 def test_before_it_is_configured_and_started_wrongly(root, packages):
-    root.install(packages["0.1.0"])
+    root.install(packages["0.1.0"], "logrotate")
+    check_logs_are_turned_over(root)
     check_installed(root)
     check_not_started(root)
     service = Service(root)
