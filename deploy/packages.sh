@@ -13,7 +13,7 @@ packages_for() {
       ;;
     package)
       packages_for build
-      echo dpkg-dev
+      echo dpkg-dev file
       ;;
     test)
       packages_for package

@@ -1,18 +1,12 @@
-"""The other reverse proxies of deploy/, each the real server with its file there, in the foreground and on a port of its own.
-
-A class has `times`, changes that make its time limits for senders a second; further CHANGES to the file are pairs."""
+"""The other reverse proxies of deploy/, each the real server with its file there, in the foreground and on a port of its own."""
 import subprocess
 
 from daemon import wait_for
-from servers import Nginx, TlsServer, find, replaced
+from servers import Nginx, TlsProxy, find, replaced
 
 
-class Caddy(TlsServer):
+class Caddy(TlsProxy):
     times = [("read_header 5s", "read_header 1s"), ("read_body 10s", "read_body 1s")]
-
-    def __init__(self, upstream, *changes):
-        super().__init__("sb-caddy-")
-        self.upstream, self.changes = upstream, changes
 
     def start(self):
         self.make_certificate()
@@ -26,12 +20,8 @@ class Caddy(TlsServer):
         wait_for(self.is_open, "Caddy listens")
 
 
-class HAProxy(TlsServer):
+class HAProxy(TlsProxy):
     times = [("timeout http-request 5s", "timeout http-request 1s"), ("timeout client 10s", "timeout client 1s")]
-
-    def __init__(self, upstream, *changes):
-        super().__init__("sb-haproxy-")
-        self.upstream, self.changes = upstream, changes
 
     def start(self):
         self.make_certificate()
@@ -44,13 +34,13 @@ class HAProxy(TlsServer):
         wait_for(self.is_open, "HAProxy listens")
 
 
-class Apache(TlsServer):
+class Apache(TlsProxy):
     times = [("header=5 body=10", "header=1 body=1")]
     modules = ("mpm_event", "authz_core", "ssl", "proxy", "proxy_http", "headers", "allowmethods", "reqtimeout", "alias")
 
     def __init__(self, upstream, *changes, modules=()):
-        super().__init__("sb-apache-")
-        self.upstream, self.changes, self.more = upstream, changes, modules
+        super().__init__(upstream, *changes)
+        self.more = modules
 
     def start(self):
         self.make_certificate()

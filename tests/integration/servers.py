@@ -70,11 +70,14 @@ class Redis(Server):
         return run.stdout.rstrip("\n")
 
 
-class TlsServer(Server):
-    """With a certificate for localhost, made for the moment."""
+class TlsProxy(Server):
+    """With a certificate for localhost, made for the moment, in front of UPSTREAM ("host:port").
 
-    def __init__(self, prefix):
-        super().__init__(prefix)
+    `times` makes the time limits for senders a second; it and further CHANGES of the file in deploy/ are (old, new)."""
+
+    def __init__(self, upstream, *changes):
+        super().__init__(f"sb-{type(self).__name__.lower()}-")
+        self.upstream, self.changes = upstream, changes
         self.certificate, self.key = self.dir / "cert.pem", self.dir / "key.pem"
 
     def make_certificate(self):
@@ -92,13 +95,9 @@ def replaced(name, pairs):
     return text
 
 
-class Nginx(TlsServer):
+class Nginx(TlsProxy):
     """deploy/nginx/sipbridge.conf, its names replaced."""
     times = [("client_header_timeout 5s", "client_header_timeout 1s"), ("client_body_timeout 10s", "client_body_timeout 1s")]
-
-    def __init__(self, upstream, *changes):
-        super().__init__("sb-nginx-")
-        self.upstream, self.changes = upstream, changes
 
     def configuration(self):
         text = replaced("nginx/sipbridge.conf", [
