@@ -1,7 +1,7 @@
 #!/bin/sh
 # The Debian 12 packages that sipbridge needs, by purpose; installs those that are missing.
 #
-#   deploy/packages.sh [--list] PURPOSE...      PURPOSE: run build test ci
+#   deploy/packages.sh [--list] PURPOSE...      PURPOSE: run build package test ci
 set -eu
 
 packages_for() {
@@ -11,9 +11,14 @@ packages_for() {
       echo gcc libc6-dev cmake ninja-build pkg-config \
         libh2o-evloop-dev libssl-dev libhiredis-dev libcurl4-openssl-dev libsodium-dev libjansson-dev uthash-dev
       ;;
-    test)
+    package)
       packages_for build
-      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist redis-server nginx openssl faketime nodejs procps systemd
+      echo dpkg-dev file
+      ;;
+    test)
+      packages_for package
+      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist redis-server nginx openssl faketime nodejs procps systemd \
+        apache2 caddy haproxy logrotate zsh docker-compose python3-yaml lintian mmdebstrap
       ;;
     ci)
       packages_for test
@@ -21,7 +26,7 @@ packages_for() {
         chromium chromium-driver python3-selenium
       ;;
     *)
-      echo "packages.sh: no such purpose: $1 (run, build, test, ci)" >&2
+      echo "packages.sh: no such purpose: $1 (run, build, package, test, ci)" >&2
       return 2
       ;;
   esac

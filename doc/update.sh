@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what the program says of itself into the documents: doc/sipbridge.1, doc/settings.md, doc/commands.md, and
-# README.md between its <!-- settings --> and <!-- commands --> marks, doc/doctor.md between <!-- doctor --> marks. Run it
-# after a change of a command, a setting or a check.
+# README.md between its <!-- settings --> and <!-- commands --> marks, doc/doctor.md between <!-- doctor --> marks; and the
+# shells' completion into deploy/completion. Run it after a change of a command, a setting or a check.
 set -eu
 cd "$(dirname "$0")/.."
 sipbridge=${1:-build/release/sipbridge}
@@ -19,6 +19,8 @@ between_marks() { # FILE TABLE
 }
 
 "$sipbridge" docs man > doc/sipbridge.1
+"$sipbridge" docs completion-bash > deploy/completion/sipbridge.bash
+"$sipbridge" docs completion-zsh > deploy/completion/_sipbridge
 document doc/settings.md Settings settings
 document doc/commands.md Commands commands
 between_marks README.md settings

@@ -1,8 +1,10 @@
-/* sipbridge docs: the manual page and the tables of the documentation, from the tables they describe. */
+/* sipbridge docs: the manual page, the tables of the documentation and the shells' completion, from the tables that
+ * they describe. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "cli/help.h"
 #include "doctor/check.h"
 
@@ -186,10 +188,8 @@ static void print_doctor(const struct cli *cli, struct buf *out) {
 static const struct {
     const char *name;
     void (*print)(const struct cli *cli, struct buf *out);
-} documents[] = {{"man", print_man},
-                 {"settings", print_settings},
-                 {"commands", print_commands},
-                 {"doctor", print_doctor}};
+} documents[] = {{"man", print_man},       {"settings", print_settings},         {"commands", print_commands},
+                 {"doctor", print_doctor}, {"completion-bash", completion_bash}, {"completion-zsh", completion_zsh}};
 
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
@@ -203,14 +203,15 @@ static int run(struct cli *cli) {
             return CLI_OK;
         }
     }
-    cli_error(cli, "there is no document \"%s\": give man, settings, commands or doctor", cli->argv[0]);
+    cli_error(cli, "there is no document \"%s\": give one of %s", cli->argv[0], cli->command->arguments);
     return CLI_USAGE;
 }
 
 const struct cli_command cli_docs = {
     .name = "docs",
-    .summary = "Print the manual page (roff) or the tables of settings, commands and checks (Markdown).",
-    .arguments = "man|settings|commands|doctor",
+    .summary = "Print the manual page (roff), the tables of settings, commands and checks (Markdown), or a shell's "
+               "completion.",
+    .arguments = "man|settings|commands|doctor|completion-bash|completion-zsh",
     .min_arguments = 1,
     .max_arguments = 1,
     .no_settings = true,

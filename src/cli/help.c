@@ -13,6 +13,12 @@ static const struct cli_option common_options[] = {
     {"help", 'h', CLI_FLAG, 0, NULL, "this text"},
 };
 
+const struct cli_option *help_common_options(const struct cli_command *command, size_t *ret_count) {
+    size_t first = command->no_settings ? 1 : 0;
+    *ret_count = ARRAY_LEN(common_options) - first;
+    return common_options + first;
+}
+
 static void fill(struct buf *out, size_t count) {
     memset(buf_reserve(out, count), ' ', count);
     out->len += count;
@@ -154,8 +160,10 @@ static void options_list(const struct cli_command *command, struct buf *out) {
     for (size_t i = 0; i < command->option_count; i++) {
         option_entry(out, &command->options[i]);
     }
-    for (size_t i = command->no_settings ? 1 : 0; i < ARRAY_LEN(common_options); i++) {
-        option_entry(out, &common_options[i]);
+    size_t count;
+    const struct cli_option *common = help_common_options(command, &count);
+    for (size_t i = 0; i < count; i++) {
+        option_entry(out, &common[i]);
     }
 }
 

@@ -10,6 +10,8 @@ void help_commands(const struct cli *cli, struct buf *out);
 void help_program(const struct cli *cli, struct buf *out);
 /* `sipbridge COMMAND --help`. */
 void help_command(const struct cli *cli, struct buf *out);
+/* The options that every command has (--env-file, unless it reads no settings; --help), behind its own. */
+const struct cli_option *help_common_options(const struct cli_command *command, size_t *ret_count);
 /* "[OPTION...] ARGUMENTS" or "VERB ..." after a command's name. */
 void help_synopsis(const struct cli_command *command, struct buf *out);
 /* Breaks TEXT at blanks into lines of at most WIDTH characters after INDENT blanks; a newline is kept, and so are lines

@@ -33,9 +33,9 @@ class Server:
         self.kill()
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def run(self, command):
+    def run(self, command, env=None):
         self.log = open(self.dir / "output", "ab")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 
     def is_open(self):
         assert self.process.poll() is None, (self.dir / "output").read_text()
@@ -70,29 +70,45 @@ class Redis(Server):
         return run.stdout.rstrip("\n")
 
 
-class Nginx(Server):
-    """deploy/nginx/sipbridge.conf, its names replaced, with a certificate made for the moment."""
+class TlsProxy(Server):
+    """With a certificate for localhost, made for the moment, in front of UPSTREAM ("host:port").
 
-    def __init__(self, upstream):
-        super().__init__("sb-nginx-")
-        self.upstream = upstream
+    `times` makes the time limits for senders a second; it and further CHANGES of the file in deploy/ are (old, new)."""
+
+    def __init__(self, upstream, *changes):
+        super().__init__(f"sb-{type(self).__name__.lower()}-")
+        self.upstream, self.changes = upstream, changes
         self.certificate, self.key = self.dir / "cert.pem", self.dir / "key.pem"
 
-    def configuration(self):
-        text = (ROOT / "deploy/nginx/sipbridge.conf").read_text()
-        replaced = [("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"), ("listen [::]:443 ssl", ""),
-                    ("server 127.0.0.1:8790", f"server {self.upstream}"), ("sipbridge.example.com", "localhost"),
-                    ("/etc/ssl/certs/sipbridge.pem", str(self.certificate)),
-                    ("/etc/ssl/private/sipbridge.key", str(self.key))]
-        for old, new in replaced:
-            assert old in text, f"deploy/nginx/sipbridge.conf no longer has {old!r}"
-            text = text.replace(old, new)
-        return "\n".join(line for line in text.splitlines() if line.strip() != ";")
-
-    def start(self):
+    def make_certificate(self):
         subprocess.run([find("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2",
                         "-keyout", str(self.key), "-out", str(self.certificate)], check=True, capture_output=True)
+
+
+def replaced(name, pairs):
+    """The file NAME of deploy/ with each (old, new); one that is not there is a failure."""
+    text = (ROOT / "deploy" / name).read_text()
+    for old, new in pairs:
+        assert old in text, f"deploy/{name} no longer has {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+class Nginx(TlsProxy):
+    """deploy/nginx/sipbridge.conf, its names replaced."""
+    times = [("client_header_timeout 5s", "client_header_timeout 1s"), ("client_body_timeout 10s", "client_body_timeout 1s")]
+
+    def configuration(self):
+        text = replaced("nginx/sipbridge.conf", [
+            ("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"), ("listen [::]:443 ssl", ""),
+            ("server 127.0.0.1:8790", f"server {self.upstream}"), ("sipbridge.example.com", "localhost"),
+            ("/etc/ssl/certs/sipbridge.pem", str(self.certificate)),
+            ("/etc/ssl/private/sipbridge.key", str(self.key)), *self.changes])
+        return "\n".join(line for line in text.splitlines() if line.strip() != ";")
+
+    def start(self):
+        self.make_certificate()
         temporary = "".join(f"{kind}_temp_path {self.dir}/{kind};\n" for kind in
                             ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (self.dir / "nginx.conf").write_text(

@@ -48,6 +48,14 @@ static void manual_page(void **state) {
     assert_current("doc/sipbridge.1", buf_slice(&there), &wanted);
 }
 
+static void completion(void **state) {
+    (void)state;
+    cleanup_buf struct buf bash = said("completion-bash"), bash_there = file(ROOT "deploy/completion/sipbridge.bash");
+    assert_current("deploy/completion/sipbridge.bash", buf_slice(&bash_there), &bash);
+    cleanup_buf struct buf zsh = said("completion-zsh"), zsh_there = file(ROOT "deploy/completion/_sipbridge");
+    assert_current("deploy/completion/_sipbridge", buf_slice(&zsh_there), &zsh);
+}
+
 static void check_document(const char *path, const char *title, const char *document) {
     cleanup_buf struct buf wanted = {0}, table = said(document), there = file(path);
     buf_addf(&wanted, "# %s\n\nMade by doc/update.sh; do not edit.\n\n", title);
@@ -88,10 +96,8 @@ static void doctor(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(manual_page),
-        cmocka_unit_test(tables),
-        cmocka_unit_test(readme),
-        cmocka_unit_test(doctor),
+        cmocka_unit_test(manual_page), cmocka_unit_test(completion), cmocka_unit_test(tables),
+        cmocka_unit_test(readme),      cmocka_unit_test(doctor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
