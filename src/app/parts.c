@@ -116,6 +116,7 @@ static void build_bridge(struct app *app) {
         .new_instance = new_instance,
         .show_output = show_output,
         .wall_ms = wall_ms,
+        .on_ended = adoption_on_ended,
         .unknown_agent = unknown_agent,
     };
     app->bridge = bridge_new(&options, &ports);
@@ -196,6 +197,11 @@ static void build_ops(struct app *app) {
         .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
         .reconcile = app->reconcile,
         .memory = &app->pressure.seen,
+        .local = app->local,
+        .call_log = &app->call_log.state,
+        .loop = app->loop,
+        .queue_now = &app->queue.count,
+        .queue_max = QUEUE_MAX,
         .errors = &app->errors,
         .started_wall_ms = clock_wall_ms(),
         .started = clock_mono_ms(),
@@ -258,6 +264,7 @@ static bool build_server(struct app *app, struct diag *diag) {
         return false;
     }
     log_listens(app);
+    app->ops.http = http_server_counters(app->server);
     return true;
 }
 
@@ -275,6 +282,7 @@ bool app_build(struct app *app, struct diag *diag) {
     app->log_timer.on_due = app_on_log_due;
     app->hurry_timer.on_due = app_on_hurry_due;
     queue_init(&app->queue, app->loop, on_queued, app);
+    call_log_init(&app->call_log, app->loop, app->settings->call_log, app->settings->log_numbers == NUMBERS_MASK);
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
     if (!build_engine(app, diag) || !app_build_livekit(app, diag)) {

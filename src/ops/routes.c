@@ -3,6 +3,7 @@
 #include "base/json_text.h"
 #include "base/text.h"
 #include "http/listen.h"
+#include "ops/metrics.h"
 #include "ops/ops.h"
 
 enum access {
@@ -40,6 +41,11 @@ static void serve_health(const struct visit *visit) {
 static void serve_status(const struct visit *visit) {
     visit->answer->content_type = "application/json";
     ops_status_json(visit->ops, clock_mono_ms(), &visit->answer->body);
+}
+
+static void serve_metrics(const struct visit *visit) {
+    visit->answer->content_type = METRICS_CONTENT_TYPE;
+    metrics_write(visit->ops, clock_mono_ms(), &visit->answer->body);
 }
 
 static void serve_live(const struct visit *visit) {
@@ -110,6 +116,7 @@ static const struct route routes[] = {
     {"GET", "/livez", false, FOR_ANYONE, serve_live},
     {"GET", "/readyz", false, FOR_ANYONE, serve_ready},
     {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
+    {"GET", "/metrics", false, FOR_READERS, serve_metrics},
     {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
     {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
     {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, serve_cleanup},
