@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calllog/record.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "doctor/check.h"
+#include "ops/metrics.h"
 
 /* Markdown and roff have characters of their own. */
 static void add_markdown_cell(struct buf *out, const char *text) {
@@ -183,13 +185,21 @@ static void print_doctor(const struct cli *cli, struct buf *out) {
     }
 }
 
+static void print_metrics(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    metrics_describe(out);
+}
+
+static void print_call_log(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    call_record_describe(out);
+}
+
 static const struct {
     const char *name;
     void (*print)(const struct cli *cli, struct buf *out);
-} documents[] = {{"man", print_man},
-                 {"settings", print_settings},
-                 {"commands", print_commands},
-                 {"doctor", print_doctor}};
+} documents[] = {{"man", print_man},       {"settings", print_settings}, {"commands", print_commands},
+                 {"doctor", print_doctor}, {"metrics", print_metrics},   {"call-log", print_call_log}};
 
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
@@ -203,14 +213,15 @@ static int run(struct cli *cli) {
             return CLI_OK;
         }
     }
-    cli_error(cli, "there is no document \"%s\": give man, settings, commands or doctor", cli->argv[0]);
+    cli_error(cli, "there is no document \"%s\": give man, settings, commands, doctor, metrics or call-log",
+              cli->argv[0]);
     return CLI_USAGE;
 }
 
 const struct cli_command cli_docs = {
     .name = "docs",
-    .summary = "Print the manual page (roff) or the tables of settings, commands and checks (Markdown).",
-    .arguments = "man|settings|commands|doctor",
+    .summary = "Print the manual page (roff) or the tables of settings, commands, checks, metrics … (Markdown).",
+    .arguments = "man|settings|commands|doctor|metrics|call-log",
     .min_arguments = 1,
     .max_arguments = 1,
     .no_settings = true,
