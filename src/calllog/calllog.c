@@ -9,6 +9,8 @@
 
 #include "base/mem.h"
 
+enum { MODE = 0640 };
+
 static void fail(struct call_log *log, const char *what, int error) {
     struct call_log_state *state = &log->state;
     state->failures++;
@@ -52,10 +54,21 @@ static bool ends_inside_line(int fd, off_t size) {
     return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
-/* O_NONBLOCK: a pipe or a device of that name must not keep us. */
+/* O_NONBLOCK: a pipe or a device of that name must not keep us. A file that is made gets its mode whatever the umask: the
+ * group is there to read it. */
+static int open_path(const char *path) {
+    const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags | O_CREAT | O_EXCL, MODE);
+    if (fd < 0) {
+        return errno == EEXIST ? open(path, flags) : -1;
+    }
+    (void)fchmod(fd, MODE);
+    return fd;
+}
+
 static bool open_file(struct call_log *log) {
     struct stat st;
-    cleanup_fd int fd = open(log->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    cleanup_fd int fd = open_path(log->path);
     if (fd < 0 || fstat(fd, &st) != 0) {
         fail(log, "cannot be opened", errno);
         return false;

@@ -88,7 +88,7 @@ static void test_appends(void **state) {
     write_one("RM_2");
     assert_lines(path, "RM_1 RM_2");
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 0137, 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
     assert_int_equal(call_log.state.written, 2);
 }
 
