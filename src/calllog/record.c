@@ -23,12 +23,23 @@ struct writing {
     bool mask_numbers;
 };
 
+/* Between two characters. */
+static struct slice cut(struct slice text) {
+    if (text.n > CALL_RECORD_MAX_TEXT) {
+        text.n = CALL_RECORD_MAX_TEXT;
+        while (text.n > 0 && ((unsigned char)text.p[text.n] & 0xC0) == 0x80) {
+            text.n--;
+        }
+    }
+    return text;
+}
+
 static void add_TEXT(struct writing *writing, const char *name, struct slice text) {
     if (text.n == 0) {
         json_add_raw(writing->out, name, SLICE("null"));
         return;
     }
-    text.n = text.n < CALL_RECORD_MAX_TEXT ? text.n : CALL_RECORD_MAX_TEXT;
+    text = cut(text);
     if (writing->mask_numbers && may_tell_number(name)) {
         buf_clear(&writing->masked);
         text_mask_numbers(&writing->masked, text);

@@ -175,7 +175,7 @@ def fill(path, size):
 def test_disk_full_and_well_again(logging, tmp_path):
     """The file may not grow: calls go on, health says so, and the lines are there when it may again. (No file may, but no
     other one is as long.)"""
-    before = fill(tmp_path / "log" / "calls.jsonl", 200000)
+    before = fill(tmp_path / "log" / "calls.jsonl", 20000)
     daemon, path = logging(preexec=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
     pid, most = daemon.process.pid, path.stat().st_size + 100
     unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
