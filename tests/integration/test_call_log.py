@@ -185,6 +185,8 @@ def test_disk_full_and_well_again(logging, tmp_path):
     health = daemon.health()
     assert health["status"] == "degraded" and "call log" in health["message"]
     assert daemon.status()["call_log"]["state"] == "failing"
+    shown = subprocess.run([binary(), "status"], env=daemon.environment(), capture_output=True, text=True, timeout=30).stdout
+    assert re.search(r"call log +failing, 0 lines, 3 wait, 0 lost: cannot be written", shown), shown
     assert len(lines(path)) == before, "nothing is left of what did not fit"
     resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
     assert [line["sid"] for line in wait_lines(path, before + 3)[before:]] == [call.sid for call in calls]
@@ -203,6 +205,20 @@ def test_directory_that_is_not_there(logging, tmp_path):
     wait_for(lambda: daemon.status()["call_log"]["waiting"] == 1, "the line waits")
     missing.parent.mkdir()
     assert wait_lines(missing, 1)[0]["sid"] == call.sid
+
+
+def test_reload_takes_another_file(start, tmp_path):
+    paths, env = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"], tmp_path / "env"
+    env.write_text(f"SIP_CALL_LOG={paths[0]}\n")
+    daemon = start(args=("--env-file", str(env)))
+    calls = [talk_and_hang_up(daemon, Call())]
+    wait_lines(paths[0], 1)
+    env.write_text(f"SIP_CALL_LOG={paths[1]}\nSIP_LOG_NUMBERS=mask\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_logged("^changed: .*SIP_CALL_LOG")
+    calls.append(talk_and_hang_up(daemon, Call()))
+    assert wait_lines(paths[1], 1)[0]["caller"] == "+********111"
+    assert [line["sid"] for path in paths for line in lines(path)] == [call.sid for call in calls]
 
 
 def test_path_must_be_absolute(start):
