@@ -17,8 +17,8 @@ packages_for() {
       ;;
     test)
       packages_for package
-      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist redis-server nginx openssl faketime nodejs procps systemd \
-        apache2 caddy haproxy logrotate zsh docker-compose python3-yaml lintian mmdebstrap
+      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist python3-jsonschema redis-server nginx openssl faketime nodejs procps systemd \
+        apache2 caddy haproxy logrotate zsh docker-compose python3-yaml lintian mmdebstrap prometheus gnuplot-nox
       ;;
     ci)
       packages_for test

@@ -14,6 +14,7 @@ struct receiver {
     struct receiver_options options;
     struct receiver_counters counters;
     struct receiver_sightings sightings;
+    struct histogram lag;
     struct repeats *repeats;
     struct log_limit rejected_limit[VERIFY_REASON_COUNT];
     struct log_limit bad_method_limit, invalid_limit, refused_limit, forgotten_limit;
@@ -22,6 +23,7 @@ struct receiver {
 struct receiver *receiver_new(const struct receiver_options *options) {
     struct receiver *receiver = xcalloc(1, sizeof *receiver);
     receiver->options = *options;
+    histogram_init(&receiver->lag, &buckets_age);
     receiver->repeats = repeats_new(options->max_remembered, options->remember_ms);
     return receiver;
 }
@@ -171,6 +173,9 @@ static int take_verified(struct receiver *receiver, const struct receiver_reques
     if (event == NULL) {
         return invalid(receiver, request, &diag, now);
     }
+    if (event->created_at_s != 0) {
+        histogram_add(&receiver->lag, (verdict->wall_ms - event->created_at_s * 1000) * 1000);
+    }
     if (is_probe(receiver, event, verdict) || event->kind == EVENT_OTHER) {
         receiver->counters.ignored++;
         event_free(event);
@@ -203,6 +208,10 @@ int receiver_take(struct receiver *receiver, const struct receiver_request *requ
 
 const struct receiver_counters *receiver_counters(const struct receiver *receiver) {
     return &receiver->counters;
+}
+
+const struct histogram *receiver_lag(const struct receiver *receiver) {
+    return &receiver->lag;
 }
 
 const struct receiver_sightings *receiver_sightings(const struct receiver *receiver) {

@@ -4,6 +4,7 @@
 #define WEBHOOKS_RECEIVE_H
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "webhooks/event.h"
 #include "webhooks/verify.h"
 
@@ -66,6 +67,8 @@ void receiver_free(struct receiver *receiver);
  * 405 not POST; 503 the sink is full. */
 int receiver_take(struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms, mono_ms now);
 const struct receiver_counters *receiver_counters(const struct receiver *receiver);
+/* How old events were when they came, by LiveKit's clock, which tells whole seconds. */
+const struct histogram *receiver_lag(const struct receiver *receiver);
 const struct receiver_sightings *receiver_sightings(const struct receiver *receiver);
 
 #endif

@@ -23,8 +23,19 @@ static void drop(void *self, const char *sid) {
     journal_dir_drop(&app->journal, sid);
 }
 
+/* The journal comes first: a daemon that dies between the two has lost a line of the call log, but none is there twice.
+ * Where the journal cannot be written the line is: better twice than not at all. */
 static void flush(struct task *task) {
-    bridge_flush(container_of(task, struct app, journal_task)->bridge);
+    struct app *app = container_of(task, struct app, journal_task);
+    bridge_flush(app->bridge);
+    call_log_flush(&app->call_log);
+}
+
+void adoption_on_ended(void *self, const struct call_record *record) {
+    struct app *app = self;
+    call_log_add(&app->call_log, record);
+    board_ended(app->board, record);
+    task_add(&app->journal_task, app->loop);
 }
 
 struct journal_port adoption_port(struct app *app) {
@@ -87,4 +98,5 @@ void adoption_close(struct app *app) {
         bridge_flush(app->bridge);
     }
     task_cancel(&app->journal_task);
+    call_log_release(&app->call_log);
 }

@@ -10,6 +10,7 @@
 #include "bridge/bridge.h"
 #include "bridge/livekit_link.h"
 #include "bridge/reconcile.h"
+#include "calllog/calllog.h"
 #include "http/server.h"
 #include "livekit/sweep.h"
 #include "loop/file_watch.h"
@@ -35,6 +36,7 @@ struct app {
     struct journal_dir journal;
     char *boot; /* the kernel's boot id */
     struct task journal_task;
+    struct call_log call_log;
     struct loop *loop;
     struct signals signals;
     struct timer bridge_timer, log_timer;
@@ -84,6 +86,7 @@ void app_manager_close(struct app *app);
  * while the bridge is still there. */
 bool adoption_open(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 struct journal_port adoption_port(struct app *app);
+void adoption_on_ended(void *self, const struct call_record *record);
 void adoption_before_start(void *context);
 void adoption_restore(struct app *app);
 void adoption_close(struct app *app);

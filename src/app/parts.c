@@ -105,11 +105,6 @@ struct bridge_options app_bridge_options(const struct app *app) {
     return options;
 }
 
-static void on_ended(void *self, const struct bridge_view *view, const char *text, int64_t ended_wall_ms) {
-    const struct app *app = self;
-    board_ended(app->board, view, text, ended_wall_ms);
-}
-
 static void build_board(struct app *app) {
     struct board_options options = {
         .loop = app->loop,
@@ -131,8 +126,8 @@ static void build_bridge(struct app *app) {
         .new_instance = new_instance,
         .show_output = show_output,
         .wall_ms = wall_ms,
+        .on_ended = adoption_on_ended,
         .unknown_agent = unknown_agent,
-        .ended = on_ended,
     };
     app->bridge = bridge_new(&options, &ports);
     build_board(app);
@@ -213,6 +208,11 @@ static void build_ops(struct app *app) {
         .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
         .reconcile = app->reconcile,
         .memory = &app->pressure.seen,
+        .local = app->local,
+        .call_log = &app->call_log.state,
+        .loop = app->loop,
+        .queue_now = &app->queue.count,
+        .queue_max = QUEUE_MAX,
         .errors = &app->errors,
         .board = app->board,
         .started_wall_ms = clock_wall_ms(),
@@ -276,6 +276,7 @@ static bool build_server(struct app *app, struct diag *diag) {
         return false;
     }
     log_listens(app);
+    app->ops.http = http_server_counters(app->server);
     return true;
 }
 
@@ -293,6 +294,7 @@ bool app_build(struct app *app, struct diag *diag) {
     app->log_timer.on_due = app_on_log_due;
     app->hurry_timer.on_due = app_on_hurry_due;
     queue_init(&app->queue, app->loop, on_queued, app);
+    call_log_init(&app->call_log, app->loop, app->settings->call_log, app->settings->log_numbers == NUMBERS_MASK);
     log_listen(ops_errors_add, &app->errors);
     build_receiver(app);
     if (!build_engine(app, diag) || !app_build_livekit(app, diag)) {

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,6 +14,7 @@
 #include "base/outflow.h"
 #include "base/text.h"
 #include "base/vault.h"
+#include "base/when.h"
 
 enum {
     RECORD_MAX = OUTFLOW_WRITE_MAX,
@@ -130,12 +130,9 @@ static struct slice seen_of_raw(void) {
 }
 
 static void add_time(struct buf *out, int64_t wall_ms) {
-    struct tm tm;
-    time_t seconds = (time_t)(wall_ms / 1000);
-    gmtime_r(&seconds, &tm);
-    char text[32];
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_addf(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
+    char text[WHEN_SIZE];
+    when_format(wall_ms, text);
+    buf_adds(out, text);
 }
 
 /* name=value, in quotes where the value could be taken for more than one. TEXT is escaped: every backslash in it begins

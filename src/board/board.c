@@ -67,9 +67,10 @@ static void add_masked(struct buf *out, const char *name, struct slice text) {
     json_add_field(out, name, buf_slice(&masked));
 }
 
-static void add_ring(struct buf *out, const struct bridge_view *view) {
-    if (view->facts->answered_at != 0) {
-        add_number(out, "ring_ms", view->ring_ms);
+/* Less than 0: it never was answered, or is not yet. */
+static void add_ring(struct buf *out, int64_t ring_ms) {
+    if (ring_ms >= 0) {
+        add_number(out, "ring_ms", ring_ms);
     } else {
         json_add_raw(out, "ring_ms", SLICE("null"));
     }
@@ -87,7 +88,7 @@ static void add_call(struct buf *out, const struct bridge_view *view) {
     json_add_field(out, "why", slice_of(view->why));
     add_number(out, "restarts", view->restarts);
     add_number(out, "since_ms", view->started_wall_ms);
-    add_ring(out, view);
+    add_ring(out, view->facts->answered_at != 0 ? view->ring_ms : -1);
     buf_addc(out, '}');
 }
 
@@ -161,24 +162,31 @@ static void look_at_all(struct look *look) {
 
 /* --- calls that ended --- */
 
-void board_ended(struct board *board, const struct bridge_view *view, const char *text, int64_t ended_wall_ms) {
+static const char *text_of(struct slice label) {
+    for (unsigned end = END_NONE + 1; end < CALL_END_COUNT; end++) {
+        if (slice_is(label, call_end_label((enum call_end)end))) {
+            return call_end_text((enum call_end)end);
+        }
+    }
+    return "";
+}
+
+void board_ended(struct board *board, const struct call_record *record) {
     struct board_end *end = &board->ends[board->end_count++ % BOARD_ENDS];
-    const struct call *facts = view->facts;
     struct buf *out = &end->json;
-    bool answered = facts->answered_at != 0;
-    end->ended_ms = ended_wall_ms;
+    bool answered = record->answered != 0;
+    end->ended_ms = record->ended;
     buf_clear(out);
     buf_addc(out, '{');
-    json_add_field(out, "sid", slice_of(view->sid));
-    json_add_field(out, "agent", slice_of(view->agent));
-    add_masked(out, "called", view->called);
-    json_add_field(out, "why", slice_of(view->why));
-    json_add_field(out, "text", slice_of(text));
+    json_add_field(out, "sid", record->sid);
+    json_add_field(out, "agent", record->agent);
+    add_masked(out, "called", record->called);
+    json_add_field(out, "why", record->end);
+    json_add_field(out, "text", slice_of(text_of(record->end)));
     json_add_raw(out, "answered", answered ? SLICE("true") : SLICE("false"));
-    add_ring(out, view);
-    add_number(out, "ended_ms", ended_wall_ms);
-    int64_t whole_ms = ended_wall_ms - view->started_wall_ms;
-    add_number(out, "talk_ms", answered && whole_ms > view->ring_ms ? whole_ms - view->ring_ms : 0);
+    add_ring(out, answered ? record->ring_ms : -1);
+    add_number(out, "ended_ms", record->ended);
+    add_number(out, "talk_ms", answered ? record->talk_ms : 0);
     buf_addc(out, '}');
     board_touched(board);
 }

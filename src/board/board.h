@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "bridge/bridge.h"
+#include "calllog/record.h"
 #include "http/stream.h"
 #include "loop/loop.h"
 
@@ -46,7 +47,7 @@ void board_free(struct board *board);
 /* A call or the health may have changed. */
 void board_touched(struct board *board);
 /* A call ended. */
-void board_ended(struct board *board, const struct bridge_view *view, const char *text, int64_t ended_wall_ms);
+void board_ended(struct board *board, const struct call_record *record);
 /* What GET /board/events is answered with; NULL: BOARD_MOST_VIEWERS look already. */
 const struct http_stream_owner *board_stream(struct board *board);
 

@@ -16,6 +16,7 @@ static bool act_stop(struct bridge *bridge, struct bridge_call *call, enum want_
         return false;
     }
     call->killed = kill;
+    bridge->counters.stops += !facts->dismissed;
     struct engine_stop stop = {
         .after_ms = kill ? 0 : call->after_call_ms,
         .timeout_ms = kill ? 0 : call->stop_timeout_ms,
@@ -40,6 +41,7 @@ static bool act_run(struct bridge *bridge, struct bridge_call *call, mono_ms now
     }
     call->killed = call->asked_ready = call->noted_voice = false;
     limits_started(&bridge->limits, now);
+    call->asked_at = now;
     bridge_start(bridge, call);
     note_kind(bridge, call, CALL_PROCESS_ASKED, now);
     return true;

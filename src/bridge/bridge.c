@@ -28,6 +28,9 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
     bridge->ports = *ports;
     TAILQ_INIT(&bridge->dirty);
     limits_init(&bridge->limits, options->max_served, options->max_starts);
+    histogram_init(&bridge->times.ring, &buckets_ring);
+    histogram_init(&bridge->times.decision, &buckets_quick);
+    histogram_init(&bridge->times.start, &buckets_quick);
     return bridge;
 }
 
@@ -41,6 +44,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     free(call->room_agent);
     free(call->agent_name);
     free(call->metadata);
+    free(call->chosen_rule);
     free(call->entry.room);
     free(call->own_policy);
     free(call);
@@ -67,39 +71,9 @@ void bridge_free(struct bridge *bridge) {
     free(bridge);
 }
 
-/* The one record a call leaves in the log: its facts are fields, for those who count. */
-static void log_ended(struct bridge *bridge, const struct bridge_call *call) {
-    const struct call *facts = &call->entry.facts;
-    int64_t ended_ms = bridge->ports.wall_ms(bridge->ports.self);
-    int64_t ring_ms = facts->answered_at != 0 ? facts->answered_at - facts->seen_at : -1;
-    char started[24], ended[24], ring[24], restarts[16];
-    snprintf(started, sizeof started, "%lld", (long long)call->started_wall_ms);
-    snprintf(ended, sizeof ended, "%lld", (long long)ended_ms);
-    snprintf(ring, sizeof ring, "%lld", (long long)ring_ms);
-    snprintf(restarts, sizeof restarts, "%u", call->starts > 1 ? call->starts - 1 : 0);
-    const struct log_field fields[] = {
-        {"why", call_end_label(call->end), true},
-        {"answered", facts->answered_at != 0 ? "true" : "false", false},
-        {"ring_ms", ring, false},
-        {"started_ms", started, false},
-        {"ended_ms", ended, false},
-        {"restarts", restarts, false},
-        {"limit", limit_label(call->limit), true}, /* of END_OVERLOAD only */
-    };
-    struct log_about about;
-    bridge_about(call, &about);
-    about.fields = fields;
-    about.field_count = ARRAY_LEN(fields) - (call->end != END_OVERLOAD);
-    log_info(&about, "call ended: %s", call_end_text(call->end));
-    bridge->counters.ended++;
-    bridge->counters.ends[call->end]++;
-    bridge->counters.limited[call->limit] += call->end == END_OVERLOAD;
-}
-
 /* A room that was no call is forgotten at once: a caller may still make it one. All others leave a tombstone. */
 static void finish(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now) {
     if (!call->entry.over) {
-        log_ended(bridge, call);
         bridge_tell_ended(bridge, call, now);
     }
     if (want->end == END_NOT_A_CALL) {
@@ -112,24 +86,10 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
     bridge_forget_identities(call);
 }
 
-/* A caller who is hung up because of us is a warning; `status` shows it without the call it is about. */
-static void say_end(const struct bridge_call *call, enum call_end end) {
-    struct log_about about;
-    bridge_about(call, &about);
-    const char *sid = call->entry.sid;
-    if (end == END_NO_AGENT) {
-        log_warning(&about, "ending the call: %s (call %s): its caller is hung up", call_end_text(end), sid);
-    } else if (end == END_AGENT_FAILED) {
-        log_warning(&about, "ending the call: %s (call %s; sipbridge calls logs %s): its caller is hung up",
-                    call_end_text(end), sid, sid);
-    } else {
-        log_info(&about, "ending the call: %s", call_end_text(end));
-    }
-}
-
-static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end) {
+static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_end end, mono_ms now) {
     if (end == END_NONE) {
         call->end = END_NONE;
+        call->ended_at = 0;
         if (call->entry.facts.choice == CHOSEN_AGENT) {
             bridge_use(bridge, call);
         }
@@ -139,8 +99,9 @@ static void note_end(struct bridge *bridge, struct bridge_call *call, enum call_
         return; /* the first reason is the reason: room_finished after the caller left says nothing new */
     }
     call->end = end;
+    call->ended_at = now;
     bridge_unuse(bridge, call);
-    say_end(call, end);
+    bridge_say_end(call, end);
     bridge_trace(bridge, call, "decision: end the call: %s", call_end_text(end));
 }
 
@@ -163,6 +124,7 @@ static void note_answer(struct bridge *bridge, struct bridge_call *call) {
     }
     call->answered = true;
     bridge->counters.answered++;
+    histogram_add(&bridge->times.ring, (facts->answered_at - facts->seen_at) * 1000);
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "answered: the agent's audio is there after %lld ms of ringing",
@@ -184,7 +146,7 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
     bridge_note_voice(bridge, call);
     struct want want = call_want(&call->entry.facts, policy, now);
     for (unsigned round = 0; round < SETTLE_ROUNDS; round++) {
-        note_end(bridge, call, want.end);
+        note_end(bridge, call, want.end, now);
         note_phase(bridge, call, want.phase);
         if (!bridge_act(bridge, call, &want, now)) {
             break;

@@ -4,6 +4,7 @@
 #ifndef BRIDGE_BRIDGE_H
 #define BRIDGE_BRIDGE_H
 
+#include "base/histogram.h"
 #include "bridge/limits.h"
 #include "bridge/ports.h"
 #include "rules/decide.h"
@@ -31,9 +32,17 @@ extern const struct bridge_options bridge_options_default;
 struct bridge_counters {
     uint64_t calls, ended, answered, refused, rejected_legs, ignored_events;
     uint64_t starts, failed_starts, exits, restarts;
+    uint64_t stops;    /* processes told to end */
     uint64_t restored; /* calls taken back from the journal */
     uint64_t ends[CALL_END_COUNT];
     uint64_t limited[LIMIT_COUNT]; /* calls hung up for a limit (END_OVERLOAD), by which */
+};
+
+/* How long things took. */
+struct bridge_times {
+    struct histogram ring;     /* from the first event of a call to its agent's audio */
+    struct histogram decision; /* … to the choice of its agent */
+    struct histogram start;    /* from the wish for a process to its being there */
 };
 
 struct bridge;
@@ -96,6 +105,20 @@ bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid);
 size_t bridge_live(const struct bridge *bridge);
 size_t bridge_undeleted(const struct bridge *bridge);
 const struct bridge_counters *bridge_counters(const struct bridge *bridge);
+const struct bridge_times *bridge_times(const struct bridge *bridge);
+/* How many calls that are over are remembered. */
+size_t bridge_tombstones(const struct bridge *bridge);
+/* Fills how many calls that are not over are in each phase. */
+void bridge_phases(const struct bridge *bridge, size_t ret_counts[CALL_PHASE_COUNT]);
+
+/* An agent of the directory, or one that has a call or whose processes failed of late; borrowed for the call of EACH. */
+struct bridge_agent {
+    const char *name;
+    size_t calls;
+    bool is_resting; /* it failed again and again and is left alone for a while */
+};
+void bridge_each_agent(const struct bridge *bridge, mono_ms now,
+                       void (*each)(void *context, const struct bridge_agent *agent), void *context);
 
 /* The limits, and how far they are used. */
 struct bridge_load {

@@ -65,10 +65,21 @@ static struct choice choose(struct bridge_call *call, struct decide_input *input
     return choice;
 }
 
+static void keep_reason(struct bridge_call *call, const struct choice *choice) {
+    cleanup_buf struct buf label = {0};
+    if (choice->rule != NULL) {
+        rule_label(choice->rule, &label);
+    }
+    free(call->chosen_rule);
+    call->chosen_rule = choice->rule != NULL ? buf_take(&label) : NULL;
+    call->chosen_by = choice->reason;
+}
+
 static void keep_choice(struct bridge *bridge, struct bridge_call *call, const struct choice *choice) {
     const char *metadata = choice->rule != NULL ? choice->rule->metadata : NULL;
     free(call->agent_name);
     free(call->metadata);
+    keep_reason(call, choice);
     directory_release(call->directory);
     call->directory = bridge->directory != NULL ? directory_hold(bridge->directory) : NULL;
     call->agent = choice->agent;
@@ -206,6 +217,7 @@ bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, 
         event.any_agent = choice.agent->api_credentials;
     }
     say_choice(bridge, call, &choice);
+    histogram_add(&bridge->times.decision, (now - call->entry.facts.seen_at) * 1000);
     call_note(&call->entry.facts, &event, bridge_policy(bridge, call), now);
     return true;
 }

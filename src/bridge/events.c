@@ -106,6 +106,7 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
     call->phase = PHASE_DECIDING;
     keep_room_number(bridge, call, event->room.name);
     call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
+    call->created_s = event->created_at_s;
     bridge->counters.calls++;
     return call;
 }
@@ -193,7 +194,8 @@ static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms
     if (call->entry.facts.choice == CHOSEN_NOT) {
         bridge_leg_forget(&call->leg);
         call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
-        call->starts = 0;
+        call->created_s = call->newest_s;
+        call->starts = call->kills = 0;
         call->answered = call->asked_number = false;
         free(take_ptr(call->agent_name));
     }

@@ -50,7 +50,12 @@ struct bridge_call {
     mono_ms dismissed_at;         /* when the engine was first asked to stop this process */
     mono_ms restored_at;          /* 0: it began with this bridge */
     mono_ms rearmed_at;           /* its waits began anew then, after a restart */
-    unsigned starts;
+    unsigned starts, kills;
+    int64_t created_s;              /* createdAt of its first event; 0: not known */
+    mono_ms ended_at;               /* when its end was known; 0: it lives, or that was not kept */
+    mono_ms asked_at;               /* when the engine was asked for the process that is being started; 0: it is not */
+    enum choice_reason chosen_by;   /* with agent_name */
+    char *chosen_rule;              /* what `rules list` calls it, or NULL */
     struct call_policy *own_policy; /* what it began with, where that is no longer the bridge's; else NULL */
     enum call_phase phase;
     enum call_end end;
@@ -82,6 +87,7 @@ struct bridge {
     struct call_table table;
     struct agent_use *uses;
     struct bridge_counters counters;
+    struct bridge_times times;
     struct limits limits;
     struct log_limit refused_limit, full_limit;
     bool presumed_away;      /* it is not known yet whether LiveKit is there */
@@ -122,8 +128,12 @@ bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct wa
 
 /* view.c */
 struct bridge_view bridge_view_of(const struct bridge_call *call, mono_ms now);
-/* Tells the port that CALL ended, if it was one. */
-void bridge_tell_ended(const struct bridge *bridge, const struct bridge_call *call, mono_ms now);
+
+/* ended.c: the call is over: told to the log, the call log and the counters; its end is known, and why. */
+void bridge_tell_ended(struct bridge *bridge, const struct bridge_call *call, mono_ms now);
+void bridge_say_end(const struct bridge_call *call, enum call_end end);
+/* How many of its agent's processes took the place of another one. */
+unsigned bridge_restarts(const struct bridge_call *call);
 
 /* say.c */
 void bridge_about(const struct bridge_call *call, struct log_about *ret_about);

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "calls/verdict.h"
+#include "rules/decide.h"
 #include "spawner/engine.h"
 
 struct json_t;
@@ -60,7 +61,11 @@ struct journal_entry {
     int64_t listed_s; /* what a list told of must not be taken for older than a late room_started */
     uint64_t room_event;
     mono_ms rearmed_at;
-    unsigned starts;
+    unsigned starts, kills;
+    int64_t created_s;
+    mono_ms ended_at;
+    enum choice_reason chosen_by; /* of the agent */
+    struct slice chosen_rule;
     struct json_t *tree; /* NULL in an entry that was not read */
 };
 
@@ -124,6 +129,8 @@ int journal_order(const void *one, const void *other);
     X(process, "none", "starting", "running") \
     X(voice, "none", "joined", "speaks")      \
     X(exit, "clean", "crashed", "never-again", "unknown")
+/* In the order of enum choice_reason. */
+#define JOURNAL_REASONS "room", "rule", "default", "first", "command"
 #define JOURNAL_ROLES "caller", "outbound", "other"
 #define JOURNAL_STATES "none", "here", "left-soft", "left-hard", "rejected"
 

@@ -191,6 +191,9 @@ static void read_names(struct reading *reading, const json_t *root, struct journ
 }
 
 static void read_process(struct reading *reading, const json_t *root, struct journal_entry *entry) {
+    static const char *const reasons[] = {JOURNAL_REASONS, NULL};
+    entry->chosen_by = (enum choice_reason)read_word(reading, root, "chosen_by", reasons);
+    entry->chosen_rule = read_text(reading, root, "chosen_rule", JOURNAL_MAX_BYTES);
     entry->instance = read_text(reading, root, "instance", ENGINE_INSTANCE_SIZE - 1);
     entry->pid = (pid_t)read_number(reading, root, "pid", INT_MAX);
     entry->birth = (uint64_t)read_number(reading, root, "birth", INT64_MAX);
@@ -228,6 +231,9 @@ static void read_all(struct reading *reading, const json_t *root, struct journal
     entry->room_event = read_hash(reading, root, "room_event");
     entry->rearmed_at = read_number(reading, root, "rearmed_at", MOST_NUMBER);
     entry->starts = (unsigned)read_number(reading, root, "starts", UINT_MAX);
+    entry->kills = (unsigned)read_number(reading, root, "kills", UINT_MAX);
+    entry->created_s = read_number(reading, root, "created_s", MOST_NUMBER);
+    entry->ended_at = read_number(reading, root, "ended_at", MOST_NUMBER);
     read_caller(reading, read_object(reading, root, "caller"), &entry->leg);
     read_names(reading, root, entry);
     read_facts(reading, read_object(reading, root, "facts"), &entry->facts);

@@ -131,6 +131,9 @@ static void add_names(struct buf *out, const struct journal_entry *entry) {
 }
 
 static void add_process(struct buf *out, const struct journal_entry *entry) {
+    static const char *const reasons[] = {JOURNAL_REASONS};
+    add_word(out, "chosen_by", reasons, entry->chosen_by);
+    add_text(out, "chosen_rule", entry->chosen_rule);
     add_text(out, "instance", entry->instance);
     add_number(out, "pid", entry->pid);
     add_number(out, "birth", (int64_t)entry->birth);
@@ -162,6 +165,9 @@ void journal_write(const struct journal_entry *entry, struct buf *out) {
     add_hash(out, "room_event", entry->room_event);
     add_number(out, "rearmed_at", entry->rearmed_at);
     add_number(out, "starts", entry->starts);
+    add_number(out, "kills", entry->kills);
+    add_number(out, "created_s", entry->created_s);
+    add_number(out, "ended_at", entry->ended_at);
     add_caller(out, &entry->leg);
     add_names(out, entry);
     add_facts(out, &entry->facts);

@@ -4,6 +4,7 @@
 #define BRIDGE_PORTS_H
 
 #include "base/slice.h"
+#include "calllog/record.h"
 #include "calls/verdict.h"
 #include "spawner/engine.h"
 
@@ -46,8 +47,6 @@ struct journal_port {
     void (*drop)(void *self, const char *sid);
 };
 
-struct bridge_view;
-
 struct bridge_ports {
     struct engine engine;
     struct livekit_port livekit;
@@ -62,8 +61,9 @@ struct bridge_ports {
     int64_t (*wall_ms)(void *self);
     /* A call named an agent that the directory does not hold: it may be new. NULL: nobody can look. */
     void (*unknown_agent)(void *self);
-    /* Told of every call that ended; VIEW is borrowed. NULL: nobody wants to know. */
-    void (*ended)(void *self, const struct bridge_view *view, const char *text, int64_t ended_wall_ms);
+    /* A call is over (none of those that never were one). The journal does not know it yet: what is told to others after
+     * the next flush is told once. Borrowed for the call. NULL: nobody keeps a log of calls. */
+    void (*on_ended)(void *self, const struct call_record *record);
     /* Told every event, decision and action as one line; NULL: nobody listens and no line is made. */
     void (*trace)(void *self, const char *sid, const char *line);
 };

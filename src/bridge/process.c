@@ -1,4 +1,5 @@
 /* What the engine tells about a call's agent process. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,9 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     say_exit(event, how);
     noted->exit = exit_of(event);
     bridge->counters.exits++;
+    if (call->entry.facts.dismissed && event->exit_kind == EXIT_SIGNAL && event->exit_value == SIGKILL) {
+        call->kills++;
+    }
     struct log_about about;
     bridge_about(call, &about);
     bool crashed = noted->exit != EXIT_CLEAN && !call->entry.facts.dismissed;
@@ -72,6 +76,10 @@ static void failed(struct bridge *bridge, struct bridge_call *call, const struct
 static void started(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event, mono_ms now) {
     call->pid = event->pid;
     call->birth = event->birth;
+    if (call->asked_at != 0) {
+        histogram_add(&bridge->times.start, (now - call->asked_at) * 1000);
+        call->asked_at = 0;
+    }
     struct log_about about;
     bridge_about(call, &about);
     log_info(&about, "agent process started, %lld ms after the first event of the call",

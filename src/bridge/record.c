@@ -81,6 +81,11 @@ static struct journal_entry entry_of(const struct bridge *bridge, const struct b
         .room_event = call->room_event,
         .rearmed_at = call->rearmed_at,
         .starts = call->starts,
+        .kills = call->kills,
+        .created_s = call->created_s,
+        .ended_at = call->ended_at,
+        .chosen_by = call->chosen_by,
+        .chosen_rule = slice_of(call->chosen_rule),
     };
 }
 

@@ -106,6 +106,11 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
     call->listed_s = entry->listed_s;
     call->room_event = entry->room_event;
     call->starts = entry->starts;
+    call->kills = entry->kills;
+    call->created_s = entry->created_s;
+    call->ended_at = entry->ended_at < now ? entry->ended_at : now;
+    call->chosen_by = entry->chosen_by;
+    call->chosen_rule = copy(entry->chosen_rule);
     call->phase = PHASE_DECIDING;
     call->answered = entry->facts.answered_at != 0;
     call->restored_at = call->touched_at = now;

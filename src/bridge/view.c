@@ -20,6 +20,48 @@ struct bridge_load bridge_load(const struct bridge *bridge, mono_ms now) {
     };
 }
 
+const struct bridge_times *bridge_times(const struct bridge *bridge) {
+    return &bridge->times;
+}
+
+size_t bridge_tombstones(const struct bridge *bridge) {
+    return bridge->table.over;
+}
+
+void bridge_phases(const struct bridge *bridge, size_t ret_counts[CALL_PHASE_COUNT]) {
+    memset(ret_counts, 0, CALL_PHASE_COUNT * sizeof ret_counts[0]);
+    for (struct call_entry *entry = bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
+        if (!entry->over) {
+            ret_counts[call_of(entry)->phase]++;
+        }
+    }
+}
+
+static struct bridge_agent agent_view(const char *name, const struct agent_use *use, mono_ms now) {
+    return (struct bridge_agent){
+        .name = name,
+        .calls = use != NULL && use->calls > 0 ? (size_t)use->calls : 0,
+        .is_resting = use != NULL && circuit_state(&use->circuit, now) != CIRCUIT_CLOSED,
+    };
+}
+
+void bridge_each_agent(const struct bridge *bridge, mono_ms now,
+                       void (*each)(void *context, const struct bridge_agent *agent), void *context) {
+    const struct directory *directory = bridge->directory;
+    size_t count = directory != NULL ? directory_count(directory) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = directory_at(directory, i)->name;
+        struct bridge_agent view = agent_view(name, bridge_use_of(bridge, slice_of(name)), now);
+        each(context, &view);
+    }
+    for (const struct agent_use *use = bridge->uses; use != NULL; use = use->hh.next) {
+        if (directory == NULL || directory_find(directory, slice_of(use->name)) == NULL) {
+            struct bridge_agent view = agent_view(use->name, use, now);
+            each(context, &view);
+        }
+    }
+}
+
 void bridge_memory_short(struct bridge *bridge, bool is_short) {
     bridge->limits.memory_short = is_short;
 }
@@ -37,7 +79,7 @@ struct bridge_view bridge_view_of(const struct bridge_call *call, mono_ms now) {
         .pid = call->pid,
         .started_wall_ms = call->started_wall_ms,
         .ring_ms = ring_ms(call, now),
-        .restarts = call->starts > 1 ? call->starts - 1 : 0,
+        .restarts = bridge_restarts(call),
         .facts = &entry->facts,
     };
 }
@@ -51,13 +93,5 @@ void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *co
         }
         struct bridge_view view = bridge_view_of(call, now);
         each(context, &view);
-    }
-}
-
-void bridge_tell_ended(const struct bridge *bridge, const struct bridge_call *call, mono_ms now) {
-    const struct bridge_ports *ports = &bridge->ports;
-    if (ports->ended != NULL && call->end != END_NOT_A_CALL) {
-        struct bridge_view view = bridge_view_of(call, now);
-        ports->ended(ports->self, &view, call_end_text(call->end), ports->wall_ms(ports->self));
     }
 }

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "calllog/record.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
 #include "cli/help.h"
 #include "doctor/check.h"
+#include "ops/metrics.h"
 
 /* Markdown and roff have characters of their own. */
 static void add_markdown_cell(struct buf *out, const char *text) {
@@ -185,11 +187,29 @@ static void print_doctor(const struct cli *cli, struct buf *out) {
     }
 }
 
+static void print_metrics(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    metrics_describe(out);
+}
+
+static void print_call_log(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    call_record_describe(out);
+}
+
 static const struct {
     const char *name;
     void (*print)(const struct cli *cli, struct buf *out);
-} documents[] = {{"man", print_man},       {"settings", print_settings},         {"commands", print_commands},
-                 {"doctor", print_doctor}, {"completion-bash", completion_bash}, {"completion-zsh", completion_zsh}};
+} documents[] = {
+    {"man", print_man},
+    {"settings", print_settings},
+    {"commands", print_commands},
+    {"doctor", print_doctor},
+    {"metrics", print_metrics},
+    {"call-log", print_call_log},
+    {"completion-bash", completion_bash},
+    {"completion-zsh", completion_zsh},
+};
 
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
@@ -209,9 +229,10 @@ static int run(struct cli *cli) {
 
 const struct cli_command cli_docs = {
     .name = "docs",
-    .summary = "Print the manual page (roff), the tables of settings, commands and checks (Markdown), or a shell's "
-               "completion.",
-    .arguments = "man|settings|commands|doctor|completion-bash|completion-zsh",
+    .summary =
+        "Print the manual page (roff), the tables of settings, commands, checks, metrics … (Markdown), or a shell's "
+        "completion.",
+    .arguments = "man|settings|commands|doctor|metrics|call-log|completion-bash|completion-zsh",
     .min_arguments = 1,
     .max_arguments = 1,
     .no_settings = true,

@@ -160,6 +160,23 @@ static void add_circuits(struct cli_table *table, const json_t *circuits) {
     }
 }
 
+/* Only where one is wanted. */
+static void add_call_log(struct cli_table *table, const json_t *log) {
+    const char *state = text_of(log, "state"), *error = text_of(log, "error");
+    cleanup_buf struct buf text = {0};
+    if (log == NULL || strcmp(state, "not kept") == 0) {
+        return;
+    }
+    buf_addf(&text, "%s, %" PRId64 " lines", state, number_of(log, "lines"));
+    if (number_of(log, "waiting") > 0 || number_of(log, "lost") > 0) {
+        buf_addf(&text, ", %" PRId64 " wait, %" PRId64 " lost", number_of(log, "waiting"), number_of(log, "lost"));
+    }
+    if (error[0] != '\0') {
+        buf_addf(&text, ": %s", error);
+    }
+    add_pair(table, "call log", strcmp(state, "failing") == 0 ? COLOUR_RED : COLOUR_NONE, text.p);
+}
+
 static void print_summary(const json_t *status) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
@@ -175,6 +192,7 @@ static void print_summary(const json_t *status) {
     }
     add_peer(&table, "livekit", json_object_get(status, "livekit"));
     add_webhooks(&table, json_object_get(status, "webhooks"));
+    add_call_log(&table, json_object_get(status, "call_log"));
     cli_table_print(&table);
 }
 

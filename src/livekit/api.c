@@ -116,7 +116,7 @@ static void finish(struct livekit_call *call, enum contact_state state) {
     call->result->tries = call->tries;
     api->contact.calls++;
     api->contact.failures += result->outcome != LIVEKIT_OK && result->outcome != LIVEKIT_NOT_FOUND;
-    api->contact.latency_us += (uint64_t)(clock_mono_us() - call->asked_us);
+    histogram_add(&api->contact.latency, clock_mono_us() - call->asked_us);
     if (state != CONTACT_UNTRIED && contact_note(&api->contact, state, result->why, wall_ms)) {
         task_add(&api->contact_task, api->options.loop);
     }
@@ -317,6 +317,7 @@ struct livekit_api *livekit_new(const struct livekit_options *options) {
                                 .http = http,
                                 .url = xstrdup(options->url),
                                 .contact_task.run = tell_contact};
+    histogram_init(&api->contact.latency, &buckets_quick);
     api->options.timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
     api->options.max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : MAX_IN_FLIGHT;
     api->options.url = api->options.ca_file = NULL; /* theirs */

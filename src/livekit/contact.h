@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
+
 /* X(name, text) */
 #define CONTACT_STATES(X)     \
     X(UNTRIED, "untried")     \
@@ -23,7 +25,7 @@ enum contact_state {
 
 enum { CONTACT_MAX_SKEW_S = 30, CONTACT_ERROR_SIZE = 352 };
 
-/* Zero-initialise; it owns nothing. */
+/* Zero-initialise but for the histogram; it owns nothing. */
 struct contact {
     enum contact_state state;
     int64_t since_wall_ms;          /* since when it is in that state */
@@ -34,7 +36,7 @@ struct contact {
     uint64_t calls;             /* asked for by our caller and over */
     uint64_t requests;          /* sent, the repeated ones included */
     uint64_t retries, failures; /* failures: calls that ended in anything but done or not found */
-    uint64_t latency_us;        /* sum over calls, from the asking to the result */
+    struct histogram latency;   /* of the calls, from the asking to the result */
 };
 
 const char *contact_state_name(enum contact_state state);

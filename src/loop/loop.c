@@ -27,6 +27,7 @@ struct loop {
     struct epoll_event *batch; /* what is left of the batch being walked */
     int batch_left;
     uint64_t turns;
+    struct histogram lag;
 };
 
 static void die(const char *what, int fd) {
@@ -43,6 +44,7 @@ struct loop *loop_new(void) {
     loop->added.end = &loop->added.first;
     loop->running.end = &loop->running.first;
     loop->now = clock_mono_ms();
+    histogram_init(&loop->lag, &buckets_quick);
     return loop;
 }
 
@@ -98,8 +100,16 @@ static void run_tasks(struct loop *loop) {
     }
 }
 
+const struct histogram *loop_lag(const struct loop *loop) {
+    return &loop->lag;
+}
+
 static void run_timers(struct loop *loop) {
-    struct heap_item *item;
+    struct heap_item *item = heap_first(&loop->timers);
+    if (item == NULL || item->due > loop->now) {
+        return;
+    }
+    histogram_add(&loop->lag, (clock_mono_ms() - item->due) * 1000);
     loop->in_timers = true;
     while ((item = heap_first(&loop->timers)) != NULL && item->due <= loop->now) {
         struct timer *timer = container_of(item, struct timer, item);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/histogram.h"
 
 struct loop;
 
@@ -31,6 +32,8 @@ void loop_turn(struct loop *loop, int timeout_ms);
 void loop_run_due(struct loop *loop);
 /* How many turns have begun: for those who do only so much a turn. */
 uint64_t loop_turns(const struct loop *loop);
+/* How late timers ran: one value for each turn in which some did, that of the first. */
+const struct histogram *loop_lag(const struct loop *loop);
 /* CLOCK_MONOTONIC as of this turn (refreshed at its start and after its wait): what callbacks use as `now`. */
 mono_ms loop_now(const struct loop *loop);
 /* Reads the clock anew. For callbacks of an outer loop, which run outside any turn. */

@@ -27,6 +27,7 @@
     X(DEGRADED, "LiveKit lists most calls no more: not believed, none is ended for it", reconcile_of(ops).refused)    \
     X(DEGRADED, "memory is short: new calls are hung up at once", limit_of(ops) == LIMIT_MEMORY)                      \
     X(DEGRADED, "as many calls as SIP_MAX_CALLS allows: new ones are hung up at once", limit_of(ops) == LIMIT_CALLS)  \
+    X(DEGRADED, "the call log cannot be written: calls go on, its lines wait", call_log_fails(ops))                   \
     X(DEGRADED, "an agent fails again and again: its calls get their next choice; `sipbridge status` names it",       \
       bridge_is_resting(ops->bridge))                                                                                 \
     X(HEALTHY, "ready for calls", true)
@@ -52,6 +53,10 @@ static bool livekit_is(const struct ops *ops, enum contact_state state) {
 
 static struct reconcile_view reconcile_of(const struct ops *ops) {
     return ops->reconcile != NULL ? reconcile_view(ops->reconcile) : (struct reconcile_view){0};
+}
+
+static bool call_log_fails(const struct ops *ops) {
+    return ops->call_log != NULL && ops->call_log->failing;
 }
 
 static enum limit limit_of(const struct ops *ops) {

@@ -8,9 +8,12 @@
 #include "board/board.h"
 #include "bridge/bridge.h"
 #include "bridge/reconcile.h"
+#include "calllog/calllog.h"
 #include "http/server.h"
 #include "livekit/contact.h"
+#include "loop/loop.h"
 #include "source/source.h"
+#include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
 enum { OPS_ERRORS = 20, OPS_ERROR_SIZE = 256 };
@@ -33,6 +36,15 @@ struct ops_memory {
     int64_t hundredths; /* of a percent of the last ten seconds */
 };
 
+/* Processes of one agent that were started ahead of calls. */
+struct ops_standby {
+    const char *agent;
+    size_t wanted, ready, starting;
+    uint64_t handed_over; /* to a call */
+    uint64_t misses;      /* calls that came when none was ready */
+};
+typedef void ops_each_standby(void *context, const struct ops_standby *standby);
+
 /* What came of the wish to end all calls and delete their rooms. */
 enum ops_cleanup {
     CLEANUP_STARTED,    /* calls are being stopped and rooms deleted */
@@ -51,6 +63,13 @@ struct ops {
     const struct reconcile *reconcile; /* NULL with it */
     const struct source *source;       /* NULL while the bridge is disabled */
     const struct ops_memory *memory;
+    /* Each of these may be NULL: then nothing is told of it. */
+    const struct local *local;
+    const struct call_log_state *call_log;
+    const struct loop *loop;
+    const struct http_counters *http;
+    const size_t *queue_now; /* verified webhooks that wait for the bridge, of at most queue_max */
+    size_t queue_max;
     const struct ops_errors *errors;
     struct board *board;
     int64_t started_wall_ms;
@@ -59,6 +78,8 @@ struct ops {
     bool (*stop_call)(void *context, const char *sid); /* false: no such live call */
     /* SAID gets lines of what came of it; false: something written is wrong, and stays as it was. */
     bool (*reload)(void *context, struct buf *said);
+    /* Tells of each agent that has standby processes or should have; NULL: there are none. */
+    void (*each_standby)(void *context, ops_each_standby *each, void *each_context);
     /* Never waits for LiveKit. */
     enum ops_cleanup (*clean_up)(void *context, size_t *ret_calls);
 };

@@ -3,6 +3,7 @@
 #include "base/json_text.h"
 #include "base/text.h"
 #include "http/listen.h"
+#include "ops/metrics.h"
 #include "ops/ops.h"
 
 enum access {
@@ -41,6 +42,11 @@ static void serve_health(const struct visit *visit) {
 static void serve_status(const struct visit *visit) {
     visit->answer->content_type = "application/json";
     ops_status_json(visit->ops, clock_mono_ms(), &visit->answer->body);
+}
+
+static void serve_metrics(const struct visit *visit) {
+    visit->answer->content_type = METRICS_CONTENT_TYPE;
+    metrics_write(visit->ops, clock_mono_ms(), &visit->answer->body);
 }
 
 static void serve_live(const struct visit *visit) {
@@ -150,6 +156,7 @@ static const struct route routes[] = {
     {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
     {"GET", "/board/events", false, FOR_READERS, serve_board_events},
     {"GET", "/board", true, FOR_VISITORS, serve_board},
+    {"GET", "/metrics", false, FOR_READERS, serve_metrics},
     {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
     {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
     {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, serve_cleanup},

@@ -2,9 +2,9 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/mem.h"
+#include "base/when.h"
 #include "ops/load.h"
 #include "ops/ops.h"
 
@@ -33,13 +33,9 @@ static json_t *time_text(int64_t wall_ms) {
     if (wall_ms == 0) {
         return json_null();
     }
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    char day[32], full[48];
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(full, sizeof full, "%s.%03dZ", day, (int)(wall_ms % 1000));
-    return json_string(full);
+    char text[WHEN_SIZE];
+    when_format(wall_ms, text);
+    return json_string(text);
 }
 
 struct lists {
@@ -206,6 +202,14 @@ static json_t *webhooks_json(const struct receiver *receiver) {
     return webhooks;
 }
 
+static json_t *call_log_json(const struct call_log_state *log) {
+    const char *state = !log->wanted ? "not kept" : log->failing ? "failing" : "written";
+    json_t *object = json_pack("{s:s, s:I, s:I, s:I}", "state", state, "lines", (json_int_t)log->written, "waiting",
+                               (json_int_t)log->waiting, "lost", (json_int_t)log->lost);
+    json_object_set_new(object, "error", log->error[0] != '\0' ? text_of(slice_of(log->error)) : json_null());
+    return object;
+}
+
 static json_t *errors_json(const struct ops_errors *errors) {
     json_t *list = json_array();
     uint64_t first = errors->count > OPS_ERRORS ? errors->count - OPS_ERRORS : 0;
@@ -252,6 +256,9 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     }
     json_object_set_new(status, "livekit", livekit_json(ops));
     json_object_set_new(status, "webhooks", webhooks_json(ops->receiver));
+    if (ops->call_log != NULL) {
+        json_object_set_new(status, "call_log", call_log_json(ops->call_log));
+    }
     json_object_set_new(status, "errors", errors_json(ops->errors));
     cleanup_free char *dumped = json_dumps(status, JSON_COMPACT);
     json_decref(status);

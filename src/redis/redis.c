@@ -24,6 +24,7 @@ struct pending {
     struct pending *next;
     redis_answer *on_answer;
     void *context;
+    int64_t sent_us;
 };
 
 enum state { CONNECTING, CONNECTED, LOST };
@@ -232,6 +233,9 @@ static void take_reply(struct redis *redis, redisReply *reply) {
         redis->tail = &redis->head;
         timer_cancel(&redis->deadline);
     }
+    if (redis->options.latency != NULL) {
+        histogram_add(redis->options.latency, clock_mono_us() - pending->sent_us);
+    }
     const redisReply stub = {.type = STUB_TOO_BIG};
     const redisReply *answer = redis->too_big ? &stub : reply;
     pending->on_answer(pending->context, (const void *)answer);
@@ -378,7 +382,11 @@ void redis_send(struct redis *redis, const struct redis_command *command) {
         timer_start(&redis->deadline, redis->options.loop, redis->options.reply_timeout_ms);
     }
     struct pending *pending = xmalloc(sizeof *pending);
-    *pending = (struct pending){.on_answer = command->on_answer, .context = command->context};
+    *pending = (struct pending){
+        .on_answer = command->on_answer,
+        .context = command->context,
+        .sent_us = clock_mono_us(),
+    };
     *redis->tail = pending;
     redis->tail = &pending->next;
     set_events(redis);

@@ -8,6 +8,7 @@
 #ifndef REDIS_REDIS_H
 #define REDIS_REDIS_H
 
+#include "base/histogram.h"
 #include "base/slice.h"
 #include "loop/loop.h"
 #include "redis/address.h"
@@ -37,9 +38,10 @@ struct redis_options {
     struct loop *loop;
     const struct address *address; /* copied */
     int64_t connect_timeout_ms;
-    int64_t reply_timeout_ms; /* longest silence of the server while an answer is due */
-    size_t max_bytes;         /* all strings of one answer together */
-    size_t max_elements;      /* of all lists of one answer together */
+    int64_t reply_timeout_ms;  /* longest silence of the server while an answer is due */
+    size_t max_bytes;          /* all strings of one answer together */
+    size_t max_elements;       /* of all lists of one answer together */
+    struct histogram *latency; /* gets the time from each command to its answer; borrowed, or NULL */
     void (*on_connected)(void *context);
     /* A message of a subscribed channel; PAYLOAD as it came (a list of keys, or REPLY_NONE). May be NULL. */
     void (*on_message)(void *context, const struct redis_reply *payload);

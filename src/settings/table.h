@@ -137,7 +137,11 @@
     X(SIP_LOG_FORMAT, log_format, CHOICE, "text", CHOICES("text|json"), RELOAD, "Log",                                 \
       "One line of text or one JSON object per record.")                                                               \
     X(SIP_LOG_NUMBERS, log_numbers, CHOICE, "show", CHOICES("show|mask"), RELOAD, "Log",                               \
-      "`mask` hides all but the last three digits of phone numbers, in room names and agents' output too.")
+      "`mask` hides all but the last three digits of phone numbers, in room names, agents' output and the call log "   \
+      "too.")                                                                                                          \
+    X(SIP_CALL_LOG, call_log, TEXT, "", CHECK(check_absolute), RELOAD, "Log",                                          \
+      "A file that gets one JSON line for each call that is over (doc/call-log.md); `sipbridge report` reads it. Not " \
+      "set: none is kept.")
 /* clang-format on */
 
 #endif

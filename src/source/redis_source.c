@@ -264,6 +264,7 @@ static struct redis *start_connection(struct redis_source *source, void (*on_con
         .reply_timeout_ms = source->options.times.reply_ms,
         .max_bytes = source->options.max_bytes,
         .max_elements = 2 * source->options.max_fields,
+        .latency = source->options.latency,
         .on_connected = on_connected,
         .on_message = on_invalidated,
         .on_lost = on_lost,

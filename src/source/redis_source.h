@@ -33,6 +33,7 @@ struct redis_source_options {
     size_t max_bytes;             /* of one document */
     size_t max_fields;            /* of a HASH */
     struct redis_times times;
+    struct histogram *latency; /* of the commands sent; borrowed, or NULL */
     /* Both from the loop only. A value is told whenever it was read, changed or not. */
     void (*on_value)(void *context, enum redis_key key, const struct key_value *value);
     void (*on_status)(void *context, const struct redis_status *status); /* connected, lost, failed again */

@@ -226,10 +226,12 @@ static void start_redis(struct source *source) {
         .max_bytes = RULESET_MAX_BYTES,
         .max_fields = DIRECTORY_MAX_AGENTS,
         .times = REDIS_TIMES,
+        .latency = &source->redis_state.latency,
         .on_value = on_value,
         .on_status = on_status,
         .context = source,
     };
+    histogram_init(&source->redis_state.latency, &buckets_quick);
     if (options.keys[REDIS_RULES] != NULL || options.keys[REDIS_AGENTS] != NULL) {
         source->redis = redis_source_start(&options, NULL);
         source->redis_state.configured = source->redis != NULL;

@@ -37,8 +37,9 @@ struct source_state {
 
 struct source_redis_state {
     bool configured, connected;
-    bool tracking;   /* changes arrive at once; else the slow re-read is all */
-    char error[256]; /* "" while connected */
+    bool tracking;            /* changes arrive at once; else the slow re-read is all */
+    char error[256];          /* "" while connected */
+    struct histogram latency; /* from each command to its answer */
 };
 
 struct source_stimm_state {

@@ -147,11 +147,14 @@ class Daemon(Server):
         raise Wrong("/proc/PID/smaps_rollup has no Rss")
 
     def live_calls(self):
+        return len(json.loads(self.ask("/health/sip-bridge-status"))["calls"])
+
+    def ask(self, path):
         connection = UnixConnection(str(self.admin))
-        connection.request("GET", "/health/sip-bridge-status")
-        status = json.loads(connection.getresponse().read())
+        connection.request("GET", path)
+        body = connection.getresponse().read()
         connection.close()
-        return len(status["calls"])
+        return body
 
 
 class Line:

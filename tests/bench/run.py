@@ -4,6 +4,7 @@
   latency    POST of a webhook to the first instruction of the agent, 200 calls one at a time; and to its end
   webhooks   verified webhooks a second on one core, beside a bare h2o in the same run
   memory     resident memory without calls, and with 100 and 1,000 whose agent is `sleep`
+  scrape     processor time and size of one GET /metrics without calls, and with 1,000
   size       of the stripped binary
   flat       CPU time of one event with 10, 1,000 and 10,000 calls in the table
 
@@ -33,6 +34,7 @@ MEMORY_CALLS = (100, 1000)
 FLAT_CALLS = (10, 1000, 10000)
 FLAT_EVENTS = 20000
 ROUNDS = 3
+SCRAPES = 300
 BODY_SIZES = (566, 1179)
 COLUMNS = ("benchmark", "measure", "value", "unit", "min", "max", "note")
 
@@ -245,6 +247,26 @@ class Bench:
         self.table.add("memory", "agents left when all hung up", len(daemon.leftovers()), "", f"after {took:.1f} s")
         self.table.add("memory", "resident, all hung up", daemon.resident_kib(), "KiB", "their sids are kept 2 min")
 
+    # -- scrape
+
+    def scrape_round(self, daemon):
+        """Microseconds of processor time for one scrape, and the bytes of the answer."""
+        before = daemon.cpu_seconds()
+        for _ in range(SCRAPES):
+            size = len(daemon.ask("/metrics"))
+        return (daemon.cpu_seconds() - before) / SCRAPES * 1e6, size
+
+    def scrape(self):
+        with self.daemon() as daemon:
+            calls = []
+            for count in (0, MEMORY_CALLS[-1]):
+                say(f"scrape: {count} calls with sleep as their agent")
+                calls = self.start_calls(daemon, count, calls)
+                rounds = [self.scrape_round(daemon) for _ in range(ROUNDS)]
+                self.table.add("scrape", f"GET /metrics, {count} calls", [took for took, _ in rounds], "us", "processor time")
+                self.table.add("scrape", f"its answer, {count} calls", rounds[-1][1] / 1024, "KiB")
+            self.end_calls(daemon, calls)
+
     # -- size
 
     def size(self):
@@ -297,7 +319,7 @@ class Bench:
         self.table.add("flat", f"{FLAT_CALLS[-1]} calls to {FLAT_CALLS[0]}", ratios, "ratio", "1: the cost is flat")
 
 
-BENCHMARKS = ("latency", "webhooks", "memory", "size", "flat")
+BENCHMARKS = ("latency", "webhooks", "memory", "scrape", "size", "flat")
 
 
 def parse_arguments():

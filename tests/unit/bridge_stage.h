@@ -38,6 +38,7 @@ struct stage {
     bool cannot_keep;
     enum trunk_answer trunk;
     unsigned suspicions; /* that LiveKit is gone */
+    struct buf ended;    /* lines of the call log */
 };
 
 static inline void stage_ensure(void *self, const struct engine_job *job) {
@@ -166,6 +167,11 @@ static inline int64_t stage_wall(void *self) {
     return 1700000000000 + stage->now;
 }
 
+static inline void stage_ended(void *self, const struct call_record *record) {
+    struct stage *stage = self;
+    call_record_write(record, false, &stage->ended);
+}
+
 #define STAGE_AGENTS                                                                                              \
     "{\"support\":{\"command\":[\"run\",\"{room}\"],\"order\":1,\"stop_timeout\":\"5s\"},"                        \
     "\"sales\":{\"command\":[\"sell\"],\"max\":1,\"credentials\":\"api\",\"after_call\":\"3s\",\"stop_timeout\":" \
@@ -210,6 +216,7 @@ static inline void stage_open_with(struct stage *stage, const struct bridge_opti
         .mint = stage_mint,
         .new_instance = stage_instance,
         .wall_ms = stage_wall,
+        .on_ended = stage_ended,
         .unknown_agent = stage_unknown,
     };
     ports.livekit = livekit != NULL ? *livekit : ports.livekit;
@@ -226,6 +233,7 @@ static inline void stage_close(struct stage *stage) {
     directory_release(stage->directory);
     buf_release(&stage->log);
     buf_release(&stage->journal);
+    buf_release(&stage->ended);
     buf_release(&stage->job_line);
     buf_release(&stage->job_env);
     buf_release(&stage->job_places);

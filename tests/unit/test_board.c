@@ -125,9 +125,12 @@ static void test_one_call_from_ring_to_end(void **state) {
                      700);
     json_decref(part);
 
-    struct stage_look look = stage_state(stage, "RM_1");
-    look.view.why = "CALLER_LEFT";
-    board_ended(board, &look.view, "the last caller left", look.view.started_wall_ms + 5700);
+    board_ended(board, &(struct call_record){.sid = SLICE("RM_1"),
+                                             .end = SLICE("CALLER_LEFT"),
+                                             .answered = 1,
+                                             .ended = 2,
+                                             .ring_ms = 700,
+                                             .talk_ms = 5000});
     struct webhook_event over = stage_event(EVENT_room_finished, "RM_1", "sip-inbound_RM_1");
     bridge_webhook(stage->bridge, &over, stage->now);
     stage_engine(stage, "RM_1", ENGINE_EXITED, 0);

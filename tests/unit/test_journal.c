@@ -96,6 +96,11 @@ static void fill(struct journal_entry *entry) {
     entry->room_event = next_random();
     entry->rearmed_at = some_time();
     entry->starts = (unsigned)next_random();
+    entry->kills = (unsigned)next_random();
+    entry->created_s = some_time();
+    entry->ended_at = some_time();
+    entry->chosen_by = (enum choice_reason)(next_random() % (CHOICE_BY_COMMAND + 1));
+    entry->chosen_rule = SLICE("rule [0] (+1*, priority 1)");
 }
 
 static void check_same(const struct slice *a, const struct slice *b) {
@@ -122,6 +127,8 @@ static void check_equal(const struct journal_entry *a, const struct journal_entr
     assert_true(a->over == b->over && a->named == b->named && a->looked_at_metadata == b->looked_at_metadata);
     assert_true(a->over_at == b->over_at && a->end == b->end && a->pid == b->pid && a->birth == b->birth);
     assert_true(a->after_call_ms == b->after_call_ms && a->stop_timeout_ms == b->stop_timeout_ms);
+    assert_true(a->kills == b->kills && a->created_s == b->created_s && a->ended_at == b->ended_at);
+    assert_true(a->chosen_by == b->chosen_by && slice_eq(a->chosen_rule, b->chosen_rule));
     assert_true(a->dismissed_at == b->dismissed_at && a->rearmed_at == b->rearmed_at && a->starts == b->starts);
     assert_true(a->started_wall_ms == b->started_wall_ms && a->newest_s == b->newest_s);
     assert_true(a->finished_s == b->finished_s && a->room_event == b->room_event);

@@ -571,7 +571,7 @@ static void test_away_and_back(void **state) {
         assert_true(livekit_contact(api)->since_wall_ms > 0);
     }
     assert_string_equal(livekit_contact(api)->error, "it answers 500"); /* the last one stays on record */
-    assert_true(livekit_contact(api)->latency_us > 0);
+    assert_true(livekit_contact(api)->latency.sum_us > 0);
 }
 
 static void test_clock_skew(void **state) {
