@@ -44,13 +44,19 @@ async def main():
     async with utils.http_context.open():  # plugins ask for it; a worker would open it for them
         # What can be made without a call is made before wait_for_call: a standby has it behind it when the phone rings.
         agent, session = Receptionist(), AgentSession()
-        room, over = rtc.Room(), asyncio.Event()
+        room, over, errors = rtc.Room(), asyncio.Event(), []
         room.on("disconnected", lambda *_: over.set())
+
+        @session.on("close")
+        def closed(event):  # by itself: a tool of yours ended the call, or a model failed for good
+            errors.extend([event.error] if event.error else [])
+            over.set()
 
         # --- sipbridge, part 2: nothing is connected before the call; told to stop in it: leave -------------------------
         call = wait_for_call()
         await room.connect(call["livekit_url"], call["token"])
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+        loop = asyncio.get_running_loop()
+        signal.signal(signal.SIGTERM, lambda *_: loop.is_closed() or loop.call_soon_threadsafe(over.set))
         # --- end of part 2 ---------------------------------------------------------------------------------------------
         print(f"call {call['call_sid']}: {call['caller'] or 'somebody'} dialled {call['called'] or 'a hidden number'}")
         # sipbridge knows when the last caller has gone; the session would end with the first.
@@ -58,6 +64,8 @@ async def main():
         await over.wait()
         await session.aclose()
         await room.disconnect()
+        if errors:
+            sys.exit(f"the session failed: {errors[0]}")  # status 1: another agent takes the call over
 
 
 asyncio.run(main())

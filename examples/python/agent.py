@@ -41,7 +41,8 @@ async def main():
     # --- sipbridge, part 2: nothing is connected before the call; told to stop in it: leave -----------------------------
     call = wait_for_call()
     await room.connect(call["livekit_url"], call["token"])
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGTERM, lambda *_: loop.is_closed() or loop.call_soon_threadsafe(over.set))
     # --- end of part 2 -------------------------------------------------------------------------------------------------
     print(f"call {call['call_sid']}: {call['caller'] or 'somebody'} dialled {call['called'] or 'a hidden number'}")
     await room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
