@@ -122,15 +122,16 @@ install_node_packages() {
 
 # The packages of one example, in a Python environment of its own.
 install_python_packages() {
-  local name=$1 python=$2 wanted directory part
+  local name=$1 python=$2 retries=0 wanted directory part
   part=$cache/part.$name.$$
   wanted=$(cat "$examples/$name/requirements.txt" "$here/constraints/$name.txt" <("$python" --version) | sha256sum | cut -c1-12)
   directory=$cache/$name-$wanted
   if [ ! -x "$directory/bin/python3" ]; then
     say "installing the Python packages of examples/$name"
     rm -rf "$part"
+    [ "${CI:-}" != true ] || retries=5
     "$python" -m venv "$part" &&
-      "$part/bin/python3" -m pip install --quiet --no-input --disable-pip-version-check --prefer-binary --retries 2 \
+      "$part/bin/python3" -m pip install --quiet --no-input --disable-pip-version-check --prefer-binary --retries $retries \
         --requirement "$examples/$name/requirements.txt" --constraint "$here/constraints/$name.txt" >&2 || return 1
     rm -rf "$directory" && mv "$part" "$directory" # what runs is bin/python3 itself: the scripts beside it name the old place
   fi
