@@ -19,6 +19,7 @@ import asyncio
 import math
 from array import array
 
+import livekit.agents.ipc._preload  # noqa: F401  what LiveKit's worker has loaded before a call: libraries, models
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, utils
 from livekit.agents.voice.room_io import RoomOptions
