@@ -1,43 +1,41 @@
-// The smallest real voice agent: joins the call's room, plays a tone to the caller, leaves when it is told to or when the
-// room is gone. sipbridge starts it cold (the call's line is there at once), or ahead of a call as a standby
-// (SIP_STANDBY=1: it says READY=1 when it has loaded everything, and waits for that line; no standby is started in
-// this version). See doc/agents.md.
-//
-//     npm install && sipbridge's agents file: {"tone": {"command": ["node", "agent.mjs"], "cwd": "…/examples/node"}}
-import { createInterface } from 'node:readline';
-import { spawnSync } from 'node:child_process';
+// The smallest voice agent in Node.js: joins the call's room, plays a tone to the caller, leaves when it is told to or when
+// the room is gone. The two parts between rulers are all that sipbridge asks of it: lift them into your own agent.
 import { AudioFrame, AudioSource, LocalAudioTrack, Room, RoomEvent, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
+// --- sipbridge, part 1 -------------------------------------------------------------------------------------------------
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+// Says that all is loaded, and gives the call: at once when started for one, later as a standby. No call: exit 0.
+async function waitForCall() {
+  if (process.env.NOTIFY_SOCKET) { // Node has no such sockets; this little program of systemd is not waited for
+    spawn('systemd-notify', ['--ready', '--no-block'], { stdio: 'inherit' }).on('error', error => console.error(`not ready: ${error.message}`));
+  }
+  for await (const line of createInterface({ input: process.stdin })) return JSON.parse(line);
+  process.exit(0);
+}
+// --- end of part 1 -----------------------------------------------------------------------------------------------------
 
 const RATE = 48000, FRAME = 4800, PITCH_HZ = 440;
-const source = new AudioSource(RATE, 1), track = LocalAudioTrack.createAudioTrack('tone', source), room = new Room();
+const TONE = Int16Array.from({ length: FRAME }, (_, n) => 8000 * Math.sin((2 * Math.PI * PITCH_HZ * n) / RATE)); // whole waves
 
+// What can be made without a call is made before waitForCall: a standby has it behind it when the phone rings.
+const source = new AudioSource(RATE, 1), track = LocalAudioTrack.createAudioTrack('tone', source), room = new Room();
+const options = new TrackPublishOptions();
+options.source = TrackSource.SOURCE_MICROPHONE;
+room.on(RoomEvent.TrackSubscribed, (_track, _publication, who) => console.log(`I hear ${who.identity}`));
+
+// --- sipbridge, part 2: nothing is connected before the call; told to stop: leave ---------------------------------------
 async function leave() {
   await room.disconnect();
   process.exit(0);
 }
 
-async function talk() {
-  for (let n = 0; ; n += FRAME) {
-    const wave = Int16Array.from({ length: FRAME }, (_, i) => 8000 * Math.sin((2 * Math.PI * PITCH_HZ * (n + i)) / RATE));
-    await source.captureFrame(new AudioFrame(wave, RATE, 1, FRAME));
-  }
-}
-
 process.on('SIGTERM', leave);
 room.on(RoomEvent.Disconnected, () => process.exit(0));
-room.on(RoomEvent.TrackSubscribed, (_track, _publication, who) => console.log(`I hear ${who.identity}`));
+const call = await waitForCall();
+await room.connect(call.livekit_url, call.token, { autoSubscribe: true, dynacast: false });
+// --- end of part 2 -----------------------------------------------------------------------------------------------------
 
-if (process.env.SIP_STANDBY === '1') spawnSync('systemd-notify', ['--ready', `--pid=${process.pid}`], { stdio: 'ignore' });
-let taken = false;
-const lines = createInterface({ input: process.stdin });
-lines.once('close', () => taken || process.exit(0)); // no call came for this standby
-lines.once('line', async line => {
-  taken = true;
-  const call = JSON.parse(line);
-  console.log(`call ${call.call_sid}: ${call.caller || 'somebody'} dialled ${call.called || 'a hidden number'}`);
-  await room.connect(call.livekit_url, call.token, { autoSubscribe: true, dynacast: false });
-  const options = new TrackPublishOptions();
-  options.source = TrackSource.SOURCE_MICROPHONE;
-  await room.localParticipant.publishTrack(track, options);
-  await talk();
-});
+console.log(`call ${call.call_sid}: ${call.caller || 'somebody'} dialled ${call.called || 'a hidden number'}`);
+await room.localParticipant.publishTrack(track, options);
+for (;;) await source.captureFrame(new AudioFrame(TONE, RATE, 1, FRAME));

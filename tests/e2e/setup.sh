@@ -4,14 +4,18 @@
 # when all is there. tests/e2e/conftest.py runs it before the first test.
 #
 #   tests/e2e/setup.sh            exit 0: all there; 77: Go or Node cannot be had (1 instead with CI=true); 1: failed
+#   tests/e2e/setup.sh examples   what the examples of examples/ need beside that: jq, and their packages from PyPI in the
+#                                 versions of constraints/ (1 GB; test_examples.py calls it). Exit as above
 #
-# Cache: ${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e; livekit-server and node in it are links to the versions in use.
+# Cache: ${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e; livekit-server, node and the names of the examples in it are links to
+# the versions in use.
 set -euo pipefail
 
 readonly livekit_version=v1.13.5 # v1.13.0 and v1.13.1 carry a replace directive, which `go install` refuses
 readonly go_version=1.26.0       # the least that this livekit-server is built with
 
 here=$(cd "$(dirname "$0")" && pwd)
+examples=$(cd "$here/../../examples" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e
 
 say() {
@@ -116,10 +120,49 @@ install_node_packages() {
   ln -sfn "$(basename "$directory")" "$cache/node"
 }
 
+# The packages of one example, in a Python environment of its own.
+install_python_packages() {
+  local name=$1 python=$2 retries=0 wanted directory part
+  part=$cache/part.$name.$$
+  wanted=$(cat "$examples/$name/requirements.txt" "$here/constraints/$name.txt" <("$python" --version) | sha256sum | cut -c1-12)
+  directory=$cache/$name-$wanted
+  if [ ! -x "$directory/bin/python3" ]; then
+    say "installing the Python packages of examples/$name"
+    rm -rf "$part"
+    [ "${CI:-}" != true ] || retries=5
+    "$python" -m venv "$part" &&
+      "$part/bin/python3" -m pip install --quiet --no-input --disable-pip-version-check --prefer-binary --retries $retries \
+        --requirement "$examples/$name/requirements.txt" --constraint "$here/constraints/$name.txt" >&2 || return 1
+    rm -rf "$directory" && mv "$part" "$directory" # what runs is bin/python3 itself: the scripts beside it name the old place
+  fi
+  ln -sfn "$(basename "$directory")" "$cache/$name"
+}
+
+# All of them at once: they wait for the network most of the time.
+install_examples() {
+  local name job python=/usr/bin/python3 jobs=() missing=0
+  [ -x "$python" ] || python=python3
+  has jq || install_packages jq || give_up "jq is needed for examples/shell, and it is not installed"
+  "$python" -c 'import ensurepip' 2>/dev/null || install_packages python3-venv ||
+    give_up "Python cannot make environments here (Debian package python3-venv)"
+  for name in "$examples"/*/requirements.txt; do
+    install_python_packages "$(basename "$(dirname "$name")")" "$python" &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do
+    wait "$job" || missing=1
+  done
+  [ "$missing" -eq 0 ] || give_up "not every example's packages could be had from PyPI"
+}
+
 mkdir -p "$cache"
 trap 'rm -rf "$cache"/part.*."$$"' EXIT
 exec 9>"$cache/lock"
 flock 9
+if [ "${1:-}" = examples ]; then
+  install_examples
+  exit
+fi
 has redis-server || install_packages redis-server || fail "redis-server is needed (Debian package of the same name)"
 install_node_packages
 build_livekit
