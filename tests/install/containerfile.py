@@ -1,6 +1,7 @@
 """deploy/container/Containerfile carried out without a container engine: its own lines, in a bare Debian (root.py), which is
 what its base image is made of."""
 import json
+import os
 import re
 import shlex
 import shutil
@@ -34,9 +35,13 @@ class Image:
     def __init__(self, root):
         self.root, self.user, self.cwd, self.env = root, None, "/", {}
         self.healthcheck = self.entrypoint = self.command = self.volume = None
-        resolver = Path("/etc/resolv.conf")
+        self.exports = ""
+        resolver, authorities = Path("/etc/resolv.conf"), os.environ.get("NODE_EXTRA_CA_CERTS")
         if resolver.exists():
             root.write("etc/resolv.conf", resolver.read_text())
+        if authorities:  # those of a network that has its own, for npm
+            shutil.copy(authorities, root.path("run/authorities.pem"))
+            self.exports = "export NODE_EXTRA_CA_CERTS=/run/authorities.pem; "
 
     def build(self, name, copies=None):
         """COPIES: what --from=STAGE lines take, {path there: file here}."""
@@ -44,7 +49,7 @@ class Image:
             getattr(self, f"do_{word.lower()}")(rest, copies or {})
 
     def do_run(self, rest, _):
-        self.root.run("sh", "-c", f"cd {shlex.quote(self.cwd)} && {rest}", user=self.user, timeout=900)
+        self.root.run("sh", "-c", f"{self.exports}cd {shlex.quote(self.cwd)} && {rest}", user=self.user, timeout=900)
 
     def do_copy(self, rest, copies):
         *sources, target = [word for word in rest.split() if not word.startswith("--")]

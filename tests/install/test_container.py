@@ -1,4 +1,5 @@
 """The container image by its own Containerfile: its steps in a bare Debian, then its process as process 1, not as root."""
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import livekit
 import pytest
-from containerfile import BASE, Image, stages
+from containerfile import BASE, FILE, Image, stages
 from daemon import ROOT, wait_for
 from livekit import Call
 from service import Service
@@ -107,13 +108,53 @@ def test_image(container):
 
 
 @pytest.mark.whole
-def test_every_stage(root):
-    """Compiler, build, package, the image of it, and the example agent's packages: nothing of this machine's build."""
+def test_stage_that_compiles(root):
+    """Compiler, build, package, and the image of it: nothing of this machine's build."""
     image = Image(root)
     image.build("build")
-    made, = [path for path in root.path("src/build/release").glob("sipbridge_*.deb")]
-    image.user, image.cwd = None, "/"
+    made, = root.path("src/build/release").glob("sipbridge_*.deb")
+    image.cwd = "/"
     image.build("sipbridge", {PACKAGE: made})
-    image.build("example")
     assert root.run("sipbridge", "--version").stdout.split()[-1] == "0.1.0"
+
+
+@pytest.mark.whole
+def test_stage_of_the_example_agent(root, packages):
+    image = Image(root)
+    image.build("sipbridge", {PACKAGE: packages["0.1.0"]})
+    image.build("example")
     assert root.path("srv/agents/example/node_modules/@livekit/rtc-node").is_dir()
+
+
+class Buildah:
+    """A real builder with a store of its own, whose only base image is the bare Debian under the name of Debian's image."""
+
+    def __init__(self, directory, lower):
+        self.store = ["buildah", "--root", str(directory / "store"), "--runroot", str(directory / "run"), "--storage-driver", "vfs"]
+        made = self("from", "scratch")
+        tar = directory / "base.tar"
+        subprocess.run(["tar", "-C", lower, "--exclude=./var/lib/apt/lists", "--exclude=./var/cache/apt/archives", "-cf",
+                        str(tar), "."], check=True)
+        self("add", made, str(tar), "/")
+        self("commit", "--quiet", "--rm", made, f"docker.io/library/{BASE}")
+        tar.unlink()
+
+    def __call__(self, *words, timeout=1800):
+        run = subprocess.run([*self.store, *words], capture_output=True, text=True, timeout=timeout)
+        assert run.returncode == 0, f"buildah {' '.join(words)}\n{run.stdout[-4000:]}\n{run.stderr[-4000:]}"
+        return run.stdout.strip()
+
+
+@pytest.mark.whole
+def test_image_by_a_real_builder(lower, tmp_path):
+    if not shutil.which("buildah"):
+        pytest.skip("NOT TESTED: buildah is not installed (Debian package of the same name)")
+    buildah = Buildah(tmp_path, lower)
+    buildah("bud", "--isolation", "chroot", "--pull-never", "--network", "host", "--format", "docker", "--tag", "sipbridge",
+            "--file", str(FILE), str(ROOT))
+    config = json.loads(buildah("inspect", "--type", "image", "sipbridge"))["Docker"]["config"]
+    assert (config["User"], config["Entrypoint"], config["Cmd"]) == ("sipbridge", ["sipbridge"], ["serve"])
+    assert config["Healthcheck"]["Test"] == ["CMD", "sipbridge", "status"] and list(config["Volumes"]) == ["/var/lib/sipbridge"]
+    container = buildah("from", "--pull-never", "sipbridge")
+    assert buildah("run", "--isolation", "chroot", container, "sipbridge", "--version").split()[-1] == "0.1.0"
+    assert buildah("run", "--isolation", "chroot", container, "id", "-u") == "790"
