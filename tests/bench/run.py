@@ -257,7 +257,7 @@ class Bench:
         return (daemon.cpu_seconds() - before) / SCRAPES * 1e6, size
 
     def scrape(self):
-        with self.daemon() as daemon:
+        with self.daemon(SIP_READY_TIMEOUT="600s") as daemon:
             calls = []
             for count in (0, MEMORY_CALLS[-1]):
                 say(f"scrape: {count} calls with sleep as their agent")
