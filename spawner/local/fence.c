@@ -1,5 +1,5 @@
-/* Starting a process behind a fence. The child has a copy of our memory, not a share (as vfork gives): the kernel marks
- * the memory of whoever changes its user, and that must not be ours. Between _Fork and execve it makes system calls
+/* Starting a process behind a fence, or in a control group. The child has a copy of our memory, not a share (as vfork gives): the kernel marks
+ * the memory of whoever changes its user, and that must not be ours. Between the fork and execve it makes system calls
  * only; those for the user are made directly, since the C library's tell all threads of a process that is not there.
  *
  * From the change of its user on, processes of that user may signal the child, and stop it: hence START_MS. */
@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -126,7 +127,7 @@ static bool set_fds(const struct child_spec *spec, int report) {
 }
 
 static bool set_limits(const struct fence *fence) {
-    for (size_t i = 0; i < fence->limit_count; i++) {
+    for (size_t i = 0; fence != NULL && i < fence->limit_count; i++) {
         struct rlimit limit = {fence->limits[i].value, fence->limits[i].value};
         if (setrlimit((__rlimit_resource_t)fence->limits[i].resource, &limit) != 0) {
             return false;
@@ -137,11 +138,13 @@ static bool set_limits(const struct fence *fence) {
 
 /* Of our capabilities the program has none: what it would inherit is empty since rights_keep. */
 static bool set_user(const struct fence *fence) {
+    if (fence == NULL || !fence->has_account) {
+        return true;
+    }
     const struct account *to = &fence->account;
-    return !fence->has_account ||
-           (syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
-            syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
-            syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
+    return syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
+           syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
+           syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
 /* None is ignored or blocked; SIGKILL, SIGSTOP and the C library's own cannot be set and are not changed by us. */
@@ -208,6 +211,16 @@ static bool explain(const struct child_spec *spec, struct report report, struct 
     return child_explain(diag, spec, report.error);
 }
 
+/* As _Fork, but the child is in CGROUP from its first instruction: what it forks can be nowhere else, and no lock of the
+ * kernel is waited for, as it is for a process that is moved. */
+static pid_t fork_into(int cgroup) {
+    if (cgroup < 0) {
+        return _Fork();
+    }
+    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)cgroup};
+    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
 bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) {
     int ends[2];
     sigset_t all, before;
@@ -218,7 +231,7 @@ bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *dia
     cleanup_fd int theirs = ends[1];
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* no handler of ours runs in the child */
-    pid_t pid = _Fork();
+    pid_t pid = fork_into(spec->cgroup);
     if (pid == 0) {
         be_child(spec, theirs);
     }
