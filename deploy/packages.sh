@@ -13,7 +13,8 @@ packages_for() {
       ;;
     test)
       packages_for build
-      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist redis-server nginx openssl faketime nodejs procps systemd
+      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist redis-server nginx openssl faketime nodejs procps systemd \
+        user-mode-linux
       ;;
     ci)
       packages_for test

@@ -1,12 +1,13 @@
 #!/bin/bash
 # Builds sipbridge and runs every test. On Debian 12 it installs what is missing (root or sudo).
 #
-#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan, and phone
-#                                 calls through the real livekit-server (they need Go and Node.js; loudly skipped without)
+#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan, phone
+#                                 calls through the real livekit-server (they need Go and Node.js; loudly skipped without),
+#                                 and the units under a real systemd (tests/systemd)
 #   tests/run.sh --quick          debug build, unit tests, lint: for every edit, under a minute
 #   tests/run.sh --preset NAME    build, unit tests and integration tests of one preset (release, debug, asan, clang)
 #   tests/run.sh --no-lint ...    without lint
-#   tests/run.sh --no-e2e ...     without the calls through livekit-server
+#   tests/run.sh --no-e2e ...     without the calls through livekit-server and without systemd
 #   tests/run.sh ... -- ARGS      ARGS go to pytest (-k rules, -x)
 set -euo pipefail
 
@@ -21,7 +22,7 @@ e2e=true
 lint_tests=tests/lint
 
 usage() {
-  sed -n '2,11s/^# \{0,1\}//p' "$0"
+  sed -n '2,12s/^# \{0,1\}//p' "$0"
 }
 
 while [ $# -gt 0 ]; do
@@ -77,5 +78,7 @@ if $e2e; then
   export SIPBRIDGE_BIN=$root/build/release/sipbridge
   "$python" -m pytest -q -p no:cacheprovider --durations=5 -n 2 -m "not alone" tests/e2e "${pytest_args[@]}"
   "$python" -m pytest -q -p no:cacheprovider -m alone tests/e2e "${pytest_args[@]}"
+  step "a real systemd, in a machine of its own"
+  "$python" -m pytest -q -p no:cacheprovider tests/systemd "${pytest_args[@]}"
 fi
 step "all passed"

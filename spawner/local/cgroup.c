@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -66,10 +65,6 @@ static char *find_delegated(void) {
     return NULL;
 }
 
-static bool has_clone_into(void) {
-    return syscall(SYS_clone3, NULL, 0) < 0 && errno == EINVAL; /* ENOSYS, or a filter's EPERM, else */
-}
-
 static bool open_path(struct cgroup *cgroup, const char *path, struct diag *diag) {
     struct statfs fs;
     cgroup->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,9 +73,6 @@ static bool open_path(struct cgroup *cgroup, const char *path, struct diag *diag
     }
     if (fs.f_type != CGROUP2_SUPER_MAGIC) {
         return diag_fail(diag, "SIP_AGENT_CGROUP", "%s is no control group of version 2", path);
-    }
-    if (!has_clone_into()) {
-        return diag_fail(diag, "SIP_AGENT_CGROUP", "clone3(2) cannot be used here: %m");
     }
     cgroup->path = xstrdup(path);
     return true;

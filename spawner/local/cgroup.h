@@ -30,7 +30,7 @@ bool cgroup_open(struct cgroup *ret_cgroup, const struct cgroup_options *options
 void cgroup_release(struct cgroup *cgroup);
 /* CGROUP may be NULL. */
 bool cgroup_is_used(const struct cgroup *cgroup);
-/* Makes the group NAME (a file name) with its limits: a descriptor for clone3(2). -1 with DIAG. */
+/* Makes the group NAME (a file name) with its limits: a descriptor of its directory. -1 with DIAG. */
 int cgroup_make(const struct cgroup *cgroup, const char *name, struct diag *diag) __attribute__((warn_unused_result));
 /* Sets the limits of NAME again, if it is there: they end with the controllers, and are new after a restart. */
 void cgroup_limit(const struct cgroup *cgroup, const char *name);

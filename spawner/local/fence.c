@@ -24,7 +24,7 @@
 enum { START_MS = 2000, REPORT_FD = STDERR_FILENO + 1, STATUS_FAILED = 127 };
 
 /* In the order in which the child goes through them. */
-enum step { STEP_FDS, STEP_LIMITS, STEP_USER, STEP_CWD, STEP_PROGRAM };
+enum step { STEP_GROUP, STEP_FDS, STEP_LIMITS, STEP_USER, STEP_CWD, STEP_PROGRAM };
 
 struct report {
     enum step step;
@@ -120,6 +120,11 @@ void fence_lend(const struct fence *fence, int fd) {
 
 /* ---- in the child ---- */
 
+static bool enter_group(int group) {
+    int fd = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, "0", 1) == 1 && close(fd) == 0;
+}
+
 static bool set_fds(const struct child_spec *spec, int report) {
     return dup2(spec->in, STDIN_FILENO) >= 0 && dup2(spec->out, STDOUT_FILENO) >= 0 &&
            dup2(spec->out, STDERR_FILENO) >= 0 && (report == REPORT_FD || dup3(report, REPORT_FD, O_CLOEXEC) >= 0) &&
@@ -160,6 +165,9 @@ static void reset_signals(void) {
 
 static enum step run(const struct child_spec *spec, int report) {
     setsid();
+    if (spec->cgroup >= 0 && !enter_group(spec->cgroup)) {
+        return STEP_GROUP;
+    }
     if (!set_fds(spec, report)) {
         return STEP_FDS;
     }
@@ -180,7 +188,7 @@ static enum step run(const struct child_spec *spec, int report) {
 static void be_child(const struct child_spec *spec, int report) {
     struct report failed = {.step = run(spec, report)};
     failed.error = errno;
-    (void)!write(failed.step == STEP_FDS ? report : REPORT_FD, &failed, sizeof failed);
+    (void)!write(failed.step <= STEP_FDS ? report : REPORT_FD, &failed, sizeof failed);
     _exit(STATUS_FAILED);
 }
 
@@ -199,6 +207,7 @@ static struct report listen_to(int fd) {
 static bool explain(const struct child_spec *spec, struct report report, struct diag *diag) {
     errno = report.error;
     switch (report.step) {
+    case STEP_GROUP: return diag_fail(diag, "SIP_AGENT_CGROUP", "its group cannot be entered: %m");
     case STEP_FDS: return diag_fail(diag, "stdin", "it cannot be given its descriptors: %m");
     case STEP_LIMITS: return diag_fail(diag, "SIP_AGENT_LIMITS", "cannot be set: %m");
     case STEP_USER:
@@ -211,14 +220,16 @@ static bool explain(const struct child_spec *spec, struct report report, struct 
     return child_explain(diag, spec, report.error);
 }
 
-/* As _Fork, but the child is in CGROUP from its first instruction: what it forks can be nowhere else, and no lock of the
- * kernel is waited for, as it is for a process that is moved. */
-static pid_t fork_into(int cgroup) {
-    if (cgroup < 0) {
+/* The child is in its control group from its first instruction on where the kernel can do that: no lock is waited for
+ * then, as it is for a process that is moved. Else (ENOSYS; EPERM of a filter) it enters it as its first act. */
+static pid_t fork_for(struct child_spec *spec) {
+    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)spec->cgroup};
+    pid_t pid = spec->cgroup >= 0 ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : -1;
+    if (spec->cgroup < 0 || (pid < 0 && (errno == ENOSYS || errno == EPERM))) {
         return _Fork();
     }
-    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)cgroup};
-    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    spec->cgroup = -1;
+    return pid;
 }
 
 bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) {
@@ -231,9 +242,10 @@ bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *dia
     cleanup_fd int theirs = ends[1];
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* no handler of ours runs in the child */
-    pid_t pid = fork_into(spec->cgroup);
+    struct child_spec its = *spec;
+    pid_t pid = fork_for(&its);
     if (pid == 0) {
-        be_child(spec, theirs);
+        be_child(&its, theirs);
     }
     int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
