@@ -9,6 +9,7 @@
 #include "bridge/reconcile.h"
 #include "http/server.h"
 #include "livekit/contact.h"
+#include "ops/once.h"
 #include "source/source.h"
 #include "webhooks/receive.h"
 
@@ -51,6 +52,7 @@ struct ops {
     const struct source *source;       /* NULL while the bridge is disabled */
     const struct ops_memory *memory;
     const struct ops_errors *errors;
+    struct once used; /* operators' tokens that ended all calls */
     int64_t started_wall_ms;
     mono_ms started;
     void *context;

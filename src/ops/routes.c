@@ -22,6 +22,7 @@ struct route {
     const char *method, *path; /* "NAME/" matches what begins so, when `rest` is wanted */
     bool has_rest;
     enum access access;
+    bool once; /* a token opens it once: done again it would do more */
     void (*serve)(const struct visit *visit);
 };
 
@@ -106,13 +107,13 @@ static void serve_cleanup(const struct visit *visit) {
 }
 
 static const struct route routes[] = {
-    {"GET", "/health/sip-bridge", false, FOR_ANYONE, serve_health},
-    {"GET", "/livez", false, FOR_ANYONE, serve_live},
-    {"GET", "/readyz", false, FOR_ANYONE, serve_ready},
-    {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
-    {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
-    {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
-    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, serve_cleanup},
+    {"GET", "/health/sip-bridge", false, FOR_ANYONE, false, serve_health},
+    {"GET", "/livez", false, FOR_ANYONE, false, serve_live},
+    {"GET", "/readyz", false, FOR_ANYONE, false, serve_ready},
+    {"GET", "/health/sip-bridge-status", false, FOR_READERS, false, serve_status},
+    {"POST", "/api/reload", false, FOR_OPERATORS, false, serve_reload},
+    {"POST", "/api/calls/", true, FOR_OPERATORS, false, serve_stop},
+    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, true, serve_cleanup},
 };
 
 static const struct route *find_route(struct slice path, struct slice *ret_rest) {
@@ -150,18 +151,24 @@ bool ops_is_local(const char *address) {
            listen_fd_is_local(address);
 }
 
-/* 0: may pass; else the status to refuse with. */
-static int refuse(const struct ops_entrance *entrance, const struct route *route, const struct http_request *request) {
+static enum operator_scope scope_of(const struct ops *ops, const struct http_request *request,
+                                    unsigned char ret_mac[HMAC_SIZE]) {
+    const struct operator_use use = {request->authorization, request->method, request->path};
+    if (request->authorization_count != 1) {
+        return OPERATOR_NONE;
+    }
+    return operator_check_use(ops->keys, &use, clock_wall_ms() / 1000, ret_mac);
+}
+
+/* 0: may pass; else the status to refuse with. RET_MAC: of the token. */
+static int refuse(const struct ops_entrance *entrance, const struct route *route, const struct http_request *request,
+                  unsigned char ret_mac[HMAC_SIZE]) {
     if (route->access == FOR_ANYONE) {
         return 0;
     }
     if (request->authorization_count > 0) {
-        enum operator_scope scope = OPERATOR_NONE;
-        if (request->authorization_count == 1) {
-            scope = operator_check(entrance->ops->keys, request->authorization, clock_wall_ms() / 1000);
-        }
         enum operator_scope least = route->access == FOR_READERS ? OPERATOR_READER : OPERATOR_FULL;
-        return scope >= least ? 0 : 401;
+        return scope_of(entrance->ops, request, ret_mac) >= least ? 0 : 401;
     }
     if (entrance->door == DOOR_PUBLIC) {
         return 404;
@@ -199,7 +206,8 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
     }
     struct slice rest;
     const struct route *route = find_route(request->path, &rest);
-    int refused = route == NULL ? 404 : refuse(entrance, route, request);
+    unsigned char mac[HMAC_SIZE];
+    int refused = route == NULL ? 404 : refuse(entrance, route, request, mac);
     if (refused != 0) {
         answer_refusal(answer, refused);
         return;
@@ -208,6 +216,10 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
     if (strcmp(route->method, "GET") == 0 ? !reads : !slice_is(request->method, route->method)) {
         answer->status = 405;
         answer->allow = route->method;
+        return;
+    }
+    if (route->once && !once_take(&entrance->ops->used, mac)) {
+        answer_text(answer, 401, "this token was used for it before: each is good for one");
         return;
     }
     struct visit visit = {.ops = entrance->ops, .request = request, .answer = answer, .rest = rest};
