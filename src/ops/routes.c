@@ -7,8 +7,9 @@
 
 enum access {
     FOR_ANYONE,
-    FOR_READERS,  /* reveals calls and numbers */
-    FOR_OPERATORS /* changes something: always with an operator's token */
+    FOR_READERS,       /* reveals calls and numbers */
+    FOR_OPERATORS,     /* changes something: always with an operator's token */
+    FOR_OPERATORS_ONCE /* done again it would do more: each token once */
 };
 
 struct visit {
@@ -22,7 +23,6 @@ struct route {
     const char *method, *path; /* "NAME/" matches what begins so, when `rest` is wanted */
     bool has_rest;
     enum access access;
-    bool once; /* a token opens it once: done again it would do more */
     void (*serve)(const struct visit *visit);
 };
 
@@ -107,13 +107,13 @@ static void serve_cleanup(const struct visit *visit) {
 }
 
 static const struct route routes[] = {
-    {"GET", "/health/sip-bridge", false, FOR_ANYONE, false, serve_health},
-    {"GET", "/livez", false, FOR_ANYONE, false, serve_live},
-    {"GET", "/readyz", false, FOR_ANYONE, false, serve_ready},
-    {"GET", "/health/sip-bridge-status", false, FOR_READERS, false, serve_status},
-    {"POST", "/api/reload", false, FOR_OPERATORS, false, serve_reload},
-    {"POST", "/api/calls/", true, FOR_OPERATORS, false, serve_stop},
-    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, true, serve_cleanup},
+    {"GET", "/health/sip-bridge", false, FOR_ANYONE, serve_health},
+    {"GET", "/livez", false, FOR_ANYONE, serve_live},
+    {"GET", "/readyz", false, FOR_ANYONE, serve_ready},
+    {"GET", "/health/sip-bridge-status", false, FOR_READERS, serve_status},
+    {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
+    {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
+    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS_ONCE, serve_cleanup},
 };
 
 static const struct route *find_route(struct slice path, struct slice *ret_rest) {
@@ -173,7 +173,7 @@ static int refuse(const struct ops_entrance *entrance, const struct route *route
     if (entrance->door == DOOR_PUBLIC) {
         return 404;
     }
-    if (route->access == FOR_OPERATORS || entrance->door == DOOR_ADMIN_REMOTE) {
+    if (route->access >= FOR_OPERATORS || entrance->door == DOOR_ADMIN_REMOTE) {
         return 401;
     }
     return slice_is(request->peer, "unix") || names_loopback(request->host) ? 0 : 403;
@@ -218,7 +218,7 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
         answer->allow = route->method;
         return;
     }
-    if (route->once && !once_take(&entrance->ops->used, mac)) {
+    if (route->access == FOR_OPERATORS_ONCE && !once_take(&entrance->ops->used, mac)) {
         answer_text(answer, 401, "this token was used for it before: each is good for one");
         return;
     }

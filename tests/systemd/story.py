@@ -1,6 +1,7 @@
 """Runs in the guest, as root, beside the real systemd: each step notes what it saw as a line `STORY {...}` on the console;
 test_real_systemd.py judges it. A step that fails ends the story."""
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -11,10 +12,13 @@ import traceback
 from pathlib import Path
 
 sys.path.insert(0, "/srv/test/integration")
+import daemon  # noqa: E402
+from daemon import is_alive  # noqa: E402
 from livekit import Call, encode, webhook_token  # noqa: E402
 
 UNIT = "sipbridge.service"
 GROUP = Path("/sys/fs/cgroup/system.slice") / UNIT
+wait_for = functools.partial(daemon.wait_for, timeout=60)  # the guest is slow, and the host may be busy
 DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d")
 
 
@@ -37,17 +41,6 @@ def show(*names):
 
 def journal():
     return run("journalctl", "-u", UNIT, "-o", "cat", "--no-pager")
-
-
-def wait_for(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds} s still not: {what}\n{journal()[-3000:]}\n{systemctl('status', UNIT, check=False)}")
-        time.sleep(0.05)
 
 
 def request(method, path, body=None, headers=None, port=8790):
@@ -82,12 +75,6 @@ def pid_of(call):
 
 def group_of(call):
     return wait_for(lambda: next(iter(GROUP.glob(f"{call.sid}.*")), None), f"a control group of {call.sid}")
-
-
-def is_alive(pid):
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
 
 
 def hidden_in(group):
@@ -229,7 +216,7 @@ def main():
         try:
             seen = getattr(story, name)()
         except BaseException:  # noqa: B902 whatever it was is told, and the machine goes
-            tell(name, at, failed=traceback.format_exc() + journal()[-4000:])
+            tell(name, at, failed=traceback.format_exc() + journal()[-4000:] + systemctl("status", UNIT, check=False))
             return
         tell(name, at, seen=seen)
 

@@ -29,7 +29,8 @@ def fill(share):
     for name in ("story.py", "guest.sh", "rules.json", "agents.json", "sipbridge.env"):
         shutil.copy(HERE / name, share)
     (share / "integration").mkdir()
-    shutil.copy(INTEGRATION / "livekit.py", share / "integration")
+    for name in ("livekit.py", "daemon.py"):
+        shutil.copy(INTEGRATION / name, share / "integration")
     shutil.copytree(ROOT / "tests/fixtures/recordings", share / "fixtures/recordings")
     shutil.copy(ROOT / "deploy/systemd/sipbridge.sysusers", share)
     shutil.copytree(HERE / "units", share / "units")
