@@ -102,8 +102,9 @@ static bool is_own(const struct cgroup *cgroup) {
            named.st_ino == own.st_ino;
 }
 
-/* Whatever is in the directory itself: us, and agents of a start that gave them no groups. Where we are not in it, or it
- * is the machine's root, which may have processes, nobody need move. */
+/* We do, and where controllers are to be handed on all that is in the directory itself: agents of a start that gave them no
+ * groups, a user's own shell. Where we are not in it, or it is the machine's root, which may have processes, nobody need
+ * move. */
 static bool enter_leaf(const struct cgroup *cgroup, struct diag *diag) {
     struct move move = {cgroup, false};
     if (!is_own(cgroup) || faccessat(cgroup->fd, "cgroup.type", F_OK, 0) != 0) {
@@ -112,7 +113,11 @@ static bool enter_leaf(const struct cgroup *cgroup, struct diag *diag) {
     if (mkdirat(cgroup->fd, OWN_GROUP, 0755) != 0 && errno != EEXIST) {
         return diag_fail(diag, "SIP_AGENT_CGROUP", "no group can be made in %s: %m", cgroup->path);
     }
-    cgroup_each(cgroup, ".", move_one, &move);
+    if (cgroup_is_limited(cgroup)) {
+        cgroup_each(cgroup, ".", move_one, &move);
+    } else {
+        move_one(&move, getpid());
+    }
     return !move.failed || diag_fail(diag, "SIP_AGENT_CGROUP", "%s/" OWN_GROUP " cannot be entered: %m", cgroup->path);
 }
 
@@ -127,10 +132,6 @@ static bool hand_on(const struct cgroup *cgroup, const char *controller, const c
     errno = error;
     return diag_fail(diag, setting, "%s cannot hand on its %s controller (%m); it has: %.*s", cgroup->path, controller,
                      there.len > 0 ? (int)there.len - 1 : 4, there.len > 0 ? there.p : "none");
-}
-
-static bool is_limited(const struct cgroup_options *options) {
-    return options->memory_max > 0 || options->pids_max > 0;
 }
 
 static bool refuse(const struct cgroup_options *options, struct diag *diag) {
@@ -151,13 +152,13 @@ bool cgroup_open(struct cgroup *ret_cgroup, const struct cgroup_options *options
     *ret_cgroup = (struct cgroup){.fd = -1, .memory_max = options->memory_max, .pids_max = options->pids_max};
     cleanup_free char *found = options->where == NULL ? find_delegated() : is_named ? xstrdup(options->where) : NULL;
     if (found == NULL) {
-        return !is_limited(options) || refuse(options, diag);
+        return !cgroup_is_limited(ret_cgroup) || refuse(options, diag);
     }
     if (use(ret_cgroup, found, diag)) {
         log_info(NULL, "each agent has a control group of its own below %s", ret_cgroup->path);
         return true;
     }
-    if (is_named || is_limited(options)) {
+    if (is_named || cgroup_is_limited(ret_cgroup)) {
         return false;
     }
     log_warning(NULL, "agents have no control groups: %s %s", diag->where, diag->what);
@@ -175,6 +176,10 @@ void cgroup_release(struct cgroup *cgroup) {
 
 bool cgroup_is_used(const struct cgroup *cgroup) {
     return cgroup != NULL && cgroup->path != NULL;
+}
+
+bool cgroup_is_limited(const struct cgroup *cgroup) {
+    return cgroup->memory_max > 0 || cgroup->pids_max > 0;
 }
 
 /* ---- one group ---- */

@@ -21,8 +21,8 @@ struct cgroup {
     int64_t memory_max, pids_max;
 };
 
-/* Finds the directory, moves this process and its neighbours out of it into the group `daemon` below it, since a group
- * that hands on controllers may have no processes itself, and makes it hand on those that limits need. Where there is
+/* Finds the directory, moves this process out of it into the group `daemon` below it, and, where there are limits, its
+ * neighbours too: a group that hands on controllers, as it does then, may have no processes itself. Where there is
  * none, agents have no groups; that is a mistake only when WHERE names one or a limit was set: false with DIAG.
  * Release it in either case. */
 bool cgroup_open(struct cgroup *ret_cgroup, const struct cgroup_options *options, struct diag *diag)
@@ -30,6 +30,8 @@ bool cgroup_open(struct cgroup *ret_cgroup, const struct cgroup_options *options
 void cgroup_release(struct cgroup *cgroup);
 /* CGROUP may be NULL. */
 bool cgroup_is_used(const struct cgroup *cgroup);
+/* Whether a group has limits: then no agent may be without. */
+bool cgroup_is_limited(const struct cgroup *cgroup);
 /* Makes the group NAME (a file name) with its limits: a descriptor of its directory. -1 with DIAG. */
 int cgroup_make(const struct cgroup *cgroup, const char *name, struct diag *diag) __attribute__((warn_unused_result));
 /* Sets the limits of NAME again, if it is there: they end with the controllers, and are new after a restart. */

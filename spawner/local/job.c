@@ -130,7 +130,7 @@ static bool open_group(const struct job *job, int *ret_fd, struct diag *diag) {
     }
     groups_name(name, job->label, job->instance);
     *ret_fd = cgroup_make(cgroup, name, diag);
-    if (*ret_fd >= 0 || cgroup->memory_max > 0 || cgroup->pids_max > 0) {
+    if (*ret_fd >= 0 || cgroup_is_limited(cgroup)) {
         return *ret_fd >= 0;
     }
     struct log_about what = about(job);
