@@ -1,13 +1,14 @@
 #!/bin/bash
 # Builds sipbridge and runs every test. On Debian 12 it installs what is missing (root or sudo).
 #
-#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan, and phone
-#                                 calls through the real livekit-server (they need Go and Node.js; loudly skipped without);
-#                                 the package in a bare Debian (needs root; loudly skipped without)
+#   tests/run.sh                  release and asan builds, unit tests of both, lint, integration tests with asan, phone
+#                                 calls through the real livekit-server (they need Go and Node.js; loudly skipped without),
+#                                 the package in a bare Debian (needs root; loudly skipped without), and the units under a
+#                                 real systemd (tests/systemd)
 #   tests/run.sh --quick          debug build, unit tests, lint: for every edit, under a minute
 #   tests/run.sh --preset NAME    build, unit tests and integration tests of one preset (release, debug, asan, clang)
 #   tests/run.sh --no-lint ...    without lint
-#   tests/run.sh --no-e2e ...     without the calls through livekit-server and without the installation
+#   tests/run.sh --no-e2e ...     without the calls through livekit-server, the installation and systemd
 #   tests/run.sh ... -- ARGS      ARGS go to pytest (-k rules, -x)
 set -euo pipefail
 
@@ -22,7 +23,7 @@ e2e=true
 lint_tests=tests/lint
 
 usage() {
-  sed -n '2,12s/^# \{0,1\}//p' "$0"
+  sed -n '2,13s/^# \{0,1\}//p' "$0"
 }
 
 while [ $# -gt 0 ]; do
@@ -80,5 +81,7 @@ if $e2e; then
   "$python" -m pytest -q -p no:cacheprovider -m alone tests/e2e "${pytest_args[@]}"
   step "installation: the package and the image in a bare Debian, the stack"
   "$python" -m pytest -q -rs -p no:cacheprovider --durations=5 -n 2 --dist loadfile tests/install "${pytest_args[@]}"
+  step "a real systemd, in a machine of its own"
+  "$python" -m pytest -q -p no:cacheprovider tests/systemd "${pytest_args[@]}"
 fi
 step "all passed"

@@ -47,8 +47,9 @@ bool child_explain(struct diag *diag, const struct child_spec *spec, int error) 
         {EACCES, "may not be executed or entered by us (or the user of SIP_AGENT_USER): check modes and owners, and "
                  "that its file system is not noexec"},
         {E2BIG, "its arguments and environment are too large for the kernel: shorten the entry's env or the metadata"},
-        {EAGAIN, "no more processes are allowed: raise TasksMax of the service, ulimit -u, or nproc in "
-                 "SIP_AGENT_LIMITS"},
+        {EAGAIN,
+         "no more processes are allowed: raise TasksMax of the service, ulimit -u, SIP_AGENT_PIDS_MAX, or nproc in "
+         "SIP_AGENT_LIMITS"},
         {ENOMEM, "the machine has no memory left for another process"},
         {ETIMEDOUT, "was not started by the kernel in time, or was stopped by another process: it was killed"},
         {ENOTDIR, "the working directory is not a directory"},
@@ -65,7 +66,7 @@ bool child_explain(struct diag *diag, const struct child_spec *spec, int error) 
 }
 
 bool child_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) {
-    if (fence_is_needed(spec->fence)) {
+    if (fence_is_needed(spec->fence) || spec->cgroup >= 0) {
         return fence_spawn(spec, ret_pid, diag);
     }
     posix_spawnattr_t attributes;

@@ -11,6 +11,7 @@ struct child_spec {
     const char *cwd;           /* or NULL */
     int in, out;               /* become 0, and 1 and 2; nothing else is inherited */
     const struct fence *fence; /* or NULL */
+    int cgroup;                /* the control group to start in; -1: ours */
 };
 
 struct child_exit {

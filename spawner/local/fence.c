@@ -1,5 +1,5 @@
-/* Starting a process behind a fence. The child has a copy of our memory, not a share (as vfork gives): the kernel marks
- * the memory of whoever changes its user, and that must not be ours. Between _Fork and execve it makes system calls
+/* Starting a process behind a fence, or in a control group. The child has a copy of our memory, not a share (as vfork gives): the kernel marks
+ * the memory of whoever changes its user, and that must not be ours. Between the fork and execve it makes system calls
  * only; those for the user are made directly, since the C library's tell all threads of a process that is not there.
  *
  * From the change of its user on, processes of that user may signal the child, and stop it: hence START_MS. */
@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -23,7 +24,7 @@
 enum { START_MS = 2000, REPORT_FD = STDERR_FILENO + 1, STATUS_FAILED = 127 };
 
 /* In the order in which the child goes through them. */
-enum step { STEP_FDS, STEP_LIMITS, STEP_USER, STEP_CWD, STEP_PROGRAM };
+enum step { STEP_GROUP, STEP_FDS, STEP_LIMITS, STEP_USER, STEP_CWD, STEP_PROGRAM };
 
 struct report {
     enum step step;
@@ -119,6 +120,11 @@ void fence_lend(const struct fence *fence, int fd) {
 
 /* ---- in the child ---- */
 
+static bool enter_group(int group) {
+    int fd = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, "0", 1) == 1 && close(fd) == 0;
+}
+
 static bool set_fds(const struct child_spec *spec, int report) {
     return dup2(spec->in, STDIN_FILENO) >= 0 && dup2(spec->out, STDOUT_FILENO) >= 0 &&
            dup2(spec->out, STDERR_FILENO) >= 0 && (report == REPORT_FD || dup3(report, REPORT_FD, O_CLOEXEC) >= 0) &&
@@ -126,7 +132,7 @@ static bool set_fds(const struct child_spec *spec, int report) {
 }
 
 static bool set_limits(const struct fence *fence) {
-    for (size_t i = 0; i < fence->limit_count; i++) {
+    for (size_t i = 0; fence != NULL && i < fence->limit_count; i++) {
         struct rlimit limit = {fence->limits[i].value, fence->limits[i].value};
         if (setrlimit((__rlimit_resource_t)fence->limits[i].resource, &limit) != 0) {
             return false;
@@ -137,11 +143,13 @@ static bool set_limits(const struct fence *fence) {
 
 /* Of our capabilities the program has none: what it would inherit is empty since rights_keep. */
 static bool set_user(const struct fence *fence) {
+    if (fence == NULL || !fence->has_account) {
+        return true;
+    }
     const struct account *to = &fence->account;
-    return !fence->has_account ||
-           (syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
-            syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
-            syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
+    return syscall(SYS_setgroups, to->group_count, to->groups) == 0 &&
+           syscall(SYS_setresgid, to->gid, to->gid, to->gid) == 0 &&
+           syscall(SYS_setresuid, to->uid, to->uid, to->uid) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
 /* None is ignored or blocked; SIGKILL, SIGSTOP and the C library's own cannot be set and are not changed by us. */
@@ -157,6 +165,9 @@ static void reset_signals(void) {
 
 static enum step run(const struct child_spec *spec, int report) {
     setsid();
+    if (spec->cgroup >= 0 && !enter_group(spec->cgroup)) {
+        return STEP_GROUP;
+    }
     if (!set_fds(spec, report)) {
         return STEP_FDS;
     }
@@ -177,7 +188,7 @@ static enum step run(const struct child_spec *spec, int report) {
 static void be_child(const struct child_spec *spec, int report) {
     struct report failed = {.step = run(spec, report)};
     failed.error = errno;
-    (void)!write(failed.step == STEP_FDS ? report : REPORT_FD, &failed, sizeof failed);
+    (void)!write(failed.step <= STEP_FDS ? report : REPORT_FD, &failed, sizeof failed);
     _exit(STATUS_FAILED);
 }
 
@@ -196,6 +207,7 @@ static struct report listen_to(int fd) {
 static bool explain(const struct child_spec *spec, struct report report, struct diag *diag) {
     errno = report.error;
     switch (report.step) {
+    case STEP_GROUP: return diag_fail(diag, "SIP_AGENT_CGROUP", "its group cannot be entered: %m");
     case STEP_FDS: return diag_fail(diag, "stdin", "it cannot be given its descriptors: %m");
     case STEP_LIMITS: return diag_fail(diag, "SIP_AGENT_LIMITS", "cannot be set: %m");
     case STEP_USER:
@@ -208,6 +220,18 @@ static bool explain(const struct child_spec *spec, struct report report, struct 
     return child_explain(diag, spec, report.error);
 }
 
+/* The child is in its control group from its first instruction on where the kernel can do that: no lock is waited for
+ * then, as it is for a process that is moved. Else (ENOSYS; EPERM of a filter) it enters it as its first act. */
+static pid_t fork_for(struct child_spec *spec) {
+    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)spec->cgroup};
+    pid_t pid = spec->cgroup >= 0 ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : -1;
+    if (spec->cgroup < 0 || (pid < 0 && (errno == ENOSYS || errno == EPERM))) {
+        return _Fork();
+    }
+    spec->cgroup = -1;
+    return pid;
+}
+
 bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) {
     int ends[2];
     sigset_t all, before;
@@ -218,9 +242,10 @@ bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *dia
     cleanup_fd int theirs = ends[1];
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* no handler of ours runs in the child */
-    pid_t pid = _Fork();
+    struct child_spec its = *spec;
+    pid_t pid = fork_for(&its);
     if (pid == 0) {
-        be_child(spec, theirs);
+        be_child(&its, theirs);
     }
     int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);

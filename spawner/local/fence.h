@@ -29,7 +29,7 @@ void fence_environment(const struct fence *fence, struct strv *env);
 /* Lets the agents' group write to the file of FD by its name: its own /dev/stdout has one. What cannot be is left. */
 void fence_lend(const struct fence *fence, int fd);
 
-/* As posix_spawn, inside SPEC's fence: forks, for the child changes what must stay its own; told when the kernel has
+/* As posix_spawn, inside SPEC's fence and control group: forks, for the child changes what must stay its own; told when the kernel has
  * taken the program. False with DIAG. */
 bool fence_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) __attribute__((warn_unused_result));
 

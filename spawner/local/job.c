@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "spawner/local/environ.h"
 #include "spawner/local/expand.h"
+#include "spawner/local/groups.h"
 #include "spawner/local/output.h"
 #include "spawner/local/proc.h"
 #include "spawner/local/resolve.h"
@@ -119,6 +120,24 @@ static int open_output(struct job *job) {
     return null >= 0 ? fcntl(null, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
 }
 
+/* Without limits a caller matters more than a group, which then is missed when the agent is over. False with DIAG. */
+static bool open_group(const struct job *job, int *ret_fd, struct diag *diag) {
+    const struct cgroup *cgroup = job->host->cgroup;
+    char name[GROUP_NAME_SIZE];
+    *ret_fd = -1;
+    if (!cgroup_is_used(cgroup)) {
+        return true;
+    }
+    groups_name(name, job->label, job->instance);
+    *ret_fd = cgroup_make(cgroup, name, diag);
+    if (*ret_fd >= 0 || cgroup_is_limited(cgroup)) {
+        return *ret_fd >= 0;
+    }
+    struct log_about what = about(job);
+    log_warning(&what, "%s %s; the agent starts in ours", diag->where, diag->what);
+    return true;
+}
+
 static bool spawn(struct job *job, const char *path, struct diag *diag) {
     cleanup_fd int theirs = -1;
     if (!child_stdin(slice_of(job->line), &job->in, &theirs, diag)) {
@@ -128,7 +147,11 @@ static bool spawn(struct job *job, const char *path, struct diag *diag) {
     if (out < 0) {
         return diag_fail(diag, "stdout", "no file descriptor for it: %m: raise ulimit -n");
     }
-    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out, job->host->fence};
+    cleanup_fd int group = -1;
+    if (!open_group(job, &group, diag)) {
+        return false;
+    }
+    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out, job->host->fence, group};
     return child_spawn(&spec, &job->pid, diag);
 }
 
@@ -172,6 +195,15 @@ static void on_timer(struct timer *timer) {
     climb(job);
 }
 
+/* Its control group, if it has one. */
+static void kill_all(const struct job *job) {
+    char name[GROUP_NAME_SIZE];
+    groups_name(name, job->label, job->instance);
+    if (cgroup_is_used(job->host->cgroup)) {
+        (void)cgroup_kill(job->host->cgroup, name);
+    }
+}
+
 static void kill_now(struct job *job) {
     struct log_about what = about(job);
     log_info(&what, "agent %s did not stop in time: SIGKILL to its process group", job->agent);
@@ -182,6 +214,7 @@ static void kill_now(struct job *job) {
     } else {
         child_kill_group(job->pid);
     }
+    kill_all(job);
     timer_start(&job->timer, job->host->loop, STUCK_MS);
 }
 
@@ -228,6 +261,14 @@ static bool is_the_one(const struct job *job, pid_t pid, uint64_t birth) {
     return !proc_instance(pid, instance) || strcmp(instance, job->instance) == 0;
 }
 
+static void limit_again(const struct job *job) {
+    char name[GROUP_NAME_SIZE];
+    groups_name(name, job->label, job->instance);
+    if (cgroup_is_used(job->host->cgroup)) {
+        cgroup_limit(job->host->cgroup, name);
+    }
+}
+
 bool job_adopt(struct job *job, pid_t pid, uint64_t birth) {
     job->exit.on_exit = on_exit_seen;
     if (!child_watch_start(&job->exit, job->host->loop, pid)) {
@@ -239,6 +280,7 @@ bool job_adopt(struct job *job, pid_t pid, uint64_t birth) {
     }
     job->pid = pid;
     job->birth = birth;
+    limit_again(job);
     job->secret = job->secret_name != NULL ? proc_variable(pid, job->secret_name) : NULL;
     if (job->ladder.rung != LADDER_RUNNING) {
         climb(job);

@@ -20,6 +20,7 @@ struct job_host {
     char *output_dir, *notify_dir;
     struct strv base_env;
     const struct fence *fence;
+    const struct cgroup *cgroup; /* or NULL */
     struct local_counters counters;
     void (*on_ready)(struct job *job);
     /* JOB's group was killed; its leader is a zombie that pins the numbers of group and session. Of an adopted one the

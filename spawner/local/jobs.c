@@ -66,3 +66,20 @@ void jobs_each(struct jobs *jobs, bool (*each)(struct job *job, void *context), 
         }
     }
 }
+
+struct instance_query {
+    const char *instance;
+    bool found;
+};
+
+static bool same_instance(struct job *job, void *context) {
+    struct instance_query *query = context;
+    query->found = strcmp(job->instance, query->instance) == 0;
+    return !query->found;
+}
+
+bool jobs_has_instance(struct jobs *jobs, const char *instance) {
+    struct instance_query query = {.instance = instance};
+    jobs_each(jobs, same_instance, &query);
+    return query.found;
+}

@@ -20,6 +20,7 @@ void jobs_add_pid(struct jobs *jobs, struct job *job);
 void jobs_remove(struct jobs *jobs, struct job *job);
 struct job *jobs_find(struct jobs *jobs, const char *label);
 struct job *jobs_find_pid(struct jobs *jobs, pid_t pid);
+bool jobs_has_instance(struct jobs *jobs, const char *instance);
 /* Calls EACH for every job until it returns false. EACH may remove the job it is given, and no other. */
 void jobs_each(struct jobs *jobs, bool (*each)(struct job *job, void *context), void *context);
 

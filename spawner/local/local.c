@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "spawner/local/environ.h"
+#include "spawner/local/groups.h"
 #include "spawner/local/jobs.h"
 #include "spawner/local/orphans.h"
 #include "spawner/local/output.h"
 #include "spawner/local/reader.h"
-#include "spawner/local/resolve.h"
 #include "spawner/local/seeker.h"
 #include "spawner/local/strays.h"
 #include "spawner/local/teller.h"
@@ -28,6 +28,7 @@ struct local {
     struct job_host host;
     struct orphans orphans;
     struct strays strays;
+    struct groups groups;
     struct seeker seeker;
     struct upkeep upkeep;
     struct jobs jobs;
@@ -55,8 +56,11 @@ static void on_job_ready(struct job *job) {
 
 static void on_job_over(struct job *job) {
     struct local *local = local_of(job);
+    bool is_dealt_with = groups_job_over(&local->groups, job->label, job->instance, job->pid);
     if (job->adopted) {
         strays_job_over(&local->strays, job->label, job->pid, job->birth);
+    } else if (is_dealt_with) {
+        orphans_remember(&local->orphans, job->label, job->instance, job->pid);
     } else {
         orphans_job_over(&local->orphans, job->label, job->instance, job->pid);
     }
@@ -82,6 +86,7 @@ static void fail(struct local *local, const struct job *job, const struct diag *
 static void start_job(struct local *local, struct job *job) {
     struct diag diag = {0};
     if (!job_start(job, &diag)) {
+        (void)groups_job_over(&local->groups, job->label, job->instance, 0);
         fail(local, job, &diag);
         remove_job(local, job);
         return;
@@ -159,6 +164,7 @@ static void on_missing(struct seeker *seeker, struct job *job) {
     local->host.counters.exited++;
     remove_job(local, job);
     strays_look_soon(&local->strays);
+    groups_look_soon(&local->groups);
 }
 
 static void on_found(struct seeker *seeker, struct job *job) {
@@ -218,29 +224,21 @@ static bool is_leader(struct orphans *orphans, pid_t pid) {
     return jobs_find_pid(&container_of(orphans, struct local, orphans)->jobs, pid) != NULL;
 }
 
-struct instance_query {
-    const char *instance;
-    bool found;
-};
-
-static bool same_instance(struct job *job, void *context) {
-    struct instance_query *query = context;
-    query->found = strcmp(job->instance, query->instance) == 0;
-    return !query->found;
-}
-
-static bool has_instance(struct local *local, const char *instance) {
-    struct instance_query query = {.instance = instance};
-    jobs_each(&local->jobs, same_instance, &query);
-    return query.found;
-}
-
 static bool is_alive(struct orphans *orphans, const char *instance) {
-    return has_instance(container_of(orphans, struct local, orphans), instance);
+    return jobs_has_instance(&container_of(orphans, struct local, orphans)->jobs, instance);
 }
 
 static bool is_known(struct strays *strays, const char *instance) {
-    return has_instance(container_of(strays, struct local, strays), instance);
+    return jobs_has_instance(&container_of(strays, struct local, strays)->jobs, instance);
+}
+
+static bool has_job(struct groups *groups, const char *instance) {
+    return jobs_has_instance(&container_of(groups, struct local, groups)->jobs, instance);
+}
+
+static bool is_grouped(struct orphans *orphans, pid_t pid) {
+    const struct cgroup *cgroup = container_of(orphans, struct local, orphans)->host.cgroup;
+    return cgroup_is_used(cgroup) && cgroup_has(cgroup, pid);
 }
 
 /* Reaps one zombie: a leader by its job, so that its group is dealt with first. False when there was none. */
@@ -280,6 +278,8 @@ static void init_callbacks(struct local *local) {
     local->host.on_exit = on_job_exit;
     local->orphans.is_leader = is_leader;
     local->orphans.is_alive = is_alive;
+    local->orphans.is_grouped = is_grouped;
+    local->groups.is_alive = has_job;
     local->spawn_task.run = on_spawn_task;
     local->spawn_timer.on_due = on_spawn_timer;
     local->seeker.on_found = on_found;
@@ -296,6 +296,7 @@ struct local *local_new(const struct local_options *options) {
     local->host.output_dir = xstrdup(options->output_dir);
     local->host.notify_dir = xstrdup(options->notify_dir);
     local->host.fence = options->fence;
+    local->host.cgroup = options->cgroup;
     environ_base(&local->host.base_env, environ, options->pass_env);
     fence_environment(options->fence, &local->host.base_env);
     jobs_init(&local->jobs);
@@ -305,7 +306,8 @@ struct local *local_new(const struct local_options *options) {
     orphans_init(&local->orphans, options->loop);
     local->mark = options->mark != NULL ? xstrdup(options->mark) : NULL;
     strays_init(&local->strays, options->loop, local->mark);
-    seeker_init(&local->seeker, options->loop);
+    groups_init(&local->groups, options->cgroup, options->loop, local->mark);
+    seeker_init(&local->seeker, options->loop, options->cgroup);
     local->upkeep = (struct upkeep){.loop = options->loop,
                                     .jobs = &local->jobs,
                                     .output_dir = local->host.output_dir,
@@ -318,6 +320,7 @@ struct local *local_new(const struct local_options *options) {
     notify_clean(options->notify_dir);
     if (local->mark != NULL) {
         strays_look_soon(&local->strays);
+        groups_look_soon(&local->groups);
     }
     return local;
 }
@@ -333,7 +336,8 @@ size_t local_count(const struct local *local) {
 }
 
 bool local_is_idle(const struct local *local) {
-    return local->jobs.count == 0 && !orphans_is_looking(&local->orphans) && !strays_is_looking(&local->strays);
+    return local->jobs.count == 0 && !orphans_is_looking(&local->orphans) && !strays_is_looking(&local->strays) &&
+           !groups_is_looking(&local->groups);
 }
 
 const struct local_counters *local_counters(const struct local *local) {
@@ -356,6 +360,7 @@ void local_free(struct local *local) {
     upkeep_release(&local->upkeep);
     seeker_release(&local->seeker);
     strays_release(&local->strays);
+    groups_release(&local->groups);
     timer_cancel(&local->reap_timer);
     orphans_release(&local->orphans);
     strv_release(&local->host.base_env);
@@ -384,12 +389,4 @@ void local_tail(struct local *local, const char *label, unsigned count, void (*e
     }
     lseek(fd, output_at, SEEK_SET);
     reader_tail(fd, count, slice_of(secret), each, context);
-}
-
-char *local_resolve(const char *command, const char *const *env, const char *cwd, struct diag *diag) {
-    const char *path = strv_value(env, "PATH");
-    if (path == NULL) {
-        path = strv_value((const char *const *)environ, "PATH");
-    }
-    return resolve_command(command, path != NULL ? path : ENVIRON_DEFAULT_PATH, cwd, diag);
 }

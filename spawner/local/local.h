@@ -6,19 +6,21 @@
 
 #include "loop/loop.h"
 #include "spawner/engine.h"
+#include "spawner/local/cgroup.h"
 #include "spawner/local/fence.h"
 
 struct local_options {
     struct loop *loop;
-    const char *output_dir;    /* LABEL.log, 0600; the directory exists and is ours */
-    const char *notify_dir;    /* sockets for NOTIFY_SOCKET, one per process; exists */
-    char *const *pass_env;     /* names and globs of our environment to hand on (SIP_AGENT_ENV), NULL-terminated */
-    size_t max_output;         /* SIP_LOG_MAX: bytes on disk per label; 0: no limit */
-    int64_t keep_output_ms;    /* SIP_LOG_KEEP: LABEL.log older than this are removed; 0: for ever */
-    const struct fence *fence; /* outlives this, or NULL */
-    const char *mark;          /* what the instances of this state directory end with: leftovers of former starts are
+    const char *output_dir;      /* LABEL.log, 0600; the directory exists and is ours */
+    const char *notify_dir;      /* sockets for NOTIFY_SOCKET, one per process; exists */
+    char *const *pass_env;       /* names and globs of our environment to hand on (SIP_AGENT_ENV), NULL-terminated */
+    size_t max_output;           /* SIP_LOG_MAX: bytes on disk per label; 0: no limit */
+    int64_t keep_output_ms;      /* SIP_LOG_KEEP: LABEL.log older than this are removed; 0: for ever */
+    const struct fence *fence;   /* outlives this, or NULL */
+    const struct cgroup *cgroup; /* outlives this, or NULL */
+    const char *mark;            /* what the instances of this state directory end with: leftovers of former starts are
                                 * known by it; NULL: they are not looked for. Copied */
-    engine_listener *on_event; /* called from the loop */
+    engine_listener *on_event;   /* called from the loop */
     void (*before_start)(void *context); /* or NULL: some of what was ensured is about to be started, in this turn */
     void *context;
 };

@@ -89,7 +89,8 @@ static bool judge(struct orphans *orphans, pid_t pid, pid_t unused) {
         kill_left_over(pid, over->label);
         return true;
     }
-    if (named ? !orphans->is_alive(orphans, instance) : !orphans->is_leader(orphans, getsid(pid))) {
+    bool unknown = named ? !orphans->is_alive(orphans, instance) : !orphans->is_leader(orphans, getsid(pid));
+    if (unknown && !orphans->is_grouped(orphans, pid)) {
         report(orphans, pid);
     }
     return false;
@@ -146,14 +147,18 @@ void orphans_init(struct orphans *orphans, struct loop *loop) {
     orphans->again.on_due = on_again;
 }
 
-void orphans_job_over(struct orphans *orphans, const char *label, const char *instance, pid_t pid) {
+void orphans_remember(struct orphans *orphans, const char *label, const char *instance, pid_t pid) {
     struct orphans_over *over = &orphans->over[orphans->over_next++ % ORPHANS_REMEMBERED];
     snprintf(over->label, sizeof over->label, "%s", label);
     snprintf(over->instance, sizeof over->instance, "%s", instance);
     orphans->rounds = 0;
     over->leader = pid;
-    look(orphans, judge_session, pid);
     look_soon(orphans);
+}
+
+void orphans_job_over(struct orphans *orphans, const char *label, const char *instance, pid_t pid) {
+    orphans_remember(orphans, label, instance, pid);
+    look(orphans, judge_session, pid);
 }
 
 void orphans_look_soon(struct orphans *orphans) {

@@ -24,6 +24,8 @@ struct orphans {
     bool (*is_leader)(struct orphans *self, pid_t pid);
     /* The job of INSTANCE is alive. */
     bool (*is_alive)(struct orphans *self, const char *instance);
+    /* PID is in the control group of a job, which sees to it. */
+    bool (*is_grouped)(struct orphans *self, pid_t pid);
     struct timer again;
     unsigned rounds;                              /* sweeps since the last job was over */
     struct orphans_over over[ORPHANS_REMEMBERED]; /* a ring: the jobs that were over last */
@@ -36,6 +38,8 @@ void orphans_init(struct orphans *orphans, struct loop *loop);
 /* The job of LABEL is over; its leader PID is a zombie that was not reaped. Kills what is left of its
  * session at once; what moved out of that soon, again and again while something is found. */
 void orphans_job_over(struct orphans *orphans, const char *label, const char *instance, pid_t pid);
+/* The same where all that was left of it was killed with its control group: only looks for what had moved out of that. */
+void orphans_remember(struct orphans *orphans, const char *label, const char *instance, pid_t pid);
 /* An orphan was reaped: its children are ours now. Looks soon. */
 void orphans_look_soon(struct orphans *orphans);
 /* A look is still to come. */

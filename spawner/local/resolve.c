@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "spawner/local/environ.h"
+#include "spawner/local/local.h"
 
 /* 0 when PATH is a file we may execute, else an errno. */
 static int file_error(const char *path) {
@@ -114,4 +115,12 @@ char *resolve_command(const char *command, const char *path, const char *cwd, st
         return NULL;
     }
     return take_ptr(file);
+}
+
+char *local_resolve(const char *command, const char *const *env, const char *cwd, struct diag *diag) {
+    const char *path = strv_value(env, "PATH");
+    if (path == NULL) {
+        path = strv_value((const char *const *)environ, "PATH");
+    }
+    return resolve_command(command, path != NULL ? path : ENVIRON_DEFAULT_PATH, cwd, diag);
 }

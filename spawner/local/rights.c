@@ -41,10 +41,12 @@ static bool clear_inherited(void) {
     if (!clear_ambient() || !read_sets(&sets)) {
         return false;
     }
+    uint32_t inherited = 0;
     for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        inherited |= sets.data[i].inheritable;
         sets.data[i].inheritable = 0;
     }
-    return write_sets(&sets);
+    return inherited == 0 || write_sets(&sets); /* a unit's SystemCallFilter= may forbid capset(2) */
 }
 
 void rights_keep(bool no_new_privs) {

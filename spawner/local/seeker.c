@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "spawner/local/groups.h"
 #include "spawner/local/proc.h"
 
 enum { LOOKS = 2, LOOK_AGAIN_MS = 250 };
@@ -18,23 +19,56 @@ static struct job *find_job(struct seeker *seeker, const char *instance) {
     return NULL;
 }
 
+static bool take(struct seeker *seeker, struct job *job, pid_t pid) {
+    struct proc_stat stat;
+    if (getsid(pid) != pid || !proc_stat(pid, &stat) || !job_adopt(job, pid, stat.birth)) {
+        return false;
+    }
+    STAILQ_REMOVE(&seeker->jobs, job, job, waiting);
+    seeker->on_found(seeker, job);
+    return true;
+}
+
+struct leader {
+    pid_t pid; /* 0: none yet */
+};
+
+static void note_leader(void *context, pid_t pid) {
+    struct leader *leader = context;
+    if (leader->pid == 0 && getsid(pid) == pid) {
+        leader->pid = pid;
+    }
+}
+
+/* The first process of its group that leads a session: the agent, unless it is gone. */
+static void look_in_groups(struct seeker *seeker) {
+    for (struct job *job = STAILQ_FIRST(&seeker->jobs), *next; job != NULL; job = next) {
+        char name[GROUP_NAME_SIZE];
+        struct leader leader = {0};
+        next = STAILQ_NEXT(job, waiting);
+        groups_name(name, job->label, job->instance);
+        cgroup_each(seeker->cgroup, name, note_leader, &leader);
+        if (leader.pid != 0) {
+            (void)take(seeker, job, leader.pid);
+        }
+    }
+}
+
 /* The agent itself leads its session; what it started has the same environment. */
 static void look_at(void *context, pid_t pid) {
     struct seeker *seeker = context;
     char instance[ENGINE_INSTANCE_SIZE];
-    struct proc_stat stat;
-    if (getsid(pid) != pid || !proc_instance(pid, instance)) {
-        return;
-    }
-    struct job *job = find_job(seeker, instance);
-    if (job != NULL && proc_stat(pid, &stat) && job_adopt(job, pid, stat.birth)) {
-        STAILQ_REMOVE(&seeker->jobs, job, job, waiting);
-        seeker->on_found(seeker, job);
+    struct job *job = getsid(pid) == pid && proc_instance(pid, instance) ? find_job(seeker, instance) : NULL;
+    if (job != NULL) {
+        (void)take(seeker, job, pid);
     }
 }
 
 static void on_again(struct timer *timer) {
     struct seeker *seeker = container_of(timer, struct seeker, again);
+    if (cgroup_is_used(seeker->cgroup)) {
+        look_in_groups(seeker);
+    }
     proc_each(look_at, seeker);
     for (struct job *job = STAILQ_FIRST(&seeker->jobs), *next; job != NULL; job = next) {
         next = STAILQ_NEXT(job, waiting);
@@ -48,7 +82,8 @@ static void on_again(struct timer *timer) {
     }
 }
 
-void seeker_init(struct seeker *seeker, struct loop *loop) {
+void seeker_init(struct seeker *seeker, struct loop *loop, const struct cgroup *cgroup) {
+    seeker->cgroup = cgroup;
     seeker->loop = loop;
     seeker->again.on_due = on_again;
     STAILQ_INIT(&seeker->jobs);

@@ -46,6 +46,7 @@ struct app {
     char **command; /* SIP_AGENT_COMMAND split */
     struct source *source;
     struct fence fence;
+    struct cgroup cgroup;
     struct local *local;
     struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link; /* both NULL without it */

@@ -140,6 +140,14 @@ static bool build_engine(struct app *app, struct diag *diag) {
     if (!fence_make(&app->fence, app->settings->agent_user, app->settings->agent_limits, diag)) {
         return false;
     }
+    const struct cgroup_options groups = {
+        .where = app->settings->enabled ? app->settings->agent_cgroup : "off",
+        .memory_max = app->settings->enabled ? app->settings->agent_memory_max : 0,
+        .pids_max = app->settings->enabled ? app->settings->agent_pids_max : 0,
+    };
+    if (!cgroup_open(&app->cgroup, &groups, diag)) {
+        return false;
+    }
     struct local_options options = {
         .loop = app->loop,
         .output_dir = app->state.calls,
@@ -148,6 +156,7 @@ static bool build_engine(struct app *app, struct diag *diag) {
         .max_output = (size_t)app->settings->log_max,
         .keep_output_ms = app->settings->log_keep_ms,
         .fence = &app->fence,
+        .cgroup = &app->cgroup,
         .mark = app->settings->enabled ? app->state.mark : NULL,
         .on_event = on_engine,
         .before_start = adoption_before_start,
@@ -167,6 +176,7 @@ static void start_pressure(struct app *app) {
         .loop = app->loop,
         .max_percent = app->settings->enabled ? app->settings->max_pressure : 0,
         .path = app->settings->pressure_file,
+        .cgroup = app->cgroup.path,
         .on_change = on_pressure,
         .context = app,
     };
@@ -337,6 +347,7 @@ void app_release(struct app *app) {
     bridge_free(app->bridge);
     local_free(app->local);
     fence_release(&app->fence);
+    cgroup_release(&app->cgroup);
     receiver_free(app->receiver);
     queue_release(&app->queue);
     timer_cancel(&app->bridge_timer);

@@ -120,7 +120,9 @@ void pressure_start(struct pressure *pressure, const struct pressure_options *op
     if (options->max_percent == 0) {
         return;
     }
-    if (options->path == NULL && watched_file_load("/proc/self/cgroup", FILE_MAX, &text, &diag)) {
+    if (options->cgroup != NULL) {
+        pressure->cgroup_path = xasprintf("%s/memory.pressure", options->cgroup);
+    } else if (options->path == NULL && watched_file_load("/proc/self/cgroup", FILE_MAX, &text, &diag)) {
         pressure->cgroup_path = pressure_cgroup_path(buf_slice(&text));
     }
     look_again(pressure);

@@ -11,6 +11,7 @@ struct pressure_options {
     struct loop *loop;
     int64_t max_percent; /* SIP_MAX_PRESSURE; 0: nothing is looked at */
     const char *path;    /* SIP_PRESSURE_FILE, borrowed; NULL: our cgroup's and the machine's, the higher counts */
+    const char *cgroup;  /* borrowed: the group that has our agents' below it; NULL: the one that we are in */
     /* Memory is short, or no more. From pressure_start and from the loop. */
     void (*on_change)(void *context, bool is_short);
     void *context;

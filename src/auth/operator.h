@@ -14,7 +14,19 @@ enum { OPERATOR_MAX_TTL_S = 3600 };
 #define OPERATOR_CLAIM "sipbridge"
 const char *operator_scope_name(enum operator_scope scope);
 
-/* AUTHORIZATION is the header's value: "Bearer TOKEN" or TOKEN. */
+/* A token may be bound to one request by this claim: "POST /api/reload". It opens no other. */
+#define OPERATOR_REQUEST "request"
+
+struct operator_use {
+    struct slice authorization; /* the header's value: "Bearer TOKEN" or TOKEN */
+    struct slice method, path;
+};
+
+/* What the bearer may do with USE. RET_MAC is the token's signature, by which it is known again; all zeros with
+ * OPERATOR_NONE. */
+enum operator_scope operator_check_use(const struct keyring *keys, const struct operator_use *use, int64_t now_s,
+                                       unsigned char ret_mac[HMAC_SIZE]);
+/* The same for a token that is bound to no request. */
 enum operator_scope operator_check(const struct keyring *keys, struct slice authorization, int64_t now_s);
 
 #endif

@@ -19,7 +19,7 @@ enum { ANSWER_TIMEOUT_MS = 5000, ANSWER_MAX = 64 << 20, TOKEN_TTL_S = 60, HTTP_O
 
 /* One request with a token of ours, where there is a key to sign it with. */
 struct request {
-    const char *method;
+    const char *method, *path;
     bool needs_operator;
     int timeout_ms; /* 0: ANSWER_TIMEOUT_MS */
     const struct target *target;
@@ -32,9 +32,11 @@ static bool send_request(const struct settings *settings, const struct request *
     if (keys == NULL && request->needs_operator) {
         return false;
     }
-    cleanup_free char *token =
-        keys != NULL ? token_for_operator(keys, !request->needs_operator, clock_wall_ms() / 1000, TOKEN_TTL_S)
-                     : xstrdup("");
+    int64_t now_s = clock_wall_ms() / 1000;
+    cleanup_free char *token = keys == NULL ? xstrdup("")
+                               : request->needs_operator
+                                   ? token_for_request(keys, request->method, request->path, now_s)
+                                   : token_for_operator(keys, true, now_s, TOKEN_TTL_S);
     cleanup_free char *authorization = xasprintf("Bearer %s", token);
     keyring_free(keys);
     struct http_client *client = http_client_new();
@@ -124,7 +126,7 @@ bool remote_post(const struct settings *settings, const struct remote_wish *wish
         return false;
     }
     target_base(&target, where, wish->path);
-    const struct request request = {.method = "POST", .needs_operator = true, .target = &target};
+    const struct request request = {.method = "POST", .path = wish->path, .needs_operator = true, .target = &target};
     return send_request(settings, &request, ret_answer, diag);
 }
 

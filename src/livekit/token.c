@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <sys/random.h>
 
 #include "auth/base64.h"
 #include "auth/jwt.h"
@@ -11,7 +12,14 @@
 #include "base/json_text.h"
 #include "base/mem.h"
 
-enum { AGENT_BEFORE_S = 300, AGENT_TTL_S = 6 * 3600, WEBHOOK_TTL_S = 300, API_BEFORE_S = 300, API_TTL_S = 60 };
+enum {
+    AGENT_BEFORE_S = 300,
+    AGENT_TTL_S = 6 * 3600,
+    WEBHOOK_TTL_S = 300,
+    API_BEFORE_S = 300,
+    API_TTL_S = 60,
+    REQUEST_TTL_S = 60
+};
 
 /* Takes over CLAIMS. */
 static char *sign(const struct keyring *keys, json_t *claims) {
@@ -62,6 +70,15 @@ char *token_for_operator(const struct keyring *keys, bool reader, int64_t now_s,
     json_int_t starts = now_s, expires = now_s + ttl_s;
     const char *scope = operator_scope_name(reader ? OPERATOR_READER : OPERATOR_FULL);
     return sign(keys, json_pack("{s:s, s:I, s:I}", OPERATOR_CLAIM, scope, "nbf", starts, "exp", expires));
+}
+
+char *token_for_request(const struct keyring *keys, const char *method, const char *path, int64_t now_s) {
+    json_int_t starts = now_s, expires = now_s + REQUEST_TTL_S;
+    uint64_t random = 0;
+    (void)!getrandom(&random, sizeof random, 0); /* so few bytes are never cut short by the kernel */
+    cleanup_free char *request = xasprintf("%s %s", method, path), *id = xasprintf("%016" PRIx64, random);
+    return sign(keys, json_pack("{s:s, s:s, s:s, s:I, s:I}", OPERATOR_CLAIM, operator_scope_name(OPERATOR_FULL),
+                                OPERATOR_REQUEST, request, "jti", id, "nbf", starts, "exp", expires));
 }
 
 char *token_for_webhook(const struct keyring *keys, struct slice body, int64_t now_s) {

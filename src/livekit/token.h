@@ -19,6 +19,8 @@ enum token_grant {
 char *token_for_api(const struct keyring *keys, enum token_grant grant, struct slice room, int64_t now_s);
 /* For our own operator interface: "sipbridge":"operator" or "reader", exp NOW_S + TTL_S. The caller frees it. */
 char *token_for_operator(const struct keyring *keys, bool reader, int64_t now_s, int64_t ttl_s);
+/* An operator's, good for METHOD PATH only and for a minute; no two are alike. The caller frees it. */
+char *token_for_request(const struct keyring *keys, const char *method, const char *path, int64_t now_s);
 /* For a webhook as LiveKit's sender signs it (replay, tests): sha256 of BODY, exp NOW_S + 300. The caller frees it. */
 char *token_for_webhook(const struct keyring *keys, struct slice body, int64_t now_s);
 

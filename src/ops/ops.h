@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "livekit/contact.h"
 #include "loop/loop.h"
+#include "ops/once.h"
 #include "source/source.h"
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
@@ -72,6 +73,7 @@ struct ops {
     size_t queue_max;
     const struct ops_errors *errors;
     struct board *board;
+    struct once used; /* operators' tokens that ended all calls */
     int64_t started_wall_ms;
     mono_ms started;
     void *context;

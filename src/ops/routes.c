@@ -8,9 +8,10 @@
 
 enum access {
     FOR_ANYONE,
-    FOR_VISITORS, /* reveals nothing, but is there at the admin doors only */
-    FOR_READERS,  /* reveals calls and numbers */
-    FOR_OPERATORS /* changes something: always with an operator's token */
+    FOR_VISITORS,      /* reveals nothing, but is there at the admin doors only */
+    FOR_READERS,       /* reveals calls and numbers */
+    FOR_OPERATORS,     /* changes something: always with an operator's token */
+    FOR_OPERATORS_ONCE /* done again it would do more: each token once */
 };
 
 struct visit {
@@ -159,7 +160,7 @@ static const struct route routes[] = {
     {"GET", "/metrics", false, FOR_READERS, serve_metrics},
     {"POST", "/api/reload", false, FOR_OPERATORS, serve_reload},
     {"POST", "/api/calls/", true, FOR_OPERATORS, serve_stop},
-    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS, serve_cleanup},
+    {"POST", "/api/livekit/cleanup-sip-rooms", false, FOR_OPERATORS_ONCE, serve_cleanup},
 };
 
 static const struct route *find_route(struct slice path, struct slice *ret_rest) {
@@ -197,8 +198,18 @@ bool ops_is_local(const char *address) {
            listen_fd_is_local(address);
 }
 
-/* 0: may pass; else the status to refuse with. */
-static int refuse(const struct ops_entrance *entrance, const struct route *route, const struct http_request *request) {
+static enum operator_scope scope_of(const struct ops *ops, const struct http_request *request,
+                                    unsigned char ret_mac[HMAC_SIZE]) {
+    const struct operator_use use = {request->authorization, request->method, request->path};
+    if (request->authorization_count != 1) {
+        return OPERATOR_NONE;
+    }
+    return operator_check_use(ops->keys, &use, clock_wall_ms() / 1000, ret_mac);
+}
+
+/* 0: may pass; else the status to refuse with. RET_MAC: of the token. */
+static int refuse(const struct ops_entrance *entrance, const struct route *route, const struct http_request *request,
+                  unsigned char ret_mac[HMAC_SIZE]) {
     if (route->access == FOR_ANYONE || (route->access == FOR_VISITORS && entrance->door != DOOR_PUBLIC)) {
         return 0;
     }
@@ -206,17 +217,13 @@ static int refuse(const struct ops_entrance *entrance, const struct route *route
         return 404;
     }
     if (request->authorization_count > 0) {
-        enum operator_scope scope = OPERATOR_NONE;
-        if (request->authorization_count == 1) {
-            scope = operator_check(entrance->ops->keys, request->authorization, clock_wall_ms() / 1000);
-        }
         enum operator_scope least = route->access == FOR_READERS ? OPERATOR_READER : OPERATOR_FULL;
-        return scope >= least ? 0 : 401;
+        return scope_of(entrance->ops, request, ret_mac) >= least ? 0 : 401;
     }
     if (entrance->door == DOOR_PUBLIC) {
         return 404;
     }
-    if (route->access == FOR_OPERATORS || entrance->door == DOOR_ADMIN_REMOTE) {
+    if (route->access >= FOR_OPERATORS || entrance->door == DOOR_ADMIN_REMOTE) {
         return 401;
     }
     return slice_is(request->peer, "unix") || names_loopback(request->host) ? 0 : 403;
@@ -249,7 +256,8 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
     }
     struct slice rest;
     const struct route *route = find_route(request->path, &rest);
-    int refused = route == NULL ? 404 : refuse(entrance, route, request);
+    unsigned char mac[HMAC_SIZE];
+    int refused = route == NULL ? 404 : refuse(entrance, route, request, mac);
     if (refused != 0) {
         answer_refusal(answer, refused);
         return;
@@ -258,6 +266,10 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
     if (strcmp(route->method, "GET") == 0 ? !reads : !slice_is(request->method, route->method)) {
         answer->status = 405;
         answer->allow = route->method;
+        return;
+    }
+    if (route->access == FOR_OPERATORS_ONCE && !once_take(&entrance->ops->used, mac)) {
+        answer_text(answer, 401, "this token was used for it before: each is good for one");
         return;
     }
     struct visit visit = {.ops = entrance->ops, .request = request, .answer = answer, .rest = rest};

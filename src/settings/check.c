@@ -156,6 +156,11 @@ bool check_absolute(const char *value, struct diag *diag) {
     return value[0] == '/' || diag_fail(diag, NULL, "must be an absolute path, one that begins with /");
 }
 
+bool check_cgroup(const char *value, struct diag *diag) {
+    return value[0] == '/' || strcmp(value, "off") == 0 ||
+           diag_fail(diag, NULL, "must be the absolute path of a control group's directory, or off");
+}
+
 static bool check_unix(const char *path, struct diag *diag) {
     if (path[0] != '/') {
         return diag_fail(diag, NULL, "must name an absolute path: unix:/run/sipbridge/http.sock");

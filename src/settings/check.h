@@ -14,6 +14,7 @@ bool check_secret(const char *value, struct diag *diag);
 bool check_redis_url(const char *value, struct diag *diag);
 bool check_env_globs(const char *value, struct diag *diag);
 bool check_absolute(const char *value, struct diag *diag);
+bool check_cgroup(const char *value, struct diag *diag);
 bool check_listen(const char *value, struct diag *diag);
 bool check_url_path(const char *value, struct diag *diag);
 /* "nofile=1024": limit_parse */

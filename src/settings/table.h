@@ -105,6 +105,14 @@
     X(SIP_AGENT_LIMITS, agent_limits, LIST, "", CHECK(check_limit), RESTART, "Agents' processes",                               \
       "Limits of each agent's processes: `nofile=1024,nproc=200,as=4GiB,core=0`; also `cpu` (seconds), `data`, "       \
       "`fsize`, `memlock`, `stack`. `nproc` counts all processes of the user.")                                        \
+    X(SIP_AGENT_MEMORY_MAX, agent_memory_max, SIZE, "0", RANGE(0, 1024 * GIB), RESTART, "Agents' processes",           \
+      "So much memory may all processes of one agent use together, swap included; beyond it the kernel ends them. "    \
+      "Needs a control group (cgroup v2) that was delegated to sipbridge. `0`: no limit.")                             \
+    X(SIP_AGENT_PIDS_MAX, agent_pids_max, COUNT, "0", RANGE(0, 1000000), RESTART, "Agents' processes",                 \
+      "So many processes and threads may one agent have. Needs such a control group, too. `0`: no limit.")             \
+    X(SIP_AGENT_CGROUP, agent_cgroup, TEXT, "", CHECK(check_cgroup), RESTART, "Agents' processes",                     \
+      "The directory of a control group (cgroup v2) below which each agent gets one of its own. Not set: that of "     \
+      "sipbridge itself, if it was delegated to it (`Delegate=yes`). `off`: none.")                                    \
     X(SIP_AGENT_NO_NEW_PRIVS, agent_no_new_privs, BOOL, "true", NO_LIMITS, RESTART, "Agents' processes",                        \
       "Agents gain no rights by programs that have some of their own (setuid, file capabilities): `sudo` fails in "    \
       "them. Holds for sipbridge itself, too.")                                                                        \

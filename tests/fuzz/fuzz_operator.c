@@ -33,7 +33,9 @@ static enum operator_scope judge(const json_t *claims) {
     double exp = json_number_value(json_object_get(claims, "exp"));
     bool foreign = json_object_get(claims, "video") != NULL || json_object_get(claims, "sip") != NULL ||
                    json_object_get(claims, "sha256") != NULL;
-    if (!is_text(claims, "iss", "devkey") || foreign || exp < NOW - JWT_LEEWAY_S || !is_past(claims, "nbf") ||
+    bool bound =
+        json_object_get(claims, OPERATOR_REQUEST) != NULL && !is_text(claims, OPERATOR_REQUEST, "POST /api/reload");
+    if (!is_text(claims, "iss", "devkey") || foreign || bound || exp < NOW - JWT_LEEWAY_S || !is_past(claims, "nbf") ||
         !is_past(claims, "iat")) {
         return OPERATOR_NONE;
     }
@@ -47,10 +49,15 @@ static enum operator_scope judge(const json_t *claims) {
 static void try_claims(struct slice text) {
     cleanup_free char *token = jwt_sign(keys(), text);
     json_t *claims = json_loadb(text.n > 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
-    enum operator_scope scope = operator_check(keys(), slice_of(token), NOW);
+    const struct operator_use use = {slice_of(token), SLICE("POST"), SLICE("/api/reload")};
+    unsigned char mac[HMAC_SIZE];
+    enum operator_scope scope = operator_check_use(keys(), &use, NOW, mac);
     demand(scope <= (claims != NULL ? judge(claims) : OPERATOR_NONE));
     cleanup_free char *header = xasprintf("bearer %s", token);
-    demand(operator_check(keys(), slice_of(header), NOW) == scope);
+    const struct operator_use with_scheme = {slice_of(header), use.method, use.path};
+    demand(operator_check_use(keys(), &with_scheme, NOW, mac) == scope);
+    demand(operator_check(keys(), slice_of(token), NOW) <= scope ||
+           is_text(claims, OPERATOR_REQUEST, " ")); /* for the request without method and path */
     token[strlen(token) - 2] = token[strlen(token) - 2] == 'A' ? 'B' : 'A';
     demand(operator_check(keys(), slice_of(token), NOW) == OPERATOR_NONE);
     json_decref(claims);

@@ -46,7 +46,7 @@ def webhook_token(body, key=KEY, secret=SECRET, now=None, **claims):
 
 def operator_token(scope="operator", key=KEY, secret=SECRET, ttl=600, **claims):
     now = int(time.time())
-    return jwt({"iss": key, "nbf": now, "exp": now + ttl, "sipbridge": scope, **claims}, secret)
+    return jwt({"iss": key, "nbf": now, "exp": now + ttl, "jti": sid("T"), "sipbridge": scope, **claims}, secret)
 
 
 def sid(prefix):

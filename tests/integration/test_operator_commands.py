@@ -6,7 +6,7 @@ import subprocess
 
 import livekit
 import pytest
-from daemon import binary, is_alive, wait_for
+from daemon import binary, holds_for, is_alive, wait_for
 from fake_livekit import FakeLiveKit
 from livekit import Call
 from terminal import Terminal
@@ -354,6 +354,37 @@ def test_the_route_stops_calls_and_deletes_rooms_and_does_not_wait(start, lk):
         daemon.wait_gone(pid)
     daemon.wait_logged(r"clean-up: 1 of 1 rooms without a call deleted")
     assert lk.refused == []
+
+
+def test_a_token_ends_all_calls_once(start, lk):
+    """Whoever overheard it ends none of those that come later; for what is the same when done again it is good."""
+    daemon = start(LIVEKIT_URL=lk.url, LIVEKIT_API_URL=None)
+    token = livekit.operator_token()
+    with_calls(daemon, lk, 1)
+    assert daemon.admin("GET", CLEANUP, token)[0] == 405, "not used by that"
+    assert daemon.admin("POST", CLEANUP, token)[0] == 202
+    wait_for(lambda: not lk.rooms, "the room is deleted")
+    (later,), (agent,) = with_calls(daemon, lk, 1)
+    status, body = daemon.admin("POST", CLEANUP, token)
+    assert status == 401 and b"used for it before" in body
+    holds_for(lambda: is_alive(agent) and later.room in lk.rooms, 0.3, "the call that came later goes on")
+    assert daemon.admin("POST", "/api/reload", token)[0] == 200 and daemon.admin("POST", "/api/reload", token)[0] == 200
+    assert daemon.admin("POST", CLEANUP, livekit.operator_token())[0] == 202
+    daemon.wait_gone(agent)
+
+
+def test_a_token_that_is_bound_to_a_request_opens_no_other(start):
+    daemon = start()
+    one, other = Call(), Call()
+    daemon.post(*one.ringing(), *other.ringing())
+    agents = daemon.wait_agent(one)["pid"], daemon.wait_agent(other)["pid"]
+    token = livekit.operator_token(request=f"POST /api/calls/{one.sid}/stop")
+    for path in (f"/api/calls/{other.sid}/stop", "/api/reload", CLEANUP):
+        assert daemon.admin("POST", path, token)[0] == 401, path
+    assert daemon.admin("GET", "/health/sip-bridge-status", token)[0] == 401
+    assert daemon.admin("POST", f"/api/calls/{one.sid}/stop", token)[0] == 200
+    daemon.wait_gone(agents[0])
+    holds_for(lambda: is_alive(agents[1]), 0.2, "the other call goes on")
 
 
 def test_the_route_answers_while_livekit_is_mute(start, lk):

@@ -1,4 +1,4 @@
-/* Operators' tokens: scope, life, whose they may not be, and that they may be used again. */
+/* Operators' tokens: scope, life, whose they may not be, what they are bound to, and how often they may be used. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include "auth/jwt.h"
 #include "auth/operator.h"
 #include "base/mem.h"
+#include "ops/once.h"
 
 enum { NOW = 1767225600 };
 
@@ -81,7 +82,8 @@ static void test_scopes_and_lives(void **state) {
     }
 }
 
-/* A token is a bearer's, for as long as it lives: scripts send many requests with one. It ends with its key. */
+/* A token that is bound to nothing is a bearer's, for as long as it lives: scripts send many requests with one. It ends
+ * with its key. */
 static void test_used_again_until_it_ends(void **state) {
     struct keyring *keys = new_keys();
     char *token = jwt_sign(keys, SLICE("{" ISSUER "\"sipbridge\":\"operator\",\"exp\":1767225660}"));
@@ -96,6 +98,60 @@ static void test_used_again_until_it_ends(void **state) {
     assert_int_equal(operator_check(keys, slice_of(token), NOW), OPERATOR_NONE);
     free(token);
     keyring_free(keys);
+}
+
+/* A token that is bound to one request opens no other, and none where no request is meant. */
+static void test_bound_to_a_request(void **state) {
+    static const struct {
+        const char *bound, *method, *path;
+        bool fits;
+    } cases[] = {
+        {"\"POST /api/reload\"", "POST", "/api/reload", true},
+        {"\"POST /api/reload\"", "POST", "/api/reload/", false},
+        {"\"POST /api/reload\"", "POST", "/api/reloa", false},
+        {"\"POST /api/reload\"", "GET", "/api/reload", false},
+        {"\"POST /api/reload\"", "POS", "T /api/reload", false},
+        {"\"POST /api/calls/RM_a/stop\"", "POST", "/api/calls/RM_b/stop", false},
+        {"\"POST\"", "POST", "", false},
+        {"\"\"", "", "", false},
+        {"\" \"", "", "", true}, /* nobody sends such a request */
+        {"null", "POST", "/api/reload", false},
+        {"[\"POST /api/reload\"]", "POST", "/api/reload", false},
+        {"1", "POST", "/api/reload", false},
+    };
+    struct keyring *keys = new_keys();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsigned char mac[HMAC_SIZE], nothing[HMAC_SIZE] = {0};
+        cleanup_free char *claims =
+            xasprintf("{" ISSUER "\"sipbridge\":\"operator\",\"exp\":1767225660,\"request\":%s}", cases[i].bound);
+        cleanup_free char *token = jwt_sign(keys, slice_of(claims));
+        const struct operator_use use = {slice_of(token), slice_of(cases[i].method), slice_of(cases[i].path)};
+        enum operator_scope scope = operator_check_use(keys, &use, NOW, mac);
+        if (scope != (cases[i].fits ? OPERATOR_FULL : OPERATOR_NONE)) {
+            fail_msg("%s for %s %s", cases[i].bound, cases[i].method, cases[i].path);
+        }
+        assert_int_equal(memcmp(mac, nothing, HMAC_SIZE) != 0, cases[i].fits);
+        assert_int_equal(operator_check(keys, slice_of(token), NOW),
+                         strcmp(cases[i].bound, "\" \"") == 0 ? OPERATOR_FULL : OPERATOR_NONE);
+    }
+    keyring_free(keys);
+}
+
+static void test_once(void **state) {
+    static struct once once;
+    unsigned char mac[HMAC_SIZE] = {0};
+    (void)state;
+    for (unsigned i = 0; i < ONCE_REMEMBERED; i++) {
+        memcpy(mac, &i, sizeof i);
+        assert_true(once_take(&once, mac));
+        assert_false(once_take(&once, mac));
+    }
+    memset(mac, 0, sizeof mac);
+    assert_false(once_take(&once, mac));
+    mac[HMAC_SIZE - 1] = 1;
+    assert_true(once_take(&once, mac));
+    assert_false(once_take(&once, mac));
 }
 
 static void test_changed_tokens(void **state) {
@@ -119,8 +175,8 @@ static void test_changed_tokens(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scopes_and_lives),
-        cmocka_unit_test(test_used_again_until_it_ends),
+        cmocka_unit_test(test_scopes_and_lives),   cmocka_unit_test(test_used_again_until_it_ends),
+        cmocka_unit_test(test_bound_to_a_request), cmocka_unit_test(test_once),
         cmocka_unit_test(test_changed_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1064,7 +1064,8 @@ static void test_fences_that_cannot_be(void **state) {
 }
 
 static void test_fenced_errors_tell_the_same(void **state) {
-    struct child_spec spec = {.path = "/nonexistent", .in = STDIN_FILENO, .out = STDERR_FILENO, .fence = &fence};
+    struct child_spec spec = {
+        .path = "/nonexistent", .in = STDIN_FILENO, .out = STDERR_FILENO, .fence = &fence, .cgroup = -1};
     char *argv[] = {(char *)(uintptr_t) "x", NULL}, *env[] = {NULL};
     struct diag fenced = {0}, plain = {0};
     pid_t pid = 0;

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "auth/base64.h"
+#include "auth/operator.h"
 #include "base/mem.h"
 #include "livekit/token.h"
 #include "webhooks/verify.h"
@@ -93,6 +94,23 @@ static void test_agent_claims(void **state) {
     keyring_free(keys);
 }
 
+static void test_request_opens_one(void **state) {
+    (void)state;
+    struct keyring *keys = new_keys();
+    char *token = token_for_request(keys, "POST", "/api/calls/RM_1/stop", NOW),
+         *again = token_for_request(keys, "POST", "/api/calls/RM_1/stop", NOW);
+    struct operator_use use = {slice_of(token), SLICE("POST"), SLICE("/api/calls/RM_1/stop")};
+    unsigned char mac[HMAC_SIZE];
+    assert_int_equal(operator_check_use(keys, &use, NOW, mac), OPERATOR_FULL);
+    assert_int_equal(operator_check_use(keys, &use, NOW + 121, mac), OPERATOR_NONE);
+    use.path = SLICE("/api/calls/RM_2/stop");
+    assert_int_equal(operator_check_use(keys, &use, NOW, mac), OPERATOR_NONE);
+    assert_string_not_equal(token, again);
+    free(token);
+    free(again);
+    keyring_free(keys);
+}
+
 static void test_webhook_passes(void **state) {
     (void)state;
     struct keyring *keys = new_keys();
@@ -112,6 +130,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_agent_claims),
+        cmocka_unit_test(test_request_opens_one),
         cmocka_unit_test(test_webhook_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
