@@ -18,7 +18,7 @@ static void plan_way(struct world *world, const struct asked *asked, int64_t del
 }
 
 static int64_t way_ms(struct world *world) {
-    return dice_between(&world->dice, 1, MOST_WAY_MS);
+    return dice_between(&world->dice, CHOICE_API_WAY, 1, MOST_WAY_MS);
 }
 
 static struct asked *asked_of(struct world *world, const struct happening *happening) {
@@ -88,10 +88,10 @@ static void act(struct world *world, struct asked *asked) {
 
 /* A request fails: it is refused, or it is done but the answer is lost or unreadable. */
 static bool fails(struct world *world, struct asked *asked) {
-    if (!dice_chance(&world->dice, world->plan.api_fails_percent)) {
+    if (!dice_chance(&world->dice, CHOICE_API_FAILURE, world->plan.api_fails_percent)) {
         return false;
     }
-    switch (dice_below(&world->dice, 3)) {
+    switch (dice_below(&world->dice, CHOICE_API_FAILS_HOW, 3)) {
     case 0: asked->by = world->now; break;
     case 1: act(world, asked); break;
     default:

@@ -42,11 +42,11 @@ static void end(struct world *world, int place, enum ending how) {
     }
     process->live = false;
     world_say(world, "engine: process %d of %s is gone (%d)", place, process->label, how);
-    world_plan(world, dice_between(&world->dice, 0, 3), told_exit, place, (int)how);
+    world_plan(world, dice_between(&world->dice, CHOICE_TOLD_AFTER, 0, 3), told_exit, place, (int)how);
     if (process->guest != WORLD_NOBODY) {
         bool proper = how == ENDS_CLEAN || how == ENDS_NEVER_AGAIN;
-        world_plan(world, proper ? dice_between(&world->dice, 0, 300) : 20000, leave_room, process->guest,
-                   proper ? DISCONNECT_CLIENT_INITIATED : DISCONNECT_CONNECTION_TIMEOUT);
+        world_plan(world, proper ? dice_between(&world->dice, CHOICE_LEAVES_AFTER, 0, 300) : 20000, leave_room,
+                   process->guest, proper ? DISCONNECT_CLIENT_INITIATED : DISCONNECT_CONNECTION_TIMEOUT);
     }
 }
 
@@ -61,15 +61,16 @@ static void quit(struct world *world, const struct happening *happening) {
         return;
     }
     process->leaving = true;
-    if (process->guest != WORLD_NOBODY && dice_chance(&world->dice, 50)) {
+    if (process->guest != WORLD_NOBODY && dice_chance(&world->dice, CHOICE_LEAVES_FIRST, 50)) {
         server_leave(world, process->guest, DISCONNECT_CLIENT_INITIATED);
     }
-    world_plan(world, dice_between(&world->dice, 0, 300), end_later, happening->subject, happening->detail);
+    world_plan(world, dice_between(&world->dice, CHOICE_ENDS_AFTER, 0, 300), end_later, happening->subject,
+               happening->detail);
 }
 
 static void plan_for(struct world *world, int place, int64_t least, int64_t most,
                      void (*deed)(struct world *, const struct happening *), int detail) {
-    world_plan(world, dice_between(&world->dice, least, most), deed, place, detail);
+    world_plan(world, dice_between(&world->dice, CHOICE_AGENT_STEP, least, most), deed, place, detail);
 }
 
 static int join(struct world *world, int place) {
@@ -164,13 +165,14 @@ static int live_of(const struct world *world, const char *label) {
 
 static enum plan_behaviour behaviour_for(struct world *world) {
     if (world->plan.healthy) {
-        return dice_chance(&world->dice, 5) ? BEHAVES_RECONNECTS : BEHAVES_GOOD;
+        return dice_chance(&world->dice, CHOICE_GOOD_RECONNECTS, 5) ? BEHAVES_RECONNECTS : BEHAVES_GOOD;
     }
     if (world->plan.stubborn) {
         return world->plan.habit;
     }
-    return dice_chance(&world->dice, 40) ? BEHAVES_GOOD
-                                         : (enum plan_behaviour)dice_below(&world->dice, BEHAVIOUR_COUNT);
+    return dice_spared(&world->dice, CHOICE_MISBEHAVES, 40)
+               ? BEHAVES_GOOD
+               : (enum plan_behaviour)dice_below(&world->dice, CHOICE_BEHAVIOUR, BEHAVIOUR_COUNT);
 }
 
 static void ensure(void *self, const struct engine_job *job) {
@@ -188,8 +190,8 @@ static void ensure(void *self, const struct engine_job *job) {
     check_start(world, room, job->agent);
     struct process *process = &world->processes[place];
     *process = (struct process){.live = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
-    process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, 15);
-    process->stays = dice_chance(&world->dice, 20);
+    process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, CHOICE_IGNORES_TERM, 15);
+    process->stays = dice_chance(&world->dice, CHOICE_STAYS_ALONE, 20);
     process->sales = strcmp(job->agent, "sales") == 0;
     snprintf(process->label, sizeof process->label, "%s", job->label);
     snprintf(process->instance, sizeof process->instance, "%s", job->instance);
@@ -257,7 +259,7 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
     struct process *process = &world->processes[place];
     process->adopted = true;
     process->ladder++;
-    if (process->live && !process->started && dice_chance(&world->dice, 10)) {
+    if (process->live && !process->started && dice_chance(&world->dice, CHOICE_START_LOST, 10)) {
         world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
     }
@@ -292,9 +294,9 @@ void processes_disconnected(struct world *world, int place) {
         return;
     }
     int64_t back = world->server_back_at - world->now;
-    bool hangs = !world->plan.healthy && dice_chance(&world->dice, 20);
-    bool crashes = !world->plan.healthy && dice_chance(&world->dice, 20);
-    if (!world->server_up && dice_chance(&world->dice, 30)) {
+    bool hangs = !world->plan.healthy && dice_chance(&world->dice, CHOICE_HANGS, 20);
+    bool crashes = !world->plan.healthy && dice_chance(&world->dice, CHOICE_CRASHES, 20);
+    if (!world->server_up && dice_chance(&world->dice, CHOICE_REJOINS, 30)) {
         plan_for(world, place, back + 100, back + 4000, come_back, 0);
     } else if (!hangs) { /* after the webhook, for it has to notice first */
         plan_for(world, place, 30, 300, end_later, crashes ? ENDS_CRASHED : ENDS_CLEAN);

@@ -46,6 +46,7 @@ void world_fail(struct world *world, const char *format, ...) {
         return;
     }
     result->failed = true;
+    result->promise = format;
     va_list args;
     va_start(args, format);
     vsnprintf(result->what, sizeof result->what, format, args);
@@ -75,7 +76,7 @@ static bool happen(struct world *world) {
 static void maybe_lose_memory(struct world *world, bool news) {
     unsigned percent = world->plan.loss_percent;
     percent = !news && percent > MOST_UNANSWERED_PERCENT ? MOST_UNANSWERED_PERCENT : percent;
-    if (percent > 0 && world->now > world->lost_memory_at && dice_chance(&world->dice, percent)) {
+    if (percent > 0 && world->now > world->lost_memory_at && dice_chance(&world->dice, CHOICE_LOSES_MEMORY, percent)) {
         world->lost_memory_at = world->now;
         memory_lose(world);
     }
@@ -158,7 +159,7 @@ static void begin(struct world *world) {
     }
     if (plan->new_rules_at != PLAN_NEVER) {
         world_plan(world, plan->begins_at + plan->new_rules_at, rules_arrive, 0,
-                   (int)dice_below(&world->dice, RULES_COUNT));
+                   (int)dice_below(&world->dice, CHOICE_WHICH_RULES, RULES_COUNT));
     }
     people_begin(world);
 }

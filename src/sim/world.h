@@ -108,6 +108,7 @@ struct world {
     struct livekit_link *link; /* NULL: LiveKit cannot be asked */
     struct reconcile *reconcile;
     const struct sim_stock *stock;
+    const struct call_policy *policy;
     const struct sim_trace *trace;
     struct sim_result *result;
     struct room rooms[WORLD_ROOMS];

@@ -41,7 +41,7 @@ static void fail_with_trace(struct sim *sim, uint64_t seed) {
 
 static void test_promises_are_kept(void **state) {
     (void)state;
-    struct sim *sim = sim_new();
+    struct sim *sim = sim_new(&call_policy_default);
     struct sim_result total = {0};
     for (uint64_t i = 0; i < CALLS; i++) {
         struct sim_result result;
@@ -68,7 +68,7 @@ static void test_promises_are_kept(void **state) {
 }
 
 static void trace_of(uint64_t seed, struct buf *ret_trace) {
-    struct sim *sim = sim_new();
+    struct sim *sim = sim_new(&call_policy_default);
     struct sim_trace tracing = {.line = add_line, .context = ret_trace};
     struct sim_result result;
     for (uint64_t before = 1; before <= seed % 3; before++) { /* what ran before makes no difference */
@@ -83,7 +83,7 @@ static void test_the_same_seed_is_the_same_call(void **state) {
     for (uint64_t seed = 1; seed < 60; seed++) {
         cleanup_buf struct buf once = {0}, again = {0};
         trace_of(seed, &once);
-        struct sim *sim = sim_new();
+        struct sim *sim = sim_new(&call_policy_default);
         struct sim_trace tracing = {.line = add_line, .context = &again};
         struct sim_result result;
         sim_run(sim, seed, &tracing, &result);
@@ -94,7 +94,7 @@ static void test_the_same_seed_is_the_same_call(void **state) {
 
 static void test_tracing_changes_nothing(void **state) {
     (void)state;
-    struct sim *sim = sim_new();
+    struct sim *sim = sim_new(&call_policy_default);
     for (uint64_t seed = 1; seed < 200; seed++) {
         cleanup_buf struct buf trace = {0};
         struct sim_trace tracing = {.line = add_line, .context = &trace};
