@@ -93,8 +93,10 @@ static void note_room_finished(struct call *call, mono_ms now) {
 static void note_leg_joined(struct call *call, const struct call_event *event, const struct call_policy *policy,
                             mono_ms now) {
     struct leg *known = legs_find(call, event->sid);
-    if (known != NULL) { /* repeated, late after it left, or rejected: all that may be new is that it has arrived */
+    bool returns = known != NULL && legs_may_return(known);
+    if (known != NULL && !returns) { /* repeated, late after it left, or rejected: what may be new is that it arrived */
         known->arriving = known->arriving && !event->audible;
+        known->only_listed = known->only_listed && event->listed;
         known->absences = 0;
         return;
     }
@@ -108,7 +110,11 @@ static void note_leg_joined(struct call *call, const struct call_event *event, c
         caller_came(call, policy, now);
     }
     struct leg leg = legs_make(event, LEG_HERE, now);
-    legs_add(call, &leg);
+    if (returns) {
+        *known = leg;
+    } else {
+        legs_add(call, &leg);
+    }
 }
 
 static void note_leg_rejected(struct call *call, const struct call_event *event, mono_ms now) {
@@ -130,7 +136,7 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
     struct leg *known = legs_find(call, event->sid);
     if (known != NULL) {
         legs_leave(known, how, now);
-        known->arriving = false;
+        known->arriving = known->only_listed = false;
         return;
     }
     struct leg leg = legs_make(event, how, now); /* its joined is lost or still to come: remember that it left */
@@ -161,13 +167,30 @@ static void note_speaks(struct call *call, mono_ms now) {
     call->answered_at = call->answered_at != 0 ? call->answered_at : now;
 }
 
+bool call_is_ghost(const struct call *call, uint64_t sid) {
+    bool is = sid != 0 && sid == call->ghost_sid;
+    for (unsigned i = 0; i < ARRAY_LEN(call->older_ghosts); i++) {
+        is = is || (sid != 0 && sid == call->older_ghosts[i]);
+    }
+    return is;
+}
+
+static void add_ghost(struct call *call, uint64_t sid) {
+    if (sid == 0 || sid == call->ghost_sid) {
+        return;
+    }
+    memmove(call->older_ghosts + 1, call->older_ghosts, sizeof call->older_ghosts - sizeof call->older_ghosts[0]);
+    call->older_ghosts[0] = call->ghost_sid;
+    call->ghost_sid = sid;
+}
+
 /* It was not listed twice running, and is there all the same. */
 static bool is_back(const struct call *call, uint64_t sid) {
     return sid == call->voice_sid && call->voice == VOICE_NONE && call->voice_absences >= CALL_ABSENCES;
 }
 
 static void note_agent_joined(struct call *call, const struct call_event *event, mono_ms now) {
-    if ((event->sid == call->ghost_sid || event->sid == call->voice_sid) && !is_back(call, event->sid)) {
+    if ((call_is_ghost(call, event->sid) || event->sid == call->voice_sid) && !is_back(call, event->sid)) {
         call->voice_absences = 0;
         return;
     }
@@ -175,7 +198,7 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
         return; /* somebody else's: ours is here */
     }
     if (call->process == PROCESS_NONE) {
-        call->ghost_sid = event->sid; /* of a process already gone */
+        add_ghost(call, event->sid); /* of a process already gone */
         return;
     }
     if (call->voice != VOICE_NONE) { /* the former one's leaving is not told yet */
@@ -225,7 +248,7 @@ static void note_agent_left(struct call *call, const struct call_event *event, m
     if (event->sid == call->ghost_sid && call->exit_open) {
         note_voice_left(call, event, now); /* the word that follows the exit (rule 5) */
     }
-    if (event->sid == call->ghost_sid && !event->duplicate) {
+    if (call_is_ghost(call, event->sid) && !event->duplicate) {
         call->taken = false; /* whoever took its place has left it */
     }
     if (event->sid == call->voice_sid) {
@@ -255,7 +278,7 @@ static void note_exited(struct call *call, const struct call_event *event, mono_
     call->exit = (uint8_t)event->exit;
     call->exit_at = now;
     call->exit_open = true;
-    call->ghost_sid = call->voice_sid != 0 ? call->voice_sid : call->ghost_sid;
+    add_ghost(call, call->voice_sid);
     call->voice = VOICE_NONE;
 }
 
@@ -315,6 +338,8 @@ static void note_again(struct call *call, mono_ms now) {
     }
     struct call fresh = {.room = ROOM_OPEN, .room_at = call->room_at, .leg_count = call->leg_count};
     fresh.seen_at = fresh.caller_at = now; /* also where others, who had no agent, never left */
+    fresh.ghost_sid = call->ghost_sid;
+    memcpy(fresh.older_ghosts, call->older_ghosts, sizeof fresh.older_ghosts);
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
     *call = fresh;
 }

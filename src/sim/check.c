@@ -24,7 +24,7 @@ static mono_ms later(mono_ms a, mono_ms b) {
 }
 
 static bool is_orderly(const struct world *world) {
-    return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER;
+    return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER && !world->plan.loses_within;
 }
 
 /* Somebody of whom no webhook told, but LiveKit's list may have. */
@@ -45,7 +45,7 @@ void check_start(struct world *world, int place, const char *agent) {
         world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
     }
     bool untold = untold_caller(world, place);
-    if (room->never_again && !untold) {
+    if (room->told.never_again && !untold) {
         world_fail(world, "an agent that said never again is started in %s", room->sid);
     }
     if (room->handed_over_now && !untold) {
@@ -124,9 +124,10 @@ static bool has_company(const struct world *world, const struct guest *caller) {
     return false;
 }
 
-/* Webhooks do not tell all, or tell what is not so. */
+/* Webhooks do not tell all, or tell what is not so. One that the bridge dies of is answered, and lost. */
 static bool is_misled(const struct plan *plan) {
-    return plan->network == NETWORK_LOSSY || plan->network == NETWORK_DEAD || plan->network == NETWORK_REPEATING;
+    return plan->loses_within || plan->network == NETWORK_LOSSY || plan->network == NETWORK_DEAD ||
+           plan->network == NETWORK_REPEATING;
 }
 
 /* How long a caller may hear nobody in this plan; MONO_NEVER: as long as they like. */
@@ -134,7 +135,8 @@ static int64_t silence_limit(const struct plan *plan) {
     bool excused = plan->operator_at != PLAN_NEVER || plan->other_bridge_at != PLAN_NEVER;
     /* After a loss how an adopted agent ended is not known, and waits begin anew: as with agents that fail. */
     bool ails = !plan->healthy || plan->loss_percent > 0;
-    if (excused || (!plan->can_ask && (is_misled(plan) || ails))) {
+    bool blames = plan->restart_at != PLAN_NEVER && plan->forgets; /* agents, for what fails for want of LiveKit */
+    if (excused || (!plan->can_ask && (is_misled(plan) || ails || blames))) {
         return MONO_NEVER;
     }
     int64_t limit = ails ? 120000 : START_MS;
@@ -151,7 +153,7 @@ static bool is_served(const struct world *world, const struct guest *guest) {
     const struct room *room = &world->rooms[guest->room];
     const struct plan_caller *caller = &world->plan.caller[guest->caller];
     bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
-                   world->now - room->told_at >= 4 * (int64_t)HOUR_MS ||
+                   world->now - room->told.at >= 4 * (int64_t)HOUR_MS ||
                    world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
     bool unknowable = world->plan.can_ask && !guest->listed; /* not even LiveKit shows them */
     return excused || unknowable || has_company(world, guest);
@@ -216,8 +218,8 @@ static void check_given_up(struct world *world, int place) {
 /* What fails for want of LiveKit is not held against agents that are good. */
 static void check_blame(struct world *world, int place) {
     const struct plan *plan = &world->plan;
-    bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && plan->api_fails_percent == 0 &&
-                plan->other_bridge_at == PLAN_NEVER;
+    bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && !plan->loses_within &&
+                plan->api_fails_percent == 0 && plan->other_bridge_at == PLAN_NEVER;
     bool away =
         !world->server_up || world->now - world->server_back_at < SETTLED_MS; /* a room cannot be deleted then */
     fair = fair && !world->rooms[place].lost_start; /* to the next bridge that is a start that failed */
@@ -255,7 +257,7 @@ static void check_untold_end(struct world *world, int place) {
 /* When a process of ROOM must be gone. What webhooks told counts where LiveKit does not say otherwise. */
 static mono_ms gone_by(const struct world *world, const struct room *room) {
     const struct plan *plan = &world->plan;
-    mono_ms told_by = room->over_by != MONO_NEVER ? room->over_by + STOP_MS + SLACK_MS : MONO_NEVER;
+    mono_ms told_by = room->told.over_by != MONO_NEVER ? room->told.over_by + STOP_MS + SLACK_MS : MONO_NEVER;
     if (!plan->can_ask) {
         return told_by;
     }
@@ -306,7 +308,7 @@ void check_step(struct world *world) {
     note_empty(world);
     for (int i = 0; i < world->room_count; i++) {
         struct room *room = &world->rooms[i];
-        room->gone_at = room->visible || room->told_at == 0 ? 0 : room->gone_at != 0 ? room->gone_at : world->now;
+        room->gone_at = room->visible || room->told.at == 0 ? 0 : room->gone_at != 0 ? room->gone_at : world->now;
         if (!room->visible) {
             room->agent[0] = '\0';
             room->handed_over_now = false;

@@ -9,20 +9,21 @@
     /* the plan: its network, rules and agents */                                   \
     X(NETWORK, "network")                                                           \
     X(RULES, "rules")                                                               \
-    X(AILING, "ailing")           /* not every agent process behaves */             \
-    X(STUBBORN, "stubborn")       /* all of them misbehave alike … */             \
-    X(HABIT, "habit")             /* … so */                                      \
-    X(UNASKED, "unasked")         /* there is no LiveKit client */                  \
-    X(API_FAILS, "api-fails")     /* now and then */                                \
-    X(LAGS, "lags")               /* ListRooms counts people late … */            \
-    X(LAG, "lag-ms")              /* … so late */                                 \
-    X(ODD_LISTS, "odd-lists")     /* five in a row, not one */                      \
-    X(ODD_IS_HALF, "odd-is-half") /* half of a list is missing, not all */          \
-    X(FULL, "memory-short")       /* of the machine: new calls are hung up */       \
-    X(BEGINS_LATE, "begins-late") /* the first call … */                          \
-    X(BEGINS, "begins-ms")        /* … then */                                    \
-    X(LOSSES, "dies")             /* the bridge, all but its journal … */         \
-    X(LOSS_RATE, "dies-often")    /* … so often */                                \
+    X(AILING, "ailing")             /* not every agent process behaves */           \
+    X(STUBBORN, "stubborn")         /* all of them misbehave alike … */           \
+    X(HABIT, "habit")               /* … so */                                    \
+    X(UNASKED, "unasked")           /* there is no LiveKit client */                \
+    X(API_FAILS, "api-fails")       /* now and then */                              \
+    X(LAGS, "lags")                 /* ListRooms counts people late … */          \
+    X(LAG, "lag-ms")                /* … so late */                               \
+    X(ODD_LISTS, "odd-lists")       /* five in a row, not one */                    \
+    X(ODD_IS_HALF, "odd-is-half")   /* half of a list is missing, not all */        \
+    X(FULL, "memory-short")         /* of the machine: new calls are hung up */     \
+    X(BEGINS_LATE, "begins-late")   /* the first call … */                        \
+    X(BEGINS, "begins-ms")          /* … then */                                  \
+    X(LOSSES, "dies")               /* the bridge, all but its journal … */       \
+    X(LOSS_RATE, "dies-often")      /* … so often … */                          \
+    X(LOSSES_WITHIN, "dies-midway") /* … also between two port operations */      \
     /* its callers */                                                               \
     X(SHARED_ROOM, "shared-room")                                                   \
     X(OWN_ROOMS, "own-rooms")                                                       \
@@ -102,7 +103,9 @@
     X(LISTED_AFTER, "listed-ms")      /* … for so long */                         \
     X(STAYS_UNLISTED, "stays-unlisted")                                             \
     /* the bridge */                                                                \
-    X(LOSES_MEMORY, "loses-memory")
+    X(LOSES_MEMORY, "loses-memory")                                                 \
+    X(DIES_WITHIN, "dies-within") /* what it does about one thing … */            \
+    X(DIES_AT, "dies-at")         /* … at so many port operations */
 
 enum sim_choice {
 #define X(symbol, name) CHOICE_##symbol,

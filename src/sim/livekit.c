@@ -233,6 +233,9 @@ static struct asked *free_place(struct world *world) {
 
 static void *start(void *self, const struct question *question) {
     struct world *world = self;
+    if (!memory_passes(world)) {
+        return NULL;
+    }
     struct asked *asked = free_place(world);
     if (asked == NULL) {
         world_fail(world, "more than %d questions are asked of LiveKit at once", WORLD_ASKED);

@@ -17,8 +17,19 @@ static void on_dirty(void *self) {
     (void)self; /* it is flushed before it is lost */
 }
 
+bool memory_passes(struct world *world) {
+    if (world->ports_left == 0) {
+        world->dead = true;
+    }
+    world->ports_left -= world->ports_left > 0;
+    return !world->dead;
+}
+
 static bool keep(void *self, const char *sid, struct slice text) {
     struct world *world = self;
+    if (!memory_passes(world)) {
+        return true;
+    }
     buf_clear(&world->journal[place_of(sid)]);
     buf_add_slice(&world->journal[place_of(sid)], text);
     return true;
@@ -26,7 +37,9 @@ static bool keep(void *self, const char *sid, struct slice text) {
 
 static void drop(void *self, const char *sid) {
     struct world *world = self;
-    buf_clear(&world->journal[place_of(sid)]);
+    if (memory_passes(world)) {
+        buf_clear(&world->journal[place_of(sid)]);
+    }
 }
 
 struct journal_port memory_port(struct world *world) {
@@ -57,15 +70,22 @@ static void restore(struct world *world) {
 }
 
 void memory_lose(struct world *world) {
-    world_say(world, "bridge: dies; the next one has the journal alone");
-    bridge_flush(world->bridge);
+    world_say(world, "bridge: dies%s; the next one has the journal alone",
+              world->dead ? " of this, before it has done all that follows from it" : "");
+    if (!world->dead) {
+        bridge_flush(world->bridge);
+    }
     sim_take_apart(world);
+    world->dead = false;
+    world->ports_left = WORLD_NOBODY;
+    processes_disown(world);
     sim_build(world);
     if (world->rules_given != WORLD_NOBODY) {
         world_give_rules(world);
     }
     told_lost(world);
     restore(world);
+    processes_orphans(world);
 }
 
 void memory_release(struct world *world) {

@@ -49,7 +49,7 @@ const char *people_agent(const struct world *world, int room) {
     const struct plan_caller *caller = &plan->caller[0];
     bool simple = plan->callers == 1 && plan->network == NETWORK_GOOD && plan->restart_at == PLAN_NEVER &&
                   plan->rules == RULES_BY_NUMBER && plan->rules_at == PLAN_NEVER && plan->new_rules_at == PLAN_NEVER &&
-                  plan->api_fails_percent == 0 && !caller->nobodys;
+                  plan->api_fails_percent == 0 && !plan->loses_within && !caller->nobodys;
     if (!simple || server_callers(world, room) == 0) {
         return NULL;
     }

@@ -90,6 +90,7 @@ void plan_draw(struct plan *plan, struct dice *dice) {
     draw_callers(plan, dice);
     draw_events(plan, dice);
     plan->loss_percent = draw_loss(dice);
+    plan->loses_within = plan->loss_percent > 0 && dice_chance(dice, CHOICE_LOSSES_WITHIN, 50);
 }
 
 const char *plan_network_name(enum plan_network network) {

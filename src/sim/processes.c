@@ -26,7 +26,8 @@ static void told_exit(struct world *world, const struct happening *happening) {
                  [ENDS_DROPPED] = {EXIT_UNKNOWN, 0}};
     const struct process *process = &world->processes[happening->subject];
     int how = process->adopted ? ENDS_DROPPED : happening->detail;
-    world->rooms[process->room].never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
+    world->rooms[process->room].told.never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
+    world->processes[happening->subject].told_end = true;
     tell(world, happening->subject, ENGINE_EXITED, exits[how].kind, exits[how].value);
 }
 
@@ -142,6 +143,7 @@ static void start(struct world *world, const struct happening *happening) {
     process->started = true;
     if (process->behaviour == BEHAVES_NO_START) {
         process->live = false;
+        process->told_end = true;
         tell(world, place, process->adopted ? ENGINE_EXITED : ENGINE_START_FAILED, EXIT_UNKNOWN, 0);
         return;
     }
@@ -177,6 +179,9 @@ static enum plan_behaviour behaviour_for(struct world *world) {
 
 static void ensure(void *self, const struct engine_job *job) {
     struct world *world = self;
+    if (!memory_passes(world)) {
+        return;
+    }
     if (live_of(world, job->label) != WORLD_NOBODY) {
         world_fail(world, "a second process of %s is started while the first one lives", job->label);
         return;
@@ -189,7 +194,8 @@ static void ensure(void *self, const struct engine_job *job) {
     sscanf(job->label, "RM_%d", &room);
     check_start(world, room, job->agent);
     struct process *process = &world->processes[place];
-    *process = (struct process){.live = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
+    *process = (struct process){
+        .live = true, .owned = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
     process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, CHOICE_IGNORES_TERM, 15);
     process->stays = dice_chance(&world->dice, CHOICE_STAYS_ALONE, 20);
     process->sales = strcmp(job->agent, "sales") == 0;
@@ -222,7 +228,7 @@ static void climb(struct world *world, int place, int64_t delay_ms,
 static void stop(void *self, const char *label, const struct engine_stop *how) {
     struct world *world = self;
     int place = live_of(world, label);
-    if (place == WORLD_NOBODY) {
+    if (!memory_passes(world) || place == WORLD_NOBODY) {
         return;
     }
     if (!world->processes[place].started) {
@@ -248,6 +254,12 @@ static int find(const struct world *world, const char *label, const char *instan
     return place;
 }
 
+static void told_start(struct world *world, const struct happening *happening) {
+    if (world->processes[happening->subject].live) {
+        tell(world, happening->subject, ENGINE_STARTED, EXIT_UNKNOWN, 0);
+    }
+}
+
 /* The engine before knew how far it was with stopping it; this one does not. What was about to be started was, mostly. */
 static void adopt(void *self, const struct engine_adoption *adoption) {
     struct world *world = self;
@@ -257,8 +269,14 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
         return;
     }
     struct process *process = &world->processes[place];
-    process->adopted = true;
+    process->adopted = process->owned = true;
     process->ladder++;
+    if (!process->live && process->told_end) { /* whom it was told has died of it */
+        plan_for(world, place, 1, 3, told_exit, ENDS_DROPPED);
+    }
+    if (process->live && process->started && adoption->pid == 0) {
+        plan_for(world, place, 1, 3, told_start, 0);
+    }
     if (process->live && !process->started && dice_chance(&world->dice, CHOICE_START_LOST, 10)) {
         world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
@@ -316,6 +334,24 @@ void processes_alone(struct world *world, int room) {
     int place = world->rooms[room].process;
     if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
         plan_for(world, place, 5, 800, quit_alone, ENDS_CLEAN);
+    }
+}
+
+void processes_disown(struct world *world) {
+    for (int i = 0; i < world->process_count; i++) {
+        world->processes[i].owned = false;
+    }
+}
+
+/* What was only to be started is not: its bridge died before it had kept that. */
+void processes_orphans(struct world *world) {
+    for (int i = 0; i < world->process_count; i++) {
+        struct process *process = &world->processes[i];
+        if (process->live && !process->owned && process->started) {
+            world_fail(world, "process %d of %s runs, and the bridge that came back does not know it", i,
+                       process->label);
+        }
+        process->live = process->live && process->owned;
     }
 }
 

@@ -14,6 +14,8 @@ enum {
     CLEAR_UP_MS = 5 * WORLD_RECONCILE_MS,
     MOST_EVENTS = 400000,
     MOST_UNANSWERED_PERCENT = 3,
+    WITHIN_PERCENT = 4, /* of the steps … */
+    MOST_PORTS = 5,     /* … after so many port operations */
 };
 
 struct happening *world_plan(struct world *world, int64_t delay_ms,
@@ -82,24 +84,52 @@ static void maybe_lose_memory(struct world *world, bool news) {
     }
 }
 
+static void end_turn(struct world *world, bool news) {
+    if (world->dead) {
+        told_forget(world);
+        world->lost_memory_at = world->now;
+        memory_lose(world);
+        return;
+    }
+    world->ports_left = WORLD_NOBODY;
+    maybe_lose_memory(world, news);
+}
+
+/* The bridge may die in what it does now. What it did until then is in the journal. */
+static void maybe_die_within(struct world *world) {
+    bool may = world->plan.loses_within && world->now > world->lost_memory_at;
+    if (may && dice_chance(&world->dice, CHOICE_DIES_WITHIN, WITHIN_PERCENT)) {
+        bridge_flush(world->bridge);
+        world->ports_left = (int)dice_below(&world->dice, CHOICE_DIES_AT, MOST_PORTS);
+        told_keep(world);
+    }
+}
+
+static void tick(struct world *world) {
+    if (!world->dead && world->link != NULL) {
+        livekit_link_tick(world->link, world->now);
+    }
+    if (!world->dead && world->link != NULL) {
+        reconcile_tick(world->reconcile, world->now);
+    }
+}
+
 /* One thing, then the bridge's own deadlines. */
 static void step(struct world *world, mono_ms at) {
     bool news = false;
     world->now = at;
     world->result->events++;
     check_silence(world);
+    maybe_die_within(world);
     if (next_happening(world) <= at) {
         news = happen(world);
     }
-    if (bridge_next_due(world->bridge) <= at) {
+    if (!world->dead && bridge_next_due(world->bridge) <= at) {
         bridge_tick(world->bridge, at);
         news = true;
     }
-    if (world->link != NULL) {
-        livekit_link_tick(world->link, at);
-        reconcile_tick(world->reconcile, at);
-    }
-    maybe_lose_memory(world, news);
+    tick(world);
+    end_turn(world, news);
     check_step(world);
 }
 

@@ -116,20 +116,20 @@ static void test_dice(void **state) {
     unsigned seen[6] = {0}, yes = 0;
     for (unsigned i = 0; i < 60000; i++) {
         assert_true(dice_next(&dice) == dice_next(&same));
-        seen[dice_below(&dice, 6)]++;
+        seen[dice_below(&dice, CHOICE_RULES, 6)]++;
         dice_next(&same);
-        int64_t between = dice_between(&dice, -3, 3);
+        int64_t between = dice_between(&dice, CHOICE_DELAY, -3, 3);
         dice_next(&same);
         assert_in_range(between + 3, 0, 6);
-        yes += dice_chance(&dice, 25);
+        yes += dice_chance(&dice, CHOICE_LOST, 25);
         dice_next(&same);
     }
     for (unsigned i = 0; i < 6; i++) {
         assert_in_range(seen[i], 9500, 10500);
     }
     assert_in_range(yes, 14500, 15500);
-    assert_false(dice_chance(&dice, 0));
-    assert_true(dice_chance(&dice, 100));
+    assert_false(dice_chance(&dice, CHOICE_LOST, 0));
+    assert_true(dice_chance(&dice, CHOICE_LOST, 100));
 }
 
 int main(void) {
