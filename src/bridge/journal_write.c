@@ -17,10 +17,12 @@ static void add_number(struct buf *out, const char *name, int64_t value) {
 }
 
 static void add_hash(struct buf *out, const char *name, uint64_t value) {
+    char text[16];
+    for (unsigned i = 0; i < sizeof text; i++) {
+        text[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+    }
     if (value != 0) {
-        char text[24];
-        snprintf(text, sizeof text, "%016" PRIx64, value);
-        json_add_field(out, name, slice_of(text));
+        json_add_field(out, name, (struct slice){text, sizeof text});
     }
 }
 

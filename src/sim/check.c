@@ -136,7 +136,8 @@ static int64_t silence_limit(const struct plan *plan) {
     /* After a loss how an adopted agent ended is not known, and waits begin anew: as with agents that fail. */
     bool ails = !plan->healthy || plan->loss_percent > 0;
     bool blames = plan->restart_at != PLAN_NEVER && plan->forgets; /* agents, for what fails for want of LiveKit */
-    if (excused || (!plan->can_ask && (is_misled(plan) || ails || blames))) {
+    bool unready = plan->rules_at != PLAN_NEVER && plan->redis_stops_at != PLAN_NEVER; /* for long: nobody is chosen */
+    if (excused || (!plan->can_ask && (is_misled(plan) || ails || blames || unready))) {
         return MONO_NEVER;
     }
     int64_t limit = ails ? 120000 : START_MS;
@@ -182,9 +183,7 @@ void check_silence(struct world *world) {
 
 static void check_view(void *context, const struct bridge_view *view) {
     struct world *world = context;
-    int place = 0;
-    sscanf(view->sid, "RM_%d", &place);
-    struct room *room = &world->rooms[place];
+    struct room *room = &world->rooms[world_place(view->sid)];
     room->visible = true;
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
@@ -195,7 +194,10 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
     mono_ms seen_at = view->facts->seen_at;
     room->begun_at = seen_at > room->begun_at ? seen_at : room->begun_at;
-    if (room->agent[0] != '\0' && strcmp(room->agent, view->agent) != 0) {
+    if (strcmp(room->agent, view->agent) == 0) {
+        return;
+    }
+    if (room->agent[0] != '\0') {
         world_fail(world, "the agent of %s was %s and is %s", view->sid, room->agent, view->agent);
     }
     snprintf(room->agent, sizeof room->agent, "%s", view->agent);

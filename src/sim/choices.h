@@ -63,6 +63,9 @@
     X(NEW_RULES, "new-rules")                                                       \
     X(NEW_RULES_AT, "new-rules-ms")                                                 \
     X(WHICH_RULES, "which-rules")                                                   \
+    X(REDIS_STOPS, "redis-stops") /* new rules come when it is back … */          \
+    X(REDIS_STOPS_AT, "redis-stops-ms")                                             \
+    X(REDIS_AWAY, "redis-away-ms") /* … so much later */                          \
     /* webhooks */                                                                  \
     X(LOST, "lost")                                                                 \
     X(TWICE, "twice")                                                               \

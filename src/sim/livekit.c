@@ -231,6 +231,14 @@ static struct asked *free_place(struct world *world) {
     return NULL;
 }
 
+static void copy_text(struct slice text, size_t size, char *ret_text) {
+    size_t length = text.n < size ? text.n : size - 1;
+    if (length > 0) {
+        memcpy(ret_text, text.p, length);
+    }
+    ret_text[length] = '\0';
+}
+
 static void *start(void *self, const struct question *question) {
     struct world *world = self;
     if (!memory_passes(world)) {
@@ -247,8 +255,8 @@ static void *start(void *self, const struct question *question) {
     asked->by = world->now + (question->timeout_ms > 0 ? question->timeout_ms : TIMEOUT_MS);
     asked->tries = 0;
     asked->count = 0;
-    snprintf(asked->room, sizeof asked->room, "%.*s", SLICE_ARG(question->room));
-    snprintf(asked->identity, sizeof asked->identity, "%.*s", SLICE_ARG(question->identity));
+    copy_text(question->room, sizeof asked->room, asked->room);
+    copy_text(question->identity, sizeof asked->identity, asked->identity);
     plan_way(world, asked, way_ms(world), reach);
     return asked;
 }

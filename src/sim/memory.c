@@ -1,17 +1,10 @@
 /* The bridge's memory: a journal, and what happens when all else is taken away. A new bridge goes on with the journal
  * alone, as after kill -9 and a start that takes no time; what was being asked of LiveKit is never answered. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "bridge/journal.h"
 #include "sim/world.h"
-
-static int place_of(const char *sid) {
-    int place = 0;
-    sscanf(sid, "RM_%d", &place);
-    return place;
-}
 
 static void on_dirty(void *self) {
     (void)self; /* it is flushed before it is lost */
@@ -30,15 +23,15 @@ static bool keep(void *self, const char *sid, struct slice text) {
     if (!memory_passes(world)) {
         return true;
     }
-    buf_clear(&world->journal[place_of(sid)]);
-    buf_add_slice(&world->journal[place_of(sid)], text);
+    buf_clear(&world->journal[world_place(sid)]);
+    buf_add_slice(&world->journal[world_place(sid)], text);
     return true;
 }
 
 static void drop(void *self, const char *sid) {
     struct world *world = self;
     if (memory_passes(world)) {
-        buf_clear(&world->journal[place_of(sid)]);
+        buf_clear(&world->journal[world_place(sid)]);
     }
 }
 

@@ -1,6 +1,8 @@
 /* Drawing a plan: most calls are ordinary in most ways and odd in one or two. */
 #include "sim/plan.h"
 
+#include "base/mem.h"
+
 enum { FIVE_HOURS_MS = 5 * 3600 * 1000 };
 
 static void draw_caller(const struct plan *plan, struct plan_caller *caller, struct dice *dice) {
@@ -68,15 +70,18 @@ static void draw_events(struct plan *plan, struct dice *dice) {
     plan->egress_at = draw_moment(dice, CHOICE_EGRESS, 5, 5000);
     plan->rules_at = draw_moment(dice, CHOICE_RULES_LATE, 5, 7000);
     plan->new_rules_at = draw_moment(dice, CHOICE_NEW_RULES, 10, 30000);
+    plan->redis_stops_at = draw_moment(dice, CHOICE_REDIS_STOPS, 8, 30000);
+    plan->redis_away_ms = dice_between(dice, CHOICE_REDIS_AWAY, 1000, 60000);
     for (unsigned i = 0; i < plan->callers && plan->rules_at != PLAN_NEVER; i++) {
         plan->caller[i].nobodys = false; /* while rules are waited for the first caller speaks for all */
     }
 }
 
-/* Seldom, now and then, or between any two events. */
+/* Seldom, now and then, or (it takes long) between any two events. */
 static unsigned draw_loss(struct dice *dice) {
-    static const unsigned percents[] = {1, 10, 100};
-    return dice_chance(dice, CHOICE_LOSSES, 40) ? percents[dice_below(dice, CHOICE_LOSS_RATE, 3)] : 0;
+    static const unsigned percents[] = {1, 1, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 20, 20, 100};
+    unsigned rate = dice_below(dice, CHOICE_LOSS_RATE, ARRAY_LEN(percents));
+    return dice_chance(dice, CHOICE_LOSSES, 15) ? percents[rate] : 0;
 }
 
 void plan_draw(struct plan *plan, struct dice *dice) {

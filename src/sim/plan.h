@@ -78,9 +78,10 @@ struct plan {
     struct plan_caller caller[PLAN_CALLERS];
     int64_t back_after_ms; /* LiveKit, from a restart … */
     bool forgets;          /* … without its Redis: names come back with new sids */
+    int64_t redis_away_ms; /* Redis, from its stop: the rules that come meanwhile come later */
     /* When it happens, in ms; PLAN_NEVER: not. */
-    int64_t begins_at, odd_list_at, restart_at, other_bridge_at, operator_at, outbound_at, egress_at, rules_at,
-        new_rules_at;
+    int64_t redis_stops_at, begins_at, odd_list_at, restart_at, other_bridge_at, operator_at, outbound_at, egress_at,
+        rules_at, new_rules_at;
 };
 
 void plan_draw(struct plan *plan, struct dice *dice);

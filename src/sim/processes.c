@@ -190,8 +190,7 @@ static void ensure(void *self, const struct engine_job *job) {
         world_fail(world, "more than %d processes were started", WORLD_PROCESSES);
         return;
     }
-    int place = world->process_count++, room = WORLD_NOBODY;
-    sscanf(job->label, "RM_%d", &room);
+    int place = world->process_count++, room = world_place(job->label);
     check_start(world, room, job->agent);
     struct process *process = &world->processes[place];
     *process = (struct process){

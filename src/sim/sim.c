@@ -158,6 +158,7 @@ static void clear(struct world *world) {
     world->server_back_at = 0;
     world->epoch = world->joins = 0;
     world->last_arrival = world->lost_memory_at = 0;
+    world->losses = 0;
     world->ports_left = WORLD_NOBODY;
     world->dead = false;
     world->rules_given = WORLD_NOBODY;

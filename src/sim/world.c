@@ -14,8 +14,9 @@ enum {
     CLEAR_UP_MS = 5 * WORLD_RECONCILE_MS,
     MOST_EVENTS = 400000,
     MOST_UNANSWERED_PERCENT = 3,
-    WITHIN_PERCENT = 4, /* of the steps … */
-    MOST_PORTS = 5,     /* … after so many port operations */
+    MOST_LOSSES = 60,
+    WITHIN_PERCENT = 25, /* of the steps … */
+    MOST_PORTS = 3,      /* … after so many port operations */
 };
 
 struct happening *world_plan(struct world *world, int64_t delay_ms,
@@ -73,22 +74,31 @@ static bool happen(struct world *world) {
     return !of_api;
 }
 
-/* Once in a moment at most: what a new bridge does at once would else be lost for ever. Seldom where there
+/* Once in a moment at most: what a new bridge does at once would else be lost for ever. */
+static bool may_lose(const struct world *world) {
+    return world->now > world->lost_memory_at && world->losses < MOST_LOSSES;
+}
+
+static void lose(struct world *world) {
+    world->lost_memory_at = world->now;
+    world->losses++;
+    memory_lose(world);
+}
+
+/* Seldom where there
  * was no NEWS but questions to LiveKit and answers: a bridge that dies before every answer learns nothing. */
 static void maybe_lose_memory(struct world *world, bool news) {
     unsigned percent = world->plan.loss_percent;
     percent = !news && percent > MOST_UNANSWERED_PERCENT ? MOST_UNANSWERED_PERCENT : percent;
-    if (percent > 0 && world->now > world->lost_memory_at && dice_chance(&world->dice, CHOICE_LOSES_MEMORY, percent)) {
-        world->lost_memory_at = world->now;
-        memory_lose(world);
+    if (percent > 0 && may_lose(world) && dice_chance(&world->dice, CHOICE_LOSES_MEMORY, percent)) {
+        lose(world);
     }
 }
 
 static void end_turn(struct world *world, bool news) {
     if (world->dead) {
         told_forget(world);
-        world->lost_memory_at = world->now;
-        memory_lose(world);
+        lose(world);
         return;
     }
     world->ports_left = WORLD_NOBODY;
@@ -97,8 +107,7 @@ static void end_turn(struct world *world, bool news) {
 
 /* The bridge may die in what it does now. What it did until then is in the journal. */
 static void maybe_die_within(struct world *world) {
-    bool may = world->plan.loses_within && world->now > world->lost_memory_at;
-    if (may && dice_chance(&world->dice, CHOICE_DIES_WITHIN, WITHIN_PERCENT)) {
+    if (world->plan.loses_within && may_lose(world) && dice_chance(&world->dice, CHOICE_DIES_WITHIN, WITHIN_PERCENT)) {
         bridge_flush(world->bridge);
         world->ports_left = (int)dice_below(&world->dice, CHOICE_DIES_AT, MOST_PORTS);
         told_keep(world);
@@ -176,7 +185,15 @@ static void give_rules(struct world *world, enum plan_rules rules) {
     world_give_rules(world);
 }
 
+/* Redis has them, and is not always there. What was once loaded is kept on disk: a new bridge has it at once. */
 static void rules_arrive(struct world *world, const struct happening *happening) {
+    const struct plan *plan = &world->plan;
+    mono_ms stops_at = WORLD_START_MS + plan->begins_at + plan->redis_stops_at;
+    bool away = plan->redis_stops_at != PLAN_NEVER && world->now >= stops_at;
+    if (away && world->now < stops_at + plan->redis_away_ms) {
+        world_plan(world, stops_at + plan->redis_away_ms - world->now, rules_arrive, 0, happening->detail);
+        return;
+    }
     give_rules(world, (enum plan_rules)happening->detail);
 }
 

@@ -130,11 +130,21 @@ struct world {
     int rules_given;   /* enum plan_rules; WORLD_NOBODY: none yet */
     bool memory_short; /* the machine's: new calls are refused where they can be hung up */
     mono_ms lost_memory_at;
+    unsigned losses;
     int ports_left;       /* the bridge dies at its port operation after so many; WORLD_NOBODY: not in this step */
     bool dead;            /* it did: what it does still is not done */
     mono_ms last_arrival; /* of a webhook, where order is kept */
     uint64_t instances;
 };
+
+/* The place of the room with that sid. */
+static inline int world_place(const char *sid) {
+    int place = 0;
+    for (const char *digit = sid + sizeof "RM_" - 1; *digit != '\0'; digit++) {
+        place = place * 10 + (*digit - '0');
+    }
+    return place;
+}
 
 /* world.c */
 /* DEED happens in DELAY_MS. The copy returned is the world's; its kind and epoch may be set. */
