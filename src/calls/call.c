@@ -248,7 +248,7 @@ static void note_agent_left(struct call *call, const struct call_event *event, m
     if (event->sid == call->ghost_sid && call->exit_open) {
         note_voice_left(call, event, now); /* the word that follows the exit (rule 5) */
     }
-    if (call_is_ghost(call, event->sid) && !event->duplicate) {
+    if (event->sid == call->ghost_sid && !event->duplicate) {
         call->taken = false; /* whoever took its place has left it */
     }
     if (event->sid == call->voice_sid) {

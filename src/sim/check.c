@@ -188,6 +188,9 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
     enum call_end end = call_end(view->facts, &call_policy_default, world->now);
+    if (end == END_CALLER_LEFT && room->end == END_NONE && world->now < room->told.back_by && is_orderly(world)) {
+        world_fail(world, "%s is given up before the time to come back to it is over", room->sid);
+    }
     room->ending_at = room->end == END_NONE ? world->now : room->ending_at;
     room->begun_at = room->end != END_NONE && end == END_NONE ? world->now : room->begun_at;
     room->end = end;

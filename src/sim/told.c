@@ -42,12 +42,16 @@ static void told_joined(struct world *world, struct room *room, int place) {
     guest->told = TOLD_HERE;
     room->told.never_again = room->handed_over_now = false;
     room->told.over_by = MONO_NEVER;
+    room->told.back_by = 0; /* it may be the one who was waited for */
 }
 
 static void told_left(struct world *world, struct room *room, int place) {
     struct guest *guest = &world->guests[place];
     bool was_here = guest->told == TOLD_HERE;
     guest->told = TOLD_GONE;
+    if (was_here && !disconnect_reason_is_hard(guest->reason)) {
+        room->told.back_by = world->now + REJOIN_MS;
+    }
     if (was_here && told_callers(world, guest->room) == 0) {
         room->told.over_by = world->now + REJOIN_MS;
         room->lost_at = 0; /* whoever comes back may be served by either bridge */
@@ -66,7 +70,7 @@ static void forget(struct world *world, int place) {
         struct guest *guest = &world->guests[i];
         guest->told = guest->room == place ? TOLD_NOTHING : guest->told;
     }
-    room->told.at = room->gone_at = 0;
+    room->told.at = room->told.back_by = room->gone_at = 0;
     room->told.started = room->told.caller = room->told.never_again = false;
     room->told.over_by = MONO_NEVER;
 }

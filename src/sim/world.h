@@ -60,6 +60,7 @@ struct room {
         mono_ms at; /* the first webhook about it; 0: none */
         bool started, caller;
         bool never_again; /* its agent said so, and no caller came since */
+        mono_ms back_by;  /* until when callers whose line was lost are waited for */
         mono_ms over_by;  /* when the bridge must know that it is over; MONO_NEVER: it is not */
     } told, told_before;
     bool visible;    /* the bridge has a call for it that is not over */

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Breaks every row of the product's three tables, one at a time, and requires that a unit test notices.
+"""Breaks every row of the product's three tables, one at a time, and requires that a unit test notices, or a simulation.
 
 CALL_ENDS and CALL_PHASES (src/calls/verdict.h) and EXIT_MEANINGS (src/calls/exit.h) are what the bridge does. For each
 row: its condition never holds, its condition always holds, and each of its other columns says something else. A
 mutant that all tests pass is a row that nothing proves.
 
     mutate_tables.py [--verbose] [DIR]     prints each table with what was noticed; exit 1 when a mutant survives
+    mutate_tables.py --simulate BUILD      the same, but nothing may notice except simulated calls, each within a second
+                                           of processor time; BUILD has the product's libraries (build/release)
 """
 import argparse
 import concurrent.futures
@@ -29,6 +31,13 @@ TESTS = ["test_verdict", "test_exit_meaning", "test_call"]
 UNITS = ["call.c", "exit.c", "legs.c", "verdict.c"]
 BASE = ["mem.c"]
 TIME_LIMIT_S = 20
+
+# What the simulation is made of.
+CC = os.environ.get("CC", "cc")
+LAYERS = ["base", "bridge", "rules", "sim", "livekit", "auth", "loop", "http"]
+ARCHIVES = ["sim", "bridge", "calls", "rules", "webhooks", "livekit", "http", "auth", "loop", "base"]
+SIMULATION_FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w", "-fPIC"]
+OTHER_LIBRARIES = ["-lsodium", "-lcurl", "-lh2o-evloop", "-lssl", "-lcrypto"]
 
 Mutant = namedtuple("Mutant", "table row column value text")
 
@@ -108,6 +117,63 @@ def mutants_of(source, table):
                     yield Mutant(table, row, column, other, source[:span[0]] + " " + other + source[span[1]:])
 
 
+def link_sources(include, root):
+    """The header directories of the layers as the product sees them, but for src/calls."""
+    include.mkdir(parents=True)
+    for layer in LAYERS:
+        (include / layer).symlink_to((root / "src" / layer).resolve())
+    for layer in ("webhooks", "spawner"):
+        (include / layer).symlink_to((root / layer).resolve())
+
+
+class SimulationBench:
+    """The program mutant_sim with the tables in shared libraries, of which each mutant has its own."""
+
+    def __init__(self, root, directory, build):
+        self.root, self.directory = Path(root), Path(directory)
+        include = self.directory / "include"
+        link_sources(include, self.root)
+        (include / "calls").symlink_to((self.root / "src/calls").resolve())
+        for table in TABLES:
+            self.library(include, table.unit, self.directory)
+        archives = [Path(build) / f"lib{name}.a" for name in ARCHIVES]
+        packages = subprocess.run(["pkg-config", "--libs", "jansson"], check=True, capture_output=True, text=True)
+        self.program = self.directory / "mutant_sim"
+        subprocess.run([CC, *SIMULATION_FLAGS, "-I", include, self.root / "tests/lint/mutant_sim.c", "-o", self.program,
+                        "-rdynamic", "-Wl,--no-as-needed", "-L", self.directory, *[f"-l{Path(t.unit).stem}" for t in TABLES[1:]],
+                        "-Wl,--start-group", *archives, "-Wl,--end-group", *packages.stdout.split(),
+                        *OTHER_LIBRARIES], check=True)
+
+    @staticmethod
+    def library(include, unit, directory):
+        subprocess.run([CC, *SIMULATION_FLAGS, "-shared", "-I", include, include / "calls" / unit, "-o",
+                        directory / f"lib{Path(unit).stem}.so"], check=True)
+
+    def broken(self):
+        return self.first_failure(self.directory)
+
+    def first_failure(self, directory):
+        """What a second of simulated calls notices with the tables in DIRECTORY, or None."""
+        path = f"{directory}:{self.directory}"
+        try:
+            run = subprocess.run([self.program, "1"], capture_output=True, text=True, timeout=TIME_LIMIT_S * 6,
+                                 env={**os.environ, "LD_LIBRARY_PATH": path})
+        except subprocess.TimeoutExpired:
+            return "never comes to an end"
+        return None if run.returncode == 0 else run.stdout.strip() or f"ends with {run.returncode}"
+
+    def try_mutant(self, number, mutant):
+        directory = self.directory / str(number)
+        include = directory / "include"
+        link_sources(include, self.root)
+        shutil.copytree(self.root / "src/calls", include / "calls")
+        (include / "calls" / mutant.table.header).write_text(mutant.text)
+        self.library(include, mutant.table.unit, directory)
+        noticed = self.first_failure(directory)
+        shutil.rmtree(directory)
+        return noticed
+
+
 class Bench:
     """A directory with copies of the sources and everything compiled that no mutant changes."""
 
@@ -133,6 +199,9 @@ class Bench:
         subprocess.run([os.environ.get("CC", "cc"), *self.flags, "-I", include, "-I", self.root / "tests/unit", "-c",
                         source, "-o", target], check=True)
         return target
+
+    def broken(self):
+        return self.first_failure(self.objects, self.directory)
 
     def first_failure(self, objects, directory):
         """The first test that fails with OBJECTS, or None."""
@@ -179,12 +248,13 @@ def main():
     parser = argparse.ArgumentParser(description="Breaks every row of the tables; a unit test must notice.")
     parser.add_argument("root", nargs="?", default=Path(__file__).resolve().parents[2], metavar="DIR")
     parser.add_argument("--verbose", action="store_true", help="say which tests noticed")
+    parser.add_argument("--simulate", metavar="BUILD", help="simulated calls must notice, made of the libraries there")
     options = parser.parse_args()
     root = Path(options.root)
     mutants = [m for table in TABLES for m in mutants_of((root / "src/calls" / table.header).read_text(), table)]
     with tempfile.TemporaryDirectory() as directory:
-        bench = Bench(root, directory)
-        broken = bench.first_failure(bench.objects, Path(directory))
+        bench = SimulationBench(root, directory, options.simulate) if options.simulate else Bench(root, directory)
+        broken = bench.broken()
         if broken:
             sys.exit(f"mutate_tables: {broken} fails without any mutation")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
