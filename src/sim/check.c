@@ -4,7 +4,7 @@
 #include "sim/world.h"
 
 enum {
-    STOP_MS = 3000 + 5000, /* after_call and stop_timeout at most, of both agents */
+    STOP_MS = 5000, /* after_call and stop_timeout, of either agent */
     SLACK_MS = 1000,
     HOUR_MS = 3600 * 1000,
     START_MS = 8000, /* SIP_NUMBER_WAIT and a start */
@@ -99,6 +99,12 @@ static bool human_talks(const struct world *world, int place) {
  * left. */
 void check_delete(struct world *world, int place, bool urgent) {
     const struct room *room = &world->rooms[place];
+    if (urgent && !judge_may_delete(world, place)) {
+        world_fail(world, "%s is deleted, which is not ours to do (%s)", room->sid, call_end_label(room->end));
+    }
+    if (urgent && judge_rings_on(world, place)) {
+        world_fail(world, "%s is deleted while a phone joins it, which then rings on", room->sid);
+    }
     if (human_talks(world, place) && room->end == END_AGENT_DONE && is_orderly(world)) {
         world_fail(world, "%s is deleted although a human talks with the caller", room->sid);
     }
@@ -321,6 +327,7 @@ void check_step(struct world *world) {
         check_given_up(world, i);
         check_untold_end(world, i);
         check_blame(world, i);
+        judge_ending(world, i);
     }
     check_outliving(world);
     check_starts(world);

@@ -237,6 +237,12 @@ void told_lost(struct world *world);
 void told_keep(struct world *world);
 void told_forget(struct world *world);
 
+/* ending.c: what must hold of a call that ends. Whether its room may be deleted; whether a phone is about to join that
+ * would not notice; after a step, whether all is done that must be. */
+bool judge_may_delete(const struct world *world, int place);
+bool judge_rings_on(const struct world *world, int place);
+void judge_ending(struct world *world, int place);
+
 /* check.c: what must always hold. */
 /* The bridge starts an agent for the room at PLACE, kills the process at PLACE, deletes the room at PLACE (URGENT: for
  * a call of its own, else as a stale one). */

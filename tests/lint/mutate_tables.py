@@ -52,6 +52,17 @@ OTHERWISE = {
     "effect": [{"NOTHING": "COUNT_CRASH", None: "NOTHING"}],
 }
 
+# … where simulated calls must notice: the row never holds, always holds, or asks for less.
+WEAKER = {
+    "when": OTHERWISE["when"],
+    "hang_up": [{"true": "false"}],
+    "agent": [{"LEAVE": None, None: "LEAVE"}],
+    "ask": [{"NOTHING": None, None: "NOTHING"}],
+    "room": [{"DELETE": "KEEP"}],
+    "until": [{"MONO_NEVER": None, None: "MONO_NEVER"}],
+    "effect": [{"NOTHING": None, None: "NOTHING"}],
+}
+
 # Changes that cannot make a difference, and why.
 EQUIVALENT = {
     ("ROOM_FINISHED", "hang_up"): "HANGING_UP holds only while the room is open",
@@ -107,11 +118,11 @@ def value_in(source, span):
     return " ".join(re.sub(r"/\*.*?\*/|\\\n", " ", source[slice(*span)], flags=re.S).split())
 
 
-def mutants_of(source, table):
+def mutants_of(source, table, changes):
     for row, spans in rows_of(source, table):
         for column, span in zip(table.columns, spans):
             value = value_in(source, span)
-            for choice in OTHERWISE.get(column, []):
+            for choice in changes.get(column, []):
                 other = choice[value] if value in choice else choice.get(None)
                 if other is not None and (row, column) not in EQUIVALENT:
                     yield Mutant(table, row, column, other, source[:span[0]] + " " + other + source[span[1]:])
@@ -251,7 +262,9 @@ def main():
     parser.add_argument("--simulate", metavar="BUILD", help="simulated calls must notice, made of the libraries there")
     options = parser.parse_args()
     root = Path(options.root)
-    mutants = [m for table in TABLES for m in mutants_of((root / "src/calls" / table.header).read_text(), table)]
+    changes = WEAKER if options.simulate else OTHERWISE
+    mutants = [mutant for table in TABLES
+               for mutant in mutants_of((root / "src/calls" / table.header).read_text(), table, changes)]
     with tempfile.TemporaryDirectory() as directory:
         bench = SimulationBench(root, directory, options.simulate) if options.simulate else Bench(root, directory)
         broken = bench.broken()
