@@ -44,6 +44,7 @@ void check_start(struct world *world, int place, const char *agent) {
     if (right != NULL && strcmp(agent, right) != 0) {
         world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
     }
+    judge_back_off(world, place);
     bool untold = untold_caller(world, place);
     if (room->told.never_again && !untold) {
         world_fail(world, "an agent that said never again is started in %s", room->sid);
@@ -159,7 +160,8 @@ static int64_t silence_limit(const struct plan *plan) {
 static bool is_served(const struct world *world, const struct guest *guest) {
     const struct room *room = &world->rooms[guest->room];
     const struct plan_caller *caller = &world->plan.caller[guest->caller];
-    bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
+    bool nobodys = caller->nobodys && !world->plan.can_ask; /* else they are hung up */
+    bool excused = caller->spam || caller->blocked || nobodys || room->handed_over ||
                    world->now - room->told.at >= 4 * (int64_t)HOUR_MS ||
                    world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
     bool unknowable = world->plan.can_ask && !guest->listed; /* not even LiveKit shows them */
@@ -203,6 +205,7 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
     mono_ms seen_at = view->facts->seen_at;
     room->begun_at = seen_at > room->begun_at ? seen_at : room->begun_at;
+    judge_phase(world, (int)(room - world->rooms), view->phase);
     if (strcmp(room->agent, view->agent) == 0) {
         return;
     }

@@ -7,6 +7,7 @@ enum {
     ON_ITS_WAY_MS = 500,
     HANG_UP_MS = 15000,
     NUMBER_WAIT_MS = 6000 + 100,
+    BACK_OFF_MS = 900,
 };
 
 /* Nothing goes wrong but agents: what must be done can be done at once. */
@@ -70,6 +71,11 @@ static void judge_reason(struct world *world, const struct room *room) {
     if (room->end == END_NO_AGENT && world->memory_short && sure && is_easy(world)) {
         world_fail(world, "%s ends for want of an agent, where the machine is full", room->sid);
     }
+    bool told_all = plan->restart_at == PLAN_NEVER && plan->loss_percent == 0 && plan->callers == 1;
+    bool ordered = plan->network == NETWORK_GOOD || plan->network == NETWORK_LOSSY;
+    if (room->end == END_CALLER_LEFT && room->told.cut && told_all && ordered) {
+        world_fail(world, "%s ends because its caller left, where the room was finished", room->sid);
+    }
 }
 
 /* Whoever was called, after six seconds somebody answers: a webhook may be lost, or say no number. */
@@ -79,10 +85,44 @@ static void judge_start(struct world *world, int place) {
     bool plain = plan->healthy && plan->rules_at == PLAN_NEVER && plan->loss_percent == 0 && !world->memory_short &&
                  plan->callers == 1 && !plan->caller[0].spam && !plan->caller[0].blocked && !plan->caller[0].nobodys;
     mono_ms waited = world->now - room->told.at;
-    bool waits = room->open && room->visible && room->told.at != 0 && server_callers(world, place) > 0;
-    bool late = waited > NUMBER_WAIT_MS && waited < NUMBER_WAIT_MS + 3000;
+    bool waits = room->open && room->told.at != 0 && server_callers(world, place) > 0;
+    bool late = waited > NUMBER_WAIT_MS && waited < 5 * (int64_t)NUMBER_WAIT_MS;
     if (plain && waits && late && room->process == WORLD_NOBODY && world->server_up && plan->restart_at == PLAN_NEVER) {
         world_fail(world, "%s has no agent yet, after all the time for its number", room->sid);
+    }
+}
+
+/* The second crash in a minute is followed by a second of rest. */
+void judge_back_off(struct world *world, int place) {
+    mono_ms last = 0;
+    unsigned crashes = 0;
+    for (int i = 0; i < world->process_count; i++) {
+        const struct process *process = &world->processes[i];
+        bool counts = process->room == place && process->crashed_at != 0 && world->now - process->crashed_at < 50000;
+        crashes += counts;
+        last = counts ? process->crashed_at : last;
+    }
+    if (crashes >= 2 && world->now - last < BACK_OFF_MS && world->plan.callers == 1 && is_easy(world)) {
+        world_fail(world, "the agent of %s crashed %u times, and is started at once", world->rooms[place].sid, crashes);
+    }
+}
+
+/* Whether its agent has joined, and speaks, is what status says of it. */
+void judge_phase(struct world *world, int place, const char *phase) {
+    const struct room *room = &world->rooms[place];
+    const struct process *process = room->process != WORLD_NOBODY ? &world->processes[room->process] : NULL;
+    const struct guest *guest =
+        process != NULL && process->guest != WORLD_NOBODY ? &world->guests[process->guest] : NULL;
+    bool here = guest != NULL && !process->sales && process->live && guest->here && guest->kind == KIND_AGENT;
+    if (!here || !is_easy(world) || world->now - guest->joined_at < ON_ITS_WAY_MS) {
+        return;
+    }
+    bool speaks = guest->audible && process->behaviour == BEHAVES_GOOD;
+    bool silent = !guest->audible && process->behaviour == BEHAVES_NEVER_SPEAKS;
+    bool waits = strcmp(phase, "joining") == 0 || strcmp(phase, "not-ready") == 0;
+    if ((speaks && (waits || strcmp(phase, "joined") == 0)) || (silent && strcmp(phase, "joining") == 0)) {
+        world_fail(world, "%s is %s, says status, but its agent %s", room->sid, phase,
+                   speaks ? "speaks" : "has joined");
     }
 }
 

@@ -42,6 +42,8 @@ static void end(struct world *world, int place, enum ending how) {
         return;
     }
     process->live = false;
+    bool spoke = process->guest != WORLD_NOBODY && world->guests[process->guest].audible;
+    process->crashed_at = how == ENDS_CRASHED && spoke ? world->now : 0;
     world_say(world, "engine: process %d of %s is gone (%d)", place, process->label, how);
     world_plan(world, dice_between(&world->dice, CHOICE_TOLD_AFTER, 0, 3), told_exit, place, (int)how);
     if (process->guest != WORLD_NOBODY) {
@@ -190,8 +192,9 @@ static void ensure(void *self, const struct engine_job *job) {
         world_fail(world, "more than %d processes were started", WORLD_PROCESSES);
         return;
     }
-    int place = world->process_count++, room = world_place(job->label);
+    int room = world_place(job->label);
     check_start(world, room, job->agent);
+    int place = world->process_count++;
     struct process *process = &world->processes[place];
     *process = (struct process){
         .live = true, .owned = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};

@@ -102,6 +102,7 @@ void told(struct world *world, enum event_kind kind, int place, int guest) {
         room->told.over_by = world->now + CALLER_WAIT_MS;
         supersede(world, place);
     }
+    room->told.cut = kind == EVENT_room_finished && room->end == END_NONE && told_callers(world, place) > 0;
     bool again = kind == EVENT_room_started && room->told.started;
     room->told.started = kind != EVENT_room_finished && (room->told.started || kind == EVENT_room_started);
     if (kind == EVENT_room_finished || again) {

@@ -59,6 +59,7 @@ struct room {
     struct room_told {
         mono_ms at; /* the first webhook about it; 0: none */
         bool started, caller;
+        bool cut;         /* it was finished with a caller in it */
         bool never_again; /* its agent said so, and no caller came since */
         mono_ms back_by;  /* until when callers whose line was lost are waited for */
         mono_ms over_by;  /* when the bridge must know that it is over; MONO_NEVER: it is not */
@@ -76,10 +77,11 @@ struct room {
 
 struct process {
     bool live, started, reconnecting, leaving, dismissed;
-    bool adopted;    /* by a later bridge: how it ends is not known */
-    bool owned;      /* the bridge that there is started or adopted it */
-    bool told_end;   /* a bridge was told that it ended */
-    unsigned ladder; /* of the engine that forgot its memory, others than the last are void */
+    bool adopted;       /* by a later bridge: how it ends is not known */
+    bool owned;         /* the bridge that there is started or adopted it */
+    bool told_end;      /* a bridge was told that it ended */
+    mono_ms crashed_at; /* after it had spoken; 0: it did not */
+    unsigned ladder;    /* of the engine that forgot its memory, others than the last are void */
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     enum plan_behaviour behaviour;
     bool ignores_term, stays, sales;
@@ -242,6 +244,9 @@ void told_forget(struct world *world);
 bool judge_may_delete(const struct world *world, int place);
 bool judge_rings_on(const struct world *world, int place);
 void judge_ending(struct world *world, int place);
+/* An agent is about to be started; what status says of PLACE. */
+void judge_back_off(struct world *world, int place);
+void judge_phase(struct world *world, int place, const char *phase);
 
 /* check.c: what must always hold. */
 /* The bridge starts an agent for the room at PLACE, kills the process at PLACE, deletes the room at PLACE (URGENT: for

@@ -68,6 +68,11 @@ EQUIVALENT = {
     ("ROOM_FINISHED", "hang_up"): "HANGING_UP holds only while the room is open",
     ("NOT_A_CALL", "hang_up"): "HANGING_UP holds only where a phone was seen",
 }
+# … that simulated calls can hardly show.
+UNSEEN = {
+    ("EMPTY", "until"): "it matters where LiveKit gives no answer for four hours",
+    ("GRACE", "ask"): "whom it finds, the last look before the room is deleted finds too",
+}
 
 
 def split_columns(text):
@@ -124,7 +129,8 @@ def mutants_of(source, table, changes):
             value = value_in(source, span)
             for choice in changes.get(column, []):
                 other = choice[value] if value in choice else choice.get(None)
-                if other is not None and (row, column) not in EQUIVALENT:
+                equal = (row, column) in EQUIVALENT or (changes is WEAKER and (row, column) in UNSEEN)
+                if other is not None and not equal:
                     yield Mutant(table, row, column, other, source[:span[0]] + " " + other + source[span[1]:])
 
 
@@ -263,7 +269,7 @@ def main():
     options = parser.parse_args()
     root = Path(options.root)
     changes = WEAKER if options.simulate else OTHERWISE
-    mutants = [mutant for table in TABLES
+    mutants = [mutant for table in (TABLES[:2] if options.simulate else TABLES)
                for mutant in mutants_of((root / "src/calls" / table.header).read_text(), table, changes)]
     with tempfile.TemporaryDirectory() as directory:
         bench = SimulationBench(root, directory, options.simulate) if options.simulate else Bench(root, directory)
