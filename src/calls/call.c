@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "calls/exit.h"
+#include "calls/ghosts.h"
 #include "calls/legs.h"
 
 const struct call_policy call_policy_default = {
@@ -167,23 +168,6 @@ static void note_speaks(struct call *call, mono_ms now) {
     call->answered_at = call->answered_at != 0 ? call->answered_at : now;
 }
 
-bool call_is_ghost(const struct call *call, uint64_t sid) {
-    bool is = sid != 0 && sid == call->ghost_sid;
-    for (unsigned i = 0; i < ARRAY_LEN(call->older_ghosts); i++) {
-        is = is || (sid != 0 && sid == call->older_ghosts[i]);
-    }
-    return is;
-}
-
-static void add_ghost(struct call *call, uint64_t sid) {
-    if (sid == 0 || sid == call->ghost_sid) {
-        return;
-    }
-    memmove(call->older_ghosts + 1, call->older_ghosts, sizeof call->older_ghosts - sizeof call->older_ghosts[0]);
-    call->older_ghosts[0] = call->ghost_sid;
-    call->ghost_sid = sid;
-}
-
 /* It was not listed twice running, and is there all the same. */
 static bool is_back(const struct call *call, uint64_t sid) {
     return sid == call->voice_sid && call->voice == VOICE_NONE && call->voice_absences >= CALL_ABSENCES;
@@ -198,7 +182,7 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
         return; /* somebody else's: ours is here */
     }
     if (call->process == PROCESS_NONE) {
-        add_ghost(call, event->sid); /* of a process already gone */
+        ghosts_add(call, event->sid); /* of a process already gone */
         return;
     }
     if (call->voice != VOICE_NONE) { /* the former one's leaving is not told yet */
@@ -278,7 +262,7 @@ static void note_exited(struct call *call, const struct call_event *event, mono_
     call->exit = (uint8_t)event->exit;
     call->exit_at = now;
     call->exit_open = true;
-    add_ghost(call, call->voice_sid);
+    ghosts_add(call, call->voice_sid);
     call->voice = VOICE_NONE;
 }
 
