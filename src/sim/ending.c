@@ -113,6 +113,10 @@ void judge_phase(struct world *world, int place, const char *phase) {
     const struct process *process = room->process != WORLD_NOBODY ? &world->processes[room->process] : NULL;
     const struct guest *guest =
         process != NULL && process->guest != WORLD_NOBODY ? &world->guests[process->guest] : NULL;
+    bool away = process != NULL && process->live && process->guest == WORLD_NOBODY && !process->sales;
+    if (away && world->process_count == 1 && is_easy(world) && strcmp(phase, "joined") == 0) {
+        world_fail(world, "%s is joined, says status, but its agent has not joined yet", room->sid);
+    }
     bool here = guest != NULL && !process->sales && process->live && guest->here && guest->kind == KIND_AGENT;
     if (!here || !is_easy(world) || world->now - guest->joined_at < ON_ITS_WAY_MS) {
         return;
