@@ -23,7 +23,7 @@ e2e=true
 lint_tests=tests/lint
 
 usage() {
-  sed -n '2,13s/^# \{0,1\}//p' "$0"
+  sed -n '2,12s/^# \{0,1\}//p' "$0"
 }
 
 while [ $# -gt 0 ]; do

@@ -221,6 +221,7 @@ static void note_known_caller(struct bridge *bridge, struct bridge_call *call, c
                               mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     noted.audible = event->participant.audible;
+    noted.listed = event->participant.listed_since_s != 0;
     if (call->entry.over) {
         return;
     }
@@ -243,7 +244,8 @@ static void note_caller(struct bridge *bridge, struct bridge_call *call, const s
                         mono_ms now) {
     struct call_event noted = event_about(bridge, CALL_LEG_JOINED, event);
     noted.audible = event->participant.audible;
-    if (call_leg(&call->entry.facts, noted.sid) != NULL) {
+    noted.listed = event->participant.listed_since_s != 0;
+    if (call_knows(&call->entry.facts, noted.sid)) {
         note_known_caller(bridge, call, event, now);
         return;
     }

@@ -65,16 +65,17 @@ static bool is_hex(struct slice text, size_t digits) {
     return good;
 }
 
-static uint64_t read_hash(struct reading *reading, const json_t *object, const char *name) {
-    struct slice text = read_text(reading, object, name, MOST_NAME);
-    if (text.p == NULL) {
-        return 0;
-    }
+static uint64_t hash_of(struct reading *reading, const char *name, struct slice text) {
     if (!is_hex(text, 16)) {
         refuse(reading, name, "must be 16 hex digits");
         return 0;
     }
     return strtoull(text.p, NULL, 16);
+}
+
+static uint64_t read_hash(struct reading *reading, const json_t *object, const char *name) {
+    struct slice text = read_text(reading, object, name, MOST_NAME);
+    return text.p != NULL ? hash_of(reading, name, text) : 0;
 }
 
 /* The place of a word among COUNT of them; absent is the first. */
@@ -122,6 +123,7 @@ static struct leg read_leg(struct reading *reading, const json_t *leg) {
         .state = (uint8_t)read_word(reading, leg, "state", states),
         .joined_at = read_number(reading, leg, "joined_at", MOST_NUMBER),
         .left_at = read_number(reading, leg, "left_at", MOST_NUMBER),
+        .only_listed = read_flag(reading, leg, "only_listed"),
         .arriving = read_flag(reading, leg, "arriving"),
     };
 }
@@ -136,6 +138,12 @@ static void read_lists(struct reading *reading, const json_t *object, struct cal
             return;
         }
         facts->crash_at[i] = number;
+    }
+    size_t ghosts = read_list(reading, object, "older_ghosts", CALL_GHOSTS - 1);
+    for (size_t i = 0; i < ghosts; i++) {
+        const json_t *ghost = json_array_get(json_object_get(object, "older_ghosts"), i);
+        facts->older_ghosts[i] =
+            hash_of(reading, "older_ghosts", (struct slice){json_string_value(ghost), json_string_length(ghost)});
     }
     facts->leg_count = (uint8_t)read_list(reading, object, "legs", CALL_LEGS);
     for (size_t i = 0; i < facts->leg_count; i++) {

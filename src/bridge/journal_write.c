@@ -6,7 +6,7 @@
 #include "bridge/journal.h"
 
 /* A fact that is added to struct call is to be kept, or not, on purpose. */
-_Static_assert(sizeof(struct leg) == 40 && sizeof(struct call) == 792, "add the new fact to the tables in journal.h");
+_Static_assert(sizeof(struct leg) == 40 && sizeof(struct call) == 848, "add the new fact to the tables in journal.h");
 
 static void add_number(struct buf *out, const char *name, int64_t value) {
     if (value != 0) {
@@ -17,10 +17,12 @@ static void add_number(struct buf *out, const char *name, int64_t value) {
 }
 
 static void add_hash(struct buf *out, const char *name, uint64_t value) {
+    char text[16];
+    for (unsigned i = 0; i < sizeof text; i++) {
+        text[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+    }
     if (value != 0) {
-        char text[24];
-        snprintf(text, sizeof text, "%016" PRIx64, value);
-        json_add_field(out, name, slice_of(text));
+        json_add_field(out, name, (struct slice){text, sizeof text});
     }
 }
 
@@ -52,6 +54,7 @@ static void add_leg(struct buf *out, const struct leg *leg) {
     add_number(out, "joined_at", leg->joined_at);
     add_number(out, "left_at", leg->left_at);
     add_flag(out, "arriving", leg->arriving);
+    add_flag(out, "only_listed", leg->only_listed);
     buf_addc(out, '}');
 }
 
@@ -78,6 +81,17 @@ static void add_crashes(struct buf *out, const struct call *facts) {
     buf_addc(out, ']');
 }
 
+static void add_ghosts(struct buf *out, const struct call *facts) {
+    if (facts->older_ghosts[0] == 0) {
+        return;
+    }
+    json_add_raw(out, "older_ghosts", SLICE("["));
+    for (unsigned i = 0; i < CALL_GHOSTS - 1 && facts->older_ghosts[i] != 0; i++) {
+        buf_addf(out, "%s\"%016" PRIx64 "\"", i > 0 ? "," : "", facts->older_ghosts[i]);
+    }
+    buf_addc(out, ']');
+}
+
 static void add_facts(struct buf *out, const struct call *facts) {
     json_add_raw(out, "facts", SLICE("{"));
 #define X(field, ...)                                     \
@@ -99,6 +113,7 @@ static void add_facts(struct buf *out, const struct call *facts) {
     JOURNAL_HASHES(X)
 #undef X
     add_crashes(out, facts);
+    add_ghosts(out, facts);
     add_legs(out, facts);
     buf_addc(out, '}');
 }

@@ -22,7 +22,7 @@ static struct bridge_call *call_of_errand(const struct errand *errand) {
 static bool is_known(const struct errand *errand, const struct livekit_participant *listed) {
     const struct bridge_call *call = call_of(table_find(&errand->link->bridge->table, slice_of(errand->sid)));
     uint64_t sid = slice_hash(listed->sid, errand->link->bridge->options.seed);
-    return call != NULL && call_leg(&call->entry.facts, sid) != NULL;
+    return call != NULL && call_knows(&call->entry.facts, sid);
 }
 
 /* --- the number: right after a fresh room_started the list is to be believed --- */
@@ -103,7 +103,7 @@ bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *
     bool ours = bridge_is_agent_of(slice_of(call->entry.sid), listed->identity);
     bool any = call->entry.facts.any_agent && (listed->kind == KIND_AGENT || listed->kind == KIND_STANDARD);
     return (ours || any) && listed->state != LIVEKIT_DISCONNECTED &&
-           slice_hash(listed->sid, bridge->options.seed) != call->entry.facts.ghost_sid;
+           !call_is_ghost(&call->entry.facts, slice_hash(listed->sid, bridge->options.seed));
 }
 
 static const struct livekit_participant *speaking_agent(const struct errand *errand,

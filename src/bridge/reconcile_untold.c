@@ -9,7 +9,7 @@ bool untold_is(const struct check *check, const struct livekit_participant *list
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct bridge_call *call = call_of(table_find(&bridge->table, slice_of(check->sid)));
     uint64_t sid = slice_hash(listed->sid, bridge->options.seed);
-    return listed_is_caller(listed) && (call == NULL || call_leg(&call->entry.facts, sid) == NULL);
+    return listed_is_caller(listed) && (call == NULL || !call_knows(&call->entry.facts, sid));
 }
 
 static void on_untold(void *context, enum livekit_outcome outcome) {

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "calls/exit.h"
+#include "calls/ghosts.h"
 #include "calls/legs.h"
 
 const struct call_policy call_policy_default = {
@@ -93,8 +94,10 @@ static void note_room_finished(struct call *call, mono_ms now) {
 static void note_leg_joined(struct call *call, const struct call_event *event, const struct call_policy *policy,
                             mono_ms now) {
     struct leg *known = legs_find(call, event->sid);
-    if (known != NULL) { /* repeated, late after it left, or rejected: all that may be new is that it has arrived */
+    bool returns = known != NULL && legs_may_return(known);
+    if (known != NULL && !returns) { /* repeated, late after it left, or rejected: what may be new is that it arrived */
         known->arriving = known->arriving && !event->audible;
+        known->only_listed = known->only_listed && event->listed;
         known->absences = 0;
         return;
     }
@@ -108,7 +111,11 @@ static void note_leg_joined(struct call *call, const struct call_event *event, c
         caller_came(call, policy, now);
     }
     struct leg leg = legs_make(event, LEG_HERE, now);
-    legs_add(call, &leg);
+    if (returns) {
+        *known = leg;
+    } else {
+        legs_add(call, &leg);
+    }
 }
 
 static void note_leg_rejected(struct call *call, const struct call_event *event, mono_ms now) {
@@ -130,7 +137,7 @@ static void note_leg_left(struct call *call, const struct call_event *event, mon
     struct leg *known = legs_find(call, event->sid);
     if (known != NULL) {
         legs_leave(known, how, now);
-        known->arriving = false;
+        known->arriving = known->only_listed = false;
         return;
     }
     struct leg leg = legs_make(event, how, now); /* its joined is lost or still to come: remember that it left */
@@ -167,7 +174,7 @@ static bool is_back(const struct call *call, uint64_t sid) {
 }
 
 static void note_agent_joined(struct call *call, const struct call_event *event, mono_ms now) {
-    if ((event->sid == call->ghost_sid || event->sid == call->voice_sid) && !is_back(call, event->sid)) {
+    if ((call_is_ghost(call, event->sid) || event->sid == call->voice_sid) && !is_back(call, event->sid)) {
         call->voice_absences = 0;
         return;
     }
@@ -175,7 +182,7 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
         return; /* somebody else's: ours is here */
     }
     if (call->process == PROCESS_NONE) {
-        call->ghost_sid = event->sid; /* of a process already gone */
+        ghosts_add(call, event->sid); /* of a process already gone */
         return;
     }
     if (call->voice != VOICE_NONE) { /* the former one's leaving is not told yet */
@@ -255,7 +262,7 @@ static void note_exited(struct call *call, const struct call_event *event, mono_
     call->exit = (uint8_t)event->exit;
     call->exit_at = now;
     call->exit_open = true;
-    call->ghost_sid = call->voice_sid != 0 ? call->voice_sid : call->ghost_sid;
+    ghosts_add(call, call->voice_sid);
     call->voice = VOICE_NONE;
 }
 
@@ -315,6 +322,8 @@ static void note_again(struct call *call, mono_ms now) {
     }
     struct call fresh = {.room = ROOM_OPEN, .room_at = call->room_at, .leg_count = call->leg_count};
     fresh.seen_at = fresh.caller_at = now; /* also where others, who had no agent, never left */
+    fresh.ghost_sid = call->ghost_sid;
+    memcpy(fresh.older_ghosts, call->older_ghosts, sizeof fresh.older_ghosts);
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
     *call = fresh;
 }

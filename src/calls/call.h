@@ -26,7 +26,8 @@ struct call_policy {
 };
 extern const struct call_policy call_policy_default;
 
-enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2, CALL_ABSENCES = 2 };
+/* CALL_GHOSTS: LiveKit shows who crashed for 20 s, and may have so many of one call. */
+enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2, CALL_ABSENCES = 2, CALL_GHOSTS = 8 };
 
 enum leg_role {
     LEG_CALLER,   /* kind SIP with sip.ruleID: the call is theirs */
@@ -40,6 +41,7 @@ struct leg {
     mono_ms joined_at, left_at;
     uint8_t role, state;
     uint8_t absences; /* of LiveKit's answers in a row, those that do not list it */
+    bool only_listed; /* only LiveKit's list told of it: what else says that it is gone may be older */
     bool arriving;    /* a caller whose own audio is still to come: livekit-sip cannot be hung up at once before that */
 };
 
@@ -80,6 +82,7 @@ struct call {
     mono_ms exit_at, retry_at;
     mono_ms delete_at; /* DeleteRoom failed: not again before */
     mono_ms crash_at[CALL_REPLACEMENTS];
+    uint64_t older_ghosts[CALL_GHOSTS - 1]; /* of the processes before that of ghost_sid, the last one first */
     struct leg legs[CALL_LEGS];
 };
 
@@ -87,7 +90,7 @@ struct call {
 #define CALL_EVENTS(X)                                                                                 \
     X(ROOM_STARTED) /* again */                                                                        \
     X(ROOM_FINISHED)                                                                                   \
-    X(LEG_JOINED)      /* sid, identity, role, audible */                                              \
+    X(LEG_JOINED)      /* sid, identity, role, audible, listed */                                      \
     X(LEG_REJECTED)    /* sid, identity, audible: a caller who must not be served */                   \
     X(LEG_LEFT)        /* sid, hard */                                                                 \
     X(LEG_ABSENT)      /* sid: LiveKit does not list it; the second time running it has left */        \
@@ -133,6 +136,7 @@ struct call_event {
     bool again;     /* the room was there before: LiveKit began anew */
     bool hard;      /* the leg is gone for good */
     bool audible;   /* the leg's audio is published */
+    bool listed;    /* so LiveKit's list says */
     bool client;    /* CLIENT_INITIATED */
     bool duplicate; /* DUPLICATE_IDENTITY */
     bool any_agent;
@@ -147,5 +151,10 @@ void call_note(struct call *call, const struct call_event *event, const struct c
 unsigned call_here(const struct call *call, enum leg_role role);
 /* The leg of that participant, here or gone; NULL: not known. */
 const struct leg *call_leg(const struct call *call, uint64_t sid);
+/* Whether nothing new can be told of that participant's joining: it is known, and not as one that only a list told of
+ * and that is gone by what may be older than the list. */
+bool call_knows(const struct call *call, uint64_t sid);
+/* Whether that participant belonged to a process of the agent that is gone. */
+bool call_is_ghost(const struct call *call, uint64_t sid);
 
 #endif

@@ -20,6 +20,15 @@ struct leg *legs_find(struct call *call, uint64_t sid) {
     return NULL;
 }
 
+bool call_knows(const struct call *call, uint64_t sid) {
+    const struct leg *leg = call_leg(call, sid);
+    return leg != NULL && !legs_may_return(leg);
+}
+
+bool legs_may_return(const struct leg *leg) {
+    return leg->only_listed && (leg->state == LEG_LEFT_SOFT || leg->state == LEG_LEFT_HARD);
+}
+
 const struct leg *call_leg(const struct call *call, uint64_t sid) {
     for (unsigned i = 0; i < call->leg_count; i++) {
         if (call->legs[i].sid == sid) {
@@ -61,6 +70,7 @@ struct leg legs_make(const struct call_event *event, enum leg_state state, mono_
         .left_at = state == LEG_HERE ? 0 : now,
         .role = (uint8_t)event->role,
         .state = (uint8_t)state,
+        .only_listed = event->listed && state == LEG_HERE,
         .arriving = event->role == LEG_CALLER && !event->audible && (state == LEG_HERE || state == LEG_REJECTED),
     };
 }
@@ -77,5 +87,6 @@ void legs_leave(struct leg *leg, enum leg_state how, mono_ms now) {
 void legs_leave_all(struct call *call, enum leg_state how, mono_ms now) {
     for (unsigned i = 0; i < call->leg_count; i++) {
         legs_leave(&call->legs[i], how, now);
+        call->legs[i].only_listed = false;
     }
 }

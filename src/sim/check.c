@@ -4,7 +4,7 @@
 #include "sim/world.h"
 
 enum {
-    STOP_MS = 3000 + 5000, /* after_call and stop_timeout at most, of both agents */
+    STOP_MS = 5000, /* after_call and stop_timeout, of either agent */
     SLACK_MS = 1000,
     HOUR_MS = 3600 * 1000,
     START_MS = 8000, /* SIP_NUMBER_WAIT and a start */
@@ -24,7 +24,7 @@ static mono_ms later(mono_ms a, mono_ms b) {
 }
 
 static bool is_orderly(const struct world *world) {
-    return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER;
+    return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER && !world->plan.loses_within;
 }
 
 /* Somebody of whom no webhook told, but LiveKit's list may have. */
@@ -44,8 +44,9 @@ void check_start(struct world *world, int place, const char *agent) {
     if (right != NULL && strcmp(agent, right) != 0) {
         world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
     }
+    judge_back_off(world, place);
     bool untold = untold_caller(world, place);
-    if (room->never_again && !untold) {
+    if (room->told.never_again && !untold) {
         world_fail(world, "an agent that said never again is started in %s", room->sid);
     }
     if (room->handed_over_now && !untold) {
@@ -99,6 +100,12 @@ static bool human_talks(const struct world *world, int place) {
  * left. */
 void check_delete(struct world *world, int place, bool urgent) {
     const struct room *room = &world->rooms[place];
+    if (urgent && !judge_may_delete(world, place)) {
+        world_fail(world, "%s is deleted, which is not ours to do (%s)", room->sid, call_end_label(room->end));
+    }
+    if (urgent && judge_rings_on(world, place)) {
+        world_fail(world, "%s is deleted while a phone joins it, which then rings on", room->sid);
+    }
     if (human_talks(world, place) && room->end == END_AGENT_DONE && is_orderly(world)) {
         world_fail(world, "%s is deleted although a human talks with the caller", room->sid);
     }
@@ -124,9 +131,10 @@ static bool has_company(const struct world *world, const struct guest *caller) {
     return false;
 }
 
-/* Webhooks do not tell all, or tell what is not so. */
+/* Webhooks do not tell all, or tell what is not so. One that the bridge dies of is answered, and lost. */
 static bool is_misled(const struct plan *plan) {
-    return plan->network == NETWORK_LOSSY || plan->network == NETWORK_DEAD || plan->network == NETWORK_REPEATING;
+    return plan->loses_within || plan->network == NETWORK_LOSSY || plan->network == NETWORK_DEAD ||
+           plan->network == NETWORK_REPEATING;
 }
 
 /* How long a caller may hear nobody in this plan; MONO_NEVER: as long as they like. */
@@ -134,7 +142,9 @@ static int64_t silence_limit(const struct plan *plan) {
     bool excused = plan->operator_at != PLAN_NEVER || plan->other_bridge_at != PLAN_NEVER;
     /* After a loss how an adopted agent ended is not known, and waits begin anew: as with agents that fail. */
     bool ails = !plan->healthy || plan->loss_percent > 0;
-    if (excused || (!plan->can_ask && (is_misled(plan) || ails))) {
+    bool blames = plan->restart_at != PLAN_NEVER && plan->forgets; /* agents, for what fails for want of LiveKit */
+    bool unready = plan->rules_at != PLAN_NEVER && plan->redis_stops_at != PLAN_NEVER; /* for long: nobody is chosen */
+    if (excused || (!plan->can_ask && (is_misled(plan) || ails || blames || unready))) {
         return MONO_NEVER;
     }
     int64_t limit = ails ? 120000 : START_MS;
@@ -150,8 +160,9 @@ static int64_t silence_limit(const struct plan *plan) {
 static bool is_served(const struct world *world, const struct guest *guest) {
     const struct room *room = &world->rooms[guest->room];
     const struct plan_caller *caller = &world->plan.caller[guest->caller];
-    bool excused = caller->spam || caller->blocked || caller->nobodys || room->handed_over ||
-                   world->now - room->told_at >= 4 * (int64_t)HOUR_MS ||
+    bool nobodys = caller->nobodys && !world->plan.can_ask; /* else they are hung up */
+    bool excused = caller->spam || caller->blocked || nobodys || room->handed_over ||
+                   world->now - room->told.at >= 4 * (int64_t)HOUR_MS ||
                    world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
     bool unknowable = world->plan.can_ask && !guest->listed; /* not even LiveKit shows them */
     return excused || unknowable || has_company(world, guest);
@@ -180,20 +191,25 @@ void check_silence(struct world *world) {
 
 static void check_view(void *context, const struct bridge_view *view) {
     struct world *world = context;
-    int place = 0;
-    sscanf(view->sid, "RM_%d", &place);
-    struct room *room = &world->rooms[place];
+    struct room *room = &world->rooms[world_place(view->sid)];
     room->visible = true;
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
     enum call_end end = call_end(view->facts, &call_policy_default, world->now);
+    if (end == END_CALLER_LEFT && room->end == END_NONE && world->now < room->told.back_by && is_orderly(world)) {
+        world_fail(world, "%s is given up before the time to come back to it is over", room->sid);
+    }
     room->ending_at = room->end == END_NONE ? world->now : room->ending_at;
     room->begun_at = room->end != END_NONE && end == END_NONE ? world->now : room->begun_at;
     room->end = end;
     room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
     mono_ms seen_at = view->facts->seen_at;
     room->begun_at = seen_at > room->begun_at ? seen_at : room->begun_at;
-    if (room->agent[0] != '\0' && strcmp(room->agent, view->agent) != 0) {
+    judge_phase(world, (int)(room - world->rooms), view->phase);
+    if (strcmp(room->agent, view->agent) == 0) {
+        return;
+    }
+    if (room->agent[0] != '\0') {
         world_fail(world, "the agent of %s was %s and is %s", view->sid, room->agent, view->agent);
     }
     snprintf(room->agent, sizeof room->agent, "%s", view->agent);
@@ -216,8 +232,8 @@ static void check_given_up(struct world *world, int place) {
 /* What fails for want of LiveKit is not held against agents that are good. */
 static void check_blame(struct world *world, int place) {
     const struct plan *plan = &world->plan;
-    bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && plan->api_fails_percent == 0 &&
-                plan->other_bridge_at == PLAN_NEVER;
+    bool fair = plan->healthy && plan->can_ask && plan->network == NETWORK_GOOD && !plan->loses_within &&
+                plan->api_fails_percent == 0 && plan->other_bridge_at == PLAN_NEVER;
     bool away =
         !world->server_up || world->now - world->server_back_at < SETTLED_MS; /* a room cannot be deleted then */
     fair = fair && !world->rooms[place].lost_start; /* to the next bridge that is a start that failed */
@@ -255,7 +271,7 @@ static void check_untold_end(struct world *world, int place) {
 /* When a process of ROOM must be gone. What webhooks told counts where LiveKit does not say otherwise. */
 static mono_ms gone_by(const struct world *world, const struct room *room) {
     const struct plan *plan = &world->plan;
-    mono_ms told_by = room->over_by != MONO_NEVER ? room->over_by + STOP_MS + SLACK_MS : MONO_NEVER;
+    mono_ms told_by = room->told.over_by != MONO_NEVER ? room->told.over_by + STOP_MS + SLACK_MS : MONO_NEVER;
     if (!plan->can_ask) {
         return told_by;
     }
@@ -306,7 +322,7 @@ void check_step(struct world *world) {
     note_empty(world);
     for (int i = 0; i < world->room_count; i++) {
         struct room *room = &world->rooms[i];
-        room->gone_at = room->visible || room->told_at == 0 ? 0 : room->gone_at != 0 ? room->gone_at : world->now;
+        room->gone_at = room->visible || room->told.at == 0 ? 0 : room->gone_at != 0 ? room->gone_at : world->now;
         if (!room->visible) {
             room->agent[0] = '\0';
             room->handed_over_now = false;
@@ -314,6 +330,7 @@ void check_step(struct world *world) {
         check_given_up(world, i);
         check_untold_end(world, i);
         check_blame(world, i);
+        judge_ending(world, i);
     }
     check_outliving(world);
     check_starts(world);

@@ -1,5 +1,9 @@
-/* xoshiro256**: fast, small, and the same on every machine. */
+/* xoshiro256** by Blackman and Vigna, seeded by splitmix64: small, and the same on every machine. */
 #include "sim/dice.h"
+
+#include <string.h>
+
+#include "sim/tape.h"
 
 static uint64_t splitmix(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -13,9 +17,23 @@ static uint64_t rotate(uint64_t value, unsigned by) {
 }
 
 void dice_init(struct dice *dice, uint64_t seed) {
+    dice->record = NULL;
+    dice->replay = NULL;
     for (unsigned i = 0; i < 4; i++) {
         dice->state[i] = splitmix(&seed);
     }
+}
+
+void dice_record(struct dice *dice, uint64_t seed, struct tape *tape) {
+    dice_init(dice, seed);
+    dice->record = tape;
+    memset(dice->asked, 0, sizeof dice->asked);
+}
+
+void dice_replay(struct dice *dice, const struct tape *tape) {
+    dice_init(dice, 0);
+    dice->replay = tape;
+    memset(dice->asked, 0, sizeof dice->asked);
 }
 
 uint64_t dice_next(struct dice *dice) {
@@ -31,14 +49,30 @@ uint64_t dice_next(struct dice *dice) {
     return result;
 }
 
-unsigned dice_below(struct dice *dice, unsigned limit) {
-    return (unsigned)(dice_next(dice) % limit);
+uint64_t dice_take(struct dice *dice, enum sim_choice what, uint64_t drawn) {
+    if (dice->replay != NULL) {
+        return tape_value(dice->replay, what, dice->asked[what]++);
+    }
+    if (dice->record != NULL) {
+        tape_add(dice->record, &(struct tape_item){what, dice->asked[what]++, drawn});
+    }
+    return drawn;
 }
 
-int64_t dice_between(struct dice *dice, int64_t least, int64_t most) {
-    return least + (int64_t)(dice_next(dice) % (uint64_t)(most - least + 1));
+unsigned dice_below(struct dice *dice, enum sim_choice what, unsigned limit) {
+    uint64_t outcome = dice_take(dice, what, dice_next(dice) % limit);
+    return (unsigned)(outcome < limit ? outcome : limit - 1);
 }
 
-bool dice_chance(struct dice *dice, unsigned percent) {
-    return dice_below(dice, 100) < percent;
+int64_t dice_between(struct dice *dice, enum sim_choice what, int64_t least, int64_t most) {
+    uint64_t room = (uint64_t)(most - least), outcome = dice_take(dice, what, dice_next(dice) % (room + 1));
+    return least + (int64_t)(outcome < room ? outcome : room);
+}
+
+bool dice_chance(struct dice *dice, enum sim_choice what, unsigned percent) {
+    return dice_take(dice, what, dice_next(dice) % 100 < percent) != 0;
+}
+
+bool dice_spared(struct dice *dice, enum sim_choice what, unsigned percent) {
+    return dice_take(dice, what, dice_next(dice) % 100 >= percent) == 0;
 }

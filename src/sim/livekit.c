@@ -18,7 +18,7 @@ static void plan_way(struct world *world, const struct asked *asked, int64_t del
 }
 
 static int64_t way_ms(struct world *world) {
-    return dice_between(&world->dice, 1, MOST_WAY_MS);
+    return dice_between(&world->dice, CHOICE_API_WAY, 1, MOST_WAY_MS);
 }
 
 static struct asked *asked_of(struct world *world, const struct happening *happening) {
@@ -88,10 +88,10 @@ static void act(struct world *world, struct asked *asked) {
 
 /* A request fails: it is refused, or it is done but the answer is lost or unreadable. */
 static bool fails(struct world *world, struct asked *asked) {
-    if (!dice_chance(&world->dice, world->plan.api_fails_percent)) {
+    if (!dice_chance(&world->dice, CHOICE_API_FAILURE, world->plan.api_fails_percent)) {
         return false;
     }
-    switch (dice_below(&world->dice, 3)) {
+    switch (dice_below(&world->dice, CHOICE_API_FAILS_HOW, 3)) {
     case 0: asked->by = world->now; break;
     case 1: act(world, asked); break;
     default:
@@ -231,8 +231,19 @@ static struct asked *free_place(struct world *world) {
     return NULL;
 }
 
+static void copy_text(struct slice text, size_t size, char *ret_text) {
+    size_t length = text.n < size ? text.n : size - 1;
+    if (length > 0) {
+        memcpy(ret_text, text.p, length);
+    }
+    ret_text[length] = '\0';
+}
+
 static void *start(void *self, const struct question *question) {
     struct world *world = self;
+    if (!memory_passes(world)) {
+        return NULL;
+    }
     struct asked *asked = free_place(world);
     if (asked == NULL) {
         world_fail(world, "more than %d questions are asked of LiveKit at once", WORLD_ASKED);
@@ -244,8 +255,8 @@ static void *start(void *self, const struct question *question) {
     asked->by = world->now + (question->timeout_ms > 0 ? question->timeout_ms : TIMEOUT_MS);
     asked->tries = 0;
     asked->count = 0;
-    snprintf(asked->room, sizeof asked->room, "%.*s", SLICE_ARG(question->room));
-    snprintf(asked->identity, sizeof asked->identity, "%.*s", SLICE_ARG(question->identity));
+    copy_text(question->room, sizeof asked->room, asked->room);
+    copy_text(question->identity, sizeof asked->identity, asked->identity);
     plan_way(world, asked, way_ms(world), reach);
     return asked;
 }

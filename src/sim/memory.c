@@ -1,32 +1,38 @@
 /* The bridge's memory: a journal, and what happens when all else is taken away. A new bridge goes on with the journal
  * alone, as after kill -9 and a start that takes no time; what was being asked of LiveKit is never answered. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "bridge/journal.h"
 #include "sim/world.h"
 
-static int place_of(const char *sid) {
-    int place = 0;
-    sscanf(sid, "RM_%d", &place);
-    return place;
-}
-
 static void on_dirty(void *self) {
     (void)self; /* it is flushed before it is lost */
 }
 
+bool memory_passes(struct world *world) {
+    if (world->ports_left == 0) {
+        world->dead = true;
+    }
+    world->ports_left -= world->ports_left > 0;
+    return !world->dead;
+}
+
 static bool keep(void *self, const char *sid, struct slice text) {
     struct world *world = self;
-    buf_clear(&world->journal[place_of(sid)]);
-    buf_add_slice(&world->journal[place_of(sid)], text);
+    if (!memory_passes(world)) {
+        return true;
+    }
+    buf_clear(&world->journal[world_place(sid)]);
+    buf_add_slice(&world->journal[world_place(sid)], text);
     return true;
 }
 
 static void drop(void *self, const char *sid) {
     struct world *world = self;
-    buf_clear(&world->journal[place_of(sid)]);
+    if (memory_passes(world)) {
+        buf_clear(&world->journal[world_place(sid)]);
+    }
 }
 
 struct journal_port memory_port(struct world *world) {
@@ -57,15 +63,22 @@ static void restore(struct world *world) {
 }
 
 void memory_lose(struct world *world) {
-    world_say(world, "bridge: dies; the next one has the journal alone");
-    bridge_flush(world->bridge);
+    world_say(world, "bridge: dies%s; the next one has the journal alone",
+              world->dead ? " of this, before it has done all that follows from it" : "");
+    if (!world->dead) {
+        bridge_flush(world->bridge);
+    }
     sim_take_apart(world);
+    world->dead = false;
+    world->ports_left = WORLD_NOBODY;
+    processes_disown(world);
     sim_build(world);
     if (world->rules_given != WORLD_NOBODY) {
         world_give_rules(world);
     }
     told_lost(world);
     restore(world);
+    processes_orphans(world);
 }
 
 void memory_release(struct world *world) {

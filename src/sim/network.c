@@ -55,15 +55,16 @@ static void arrive(struct world *world, const struct happening *post) {
 static int64_t delay_of(struct world *world) {
     switch (world->plan.network) {
     case NETWORK_SLOW:
-        return dice_chance(&world->dice, 20) ? dice_between(&world->dice, 20, 3000) : dice_between(&world->dice, 1, 50);
-    case NETWORK_REORDERING: return dice_between(&world->dice, 1, 300);
+        return dice_chance(&world->dice, CHOICE_LATE, 20) ? dice_between(&world->dice, CHOICE_DELAY, 20, 3000)
+                                                          : dice_between(&world->dice, CHOICE_DELAY, 1, 50);
+    case NETWORK_REORDERING: return dice_between(&world->dice, CHOICE_DELAY, 1, 300);
     case NETWORK_GOOD:
     case NETWORK_LOSSY:
     case NETWORK_DEAD:
     case NETWORK_REPEATING:
     case NETWORK_COUNT: break;
     }
-    return dice_between(&world->dice, 1, 20);
+    return dice_between(&world->dice, CHOICE_DELAY, 1, 20);
 }
 
 static void post(struct world *world, int64_t delay, enum event_kind kind, int room, int guest) {
@@ -75,7 +76,7 @@ static void post(struct world *world, int64_t delay, enum event_kind kind, int r
 
 void network_send(struct world *world, enum event_kind kind, int room, int guest) {
     enum plan_network network = world->plan.network;
-    if (network == NETWORK_DEAD || (network == NETWORK_LOSSY && dice_chance(&world->dice, 12))) {
+    if (network == NETWORK_DEAD || (network == NETWORK_LOSSY && dice_chance(&world->dice, CHOICE_LOST, 12))) {
         world_say(world, "lost on its way: %s", name_of(kind).p);
         world->result->lost++;
         return;
@@ -89,7 +90,7 @@ void network_send(struct world *world, enum event_kind kind, int room, int guest
     /* A repeated room_started means that LiveKit restarted, a repeated room_finished that it ended again: only the
      * receiver's memory of event ids can tell, and it does. */
     bool of_room = kind == EVENT_room_started || kind == EVENT_room_finished;
-    if (network == NETWORK_REPEATING && !of_room && dice_chance(&world->dice, 30)) {
-        post(world, at - world->now + dice_between(&world->dice, 0, 5000), kind, room, guest);
+    if (network == NETWORK_REPEATING && !of_room && dice_chance(&world->dice, CHOICE_TWICE, 30)) {
+        post(world, at - world->now + dice_between(&world->dice, CHOICE_AGAIN_AFTER, 0, 5000), kind, room, guest);
     }
 }

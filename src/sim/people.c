@@ -49,7 +49,7 @@ const char *people_agent(const struct world *world, int room) {
     const struct plan_caller *caller = &plan->caller[0];
     bool simple = plan->callers == 1 && plan->network == NETWORK_GOOD && plan->restart_at == PLAN_NEVER &&
                   plan->rules == RULES_BY_NUMBER && plan->rules_at == PLAN_NEVER && plan->new_rules_at == PLAN_NEVER &&
-                  plan->api_fails_percent == 0 && !caller->nobodys;
+                  plan->api_fails_percent == 0 && !plan->loses_within && !caller->nobodys;
     if (!simple || server_callers(world, room) == 0) {
         return NULL;
     }
@@ -68,9 +68,9 @@ static void speak(struct world *world, const struct happening *happening) {
 
 /* Their own audio comes soon after them; if not, nobody waits for it for ever. */
 static void announce_voice(struct world *world, int place) {
-    if (dice_chance(&world->dice, 95)) {
-        bool slow = dice_chance(&world->dice, 20);
-        world_plan(world, dice_between(&world->dice, 5, slow ? 4000 : 300), speak, place, 0);
+    if (dice_spared(&world->dice, CHOICE_MUTE, 95)) {
+        bool slow = dice_chance(&world->dice, CHOICE_SLOW_VOICE, 20);
+        world_plan(world, dice_between(&world->dice, CHOICE_VOICE_AFTER, 5, slow ? 4000 : 300), speak, place, 0);
     }
 }
 
@@ -88,7 +88,8 @@ static void join(struct world *world, int caller, int room, mono_ms leaves_at) {
 /* The line was lost and is there again: LiveKit sees a new participant of the same identity. */
 static void come_again(struct world *world, const struct happening *happening) {
     int room = open_room(world, happening->subject);
-    join(world, happening->subject, room, world->now + dice_between(&world->dice, 100, SECOND_STAY_MS));
+    join(world, happening->subject, room,
+         world->now + dice_between(&world->dice, CHOICE_SECOND_STAY, 100, SECOND_STAY_MS));
 }
 
 static void hang_up(struct world *world, const struct happening *happening) {
@@ -105,7 +106,7 @@ static void hang_up(struct world *world, const struct happening *happening) {
     }
     world_plan(world, caller->back_after_ms, come_again, guest->caller, 0);
     caller->back_after_ms = PLAN_NEVER;
-    server_leave(world, happening->subject, lost[dice_below(&world->dice, 3)]);
+    server_leave(world, happening->subject, lost[dice_below(&world->dice, CHOICE_LINE_LOST_HOW, 3)]);
 }
 
 void people_rejoin(struct world *world, int guest) {
@@ -124,7 +125,7 @@ static void enter(struct world *world, const struct happening *happening) {
 static void call(struct world *world, const struct happening *happening) {
     int room = open_room(world, happening->subject);
     if (room != WORLD_NOBODY) {
-        world_plan(world, dice_between(&world->dice, 3, 210), enter, happening->subject, room);
+        world_plan(world, dice_between(&world->dice, CHOICE_ENTERS_AFTER, 3, 210), enter, happening->subject, room);
     }
 }
 
@@ -176,7 +177,7 @@ static void outbound(struct world *world, const struct happening *happening) {
     int place = server_join(world, room, &guest);
     if (place != WORLD_NOBODY) {
         server_speak(world, place);
-        world_plan(world, dice_between(&world->dice, 500, 90000), outbound_leaves, place, 0);
+        world_plan(world, dice_between(&world->dice, CHOICE_HUMAN_STAYS, 500, 90000), outbound_leaves, place, 0);
     }
 }
 

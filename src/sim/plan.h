@@ -68,7 +68,8 @@ struct plan {
     enum plan_behaviour habit; /* … so */
     bool can_ask;              /* there is a LiveKit client: rooms are deleted, legs rejected, readiness asked for */
     unsigned api_fails_percent;
-    unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal */
+    unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal … */
+    bool loses_within;     /* … or in which, between any two port operations */
     int64_t lag_ms;        /* ListRooms counts people so late */
     unsigned odd_lists;    /* so many lists of rooms in a row are odd … */
     bool odd_is_half;      /* … half of it is missing, else all */
@@ -77,9 +78,10 @@ struct plan {
     struct plan_caller caller[PLAN_CALLERS];
     int64_t back_after_ms; /* LiveKit, from a restart … */
     bool forgets;          /* … without its Redis: names come back with new sids */
+    int64_t redis_away_ms; /* Redis, from its stop: the rules that come meanwhile come later */
     /* When it happens, in ms; PLAN_NEVER: not. */
-    int64_t begins_at, odd_list_at, restart_at, other_bridge_at, operator_at, outbound_at, egress_at, rules_at,
-        new_rules_at;
+    int64_t redis_stops_at, begins_at, odd_list_at, restart_at, other_bridge_at, operator_at, outbound_at, egress_at,
+        rules_at, new_rules_at;
 };
 
 void plan_draw(struct plan *plan, struct dice *dice);

@@ -26,7 +26,8 @@ static void told_exit(struct world *world, const struct happening *happening) {
                  [ENDS_DROPPED] = {EXIT_UNKNOWN, 0}};
     const struct process *process = &world->processes[happening->subject];
     int how = process->adopted ? ENDS_DROPPED : happening->detail;
-    world->rooms[process->room].never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
+    world->rooms[process->room].told.never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
+    world->processes[happening->subject].told_end = true;
     tell(world, happening->subject, ENGINE_EXITED, exits[how].kind, exits[how].value);
 }
 
@@ -41,12 +42,14 @@ static void end(struct world *world, int place, enum ending how) {
         return;
     }
     process->live = false;
+    bool spoke = process->guest != WORLD_NOBODY && world->guests[process->guest].audible;
+    process->crashed_at = how == ENDS_CRASHED && spoke ? world->now : 0;
     world_say(world, "engine: process %d of %s is gone (%d)", place, process->label, how);
-    world_plan(world, dice_between(&world->dice, 0, 3), told_exit, place, (int)how);
+    world_plan(world, dice_between(&world->dice, CHOICE_TOLD_AFTER, 0, 3), told_exit, place, (int)how);
     if (process->guest != WORLD_NOBODY) {
         bool proper = how == ENDS_CLEAN || how == ENDS_NEVER_AGAIN;
-        world_plan(world, proper ? dice_between(&world->dice, 0, 300) : 20000, leave_room, process->guest,
-                   proper ? DISCONNECT_CLIENT_INITIATED : DISCONNECT_CONNECTION_TIMEOUT);
+        world_plan(world, proper ? dice_between(&world->dice, CHOICE_LEAVES_AFTER, 0, 300) : 20000, leave_room,
+                   process->guest, proper ? DISCONNECT_CLIENT_INITIATED : DISCONNECT_CONNECTION_TIMEOUT);
     }
 }
 
@@ -61,15 +64,16 @@ static void quit(struct world *world, const struct happening *happening) {
         return;
     }
     process->leaving = true;
-    if (process->guest != WORLD_NOBODY && dice_chance(&world->dice, 50)) {
+    if (process->guest != WORLD_NOBODY && dice_chance(&world->dice, CHOICE_LEAVES_FIRST, 50)) {
         server_leave(world, process->guest, DISCONNECT_CLIENT_INITIATED);
     }
-    world_plan(world, dice_between(&world->dice, 0, 300), end_later, happening->subject, happening->detail);
+    world_plan(world, dice_between(&world->dice, CHOICE_ENDS_AFTER, 0, 300), end_later, happening->subject,
+               happening->detail);
 }
 
 static void plan_for(struct world *world, int place, int64_t least, int64_t most,
                      void (*deed)(struct world *, const struct happening *), int detail) {
-    world_plan(world, dice_between(&world->dice, least, most), deed, place, detail);
+    world_plan(world, dice_between(&world->dice, CHOICE_AGENT_STEP, least, most), deed, place, detail);
 }
 
 static int join(struct world *world, int place) {
@@ -141,6 +145,7 @@ static void start(struct world *world, const struct happening *happening) {
     process->started = true;
     if (process->behaviour == BEHAVES_NO_START) {
         process->live = false;
+        process->told_end = true;
         tell(world, place, process->adopted ? ENGINE_EXITED : ENGINE_START_FAILED, EXIT_UNKNOWN, 0);
         return;
     }
@@ -164,17 +169,21 @@ static int live_of(const struct world *world, const char *label) {
 
 static enum plan_behaviour behaviour_for(struct world *world) {
     if (world->plan.healthy) {
-        return dice_chance(&world->dice, 5) ? BEHAVES_RECONNECTS : BEHAVES_GOOD;
+        return dice_chance(&world->dice, CHOICE_GOOD_RECONNECTS, 5) ? BEHAVES_RECONNECTS : BEHAVES_GOOD;
     }
     if (world->plan.stubborn) {
         return world->plan.habit;
     }
-    return dice_chance(&world->dice, 40) ? BEHAVES_GOOD
-                                         : (enum plan_behaviour)dice_below(&world->dice, BEHAVIOUR_COUNT);
+    return dice_spared(&world->dice, CHOICE_MISBEHAVES, 40)
+               ? BEHAVES_GOOD
+               : (enum plan_behaviour)dice_below(&world->dice, CHOICE_BEHAVIOUR, BEHAVIOUR_COUNT);
 }
 
 static void ensure(void *self, const struct engine_job *job) {
     struct world *world = self;
+    if (!memory_passes(world)) {
+        return;
+    }
     if (live_of(world, job->label) != WORLD_NOBODY) {
         world_fail(world, "a second process of %s is started while the first one lives", job->label);
         return;
@@ -183,13 +192,14 @@ static void ensure(void *self, const struct engine_job *job) {
         world_fail(world, "more than %d processes were started", WORLD_PROCESSES);
         return;
     }
-    int place = world->process_count++, room = WORLD_NOBODY;
-    sscanf(job->label, "RM_%d", &room);
+    int room = world_place(job->label);
     check_start(world, room, job->agent);
+    int place = world->process_count++;
     struct process *process = &world->processes[place];
-    *process = (struct process){.live = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
-    process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, 15);
-    process->stays = dice_chance(&world->dice, 20);
+    *process = (struct process){
+        .live = true, .owned = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
+    process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, CHOICE_IGNORES_TERM, 15);
+    process->stays = dice_chance(&world->dice, CHOICE_STAYS_ALONE, 20);
     process->sales = strcmp(job->agent, "sales") == 0;
     snprintf(process->label, sizeof process->label, "%s", job->label);
     snprintf(process->instance, sizeof process->instance, "%s", job->instance);
@@ -220,7 +230,7 @@ static void climb(struct world *world, int place, int64_t delay_ms,
 static void stop(void *self, const char *label, const struct engine_stop *how) {
     struct world *world = self;
     int place = live_of(world, label);
-    if (place == WORLD_NOBODY) {
+    if (!memory_passes(world) || place == WORLD_NOBODY) {
         return;
     }
     if (!world->processes[place].started) {
@@ -246,6 +256,12 @@ static int find(const struct world *world, const char *label, const char *instan
     return place;
 }
 
+static void told_start(struct world *world, const struct happening *happening) {
+    if (world->processes[happening->subject].live) {
+        tell(world, happening->subject, ENGINE_STARTED, EXIT_UNKNOWN, 0);
+    }
+}
+
 /* The engine before knew how far it was with stopping it; this one does not. What was about to be started was, mostly. */
 static void adopt(void *self, const struct engine_adoption *adoption) {
     struct world *world = self;
@@ -255,9 +271,15 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
         return;
     }
     struct process *process = &world->processes[place];
-    process->adopted = true;
+    process->adopted = process->owned = true;
     process->ladder++;
-    if (process->live && !process->started && dice_chance(&world->dice, 10)) {
+    if (!process->live && process->told_end) { /* whom it was told has died of it */
+        plan_for(world, place, 1, 3, told_exit, ENDS_DROPPED);
+    }
+    if (process->live && process->started && adoption->pid == 0) {
+        plan_for(world, place, 1, 3, told_start, 0);
+    }
+    if (process->live && !process->started && dice_chance(&world->dice, CHOICE_START_LOST, 10)) {
         world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
     }
@@ -292,9 +314,9 @@ void processes_disconnected(struct world *world, int place) {
         return;
     }
     int64_t back = world->server_back_at - world->now;
-    bool hangs = !world->plan.healthy && dice_chance(&world->dice, 20);
-    bool crashes = !world->plan.healthy && dice_chance(&world->dice, 20);
-    if (!world->server_up && dice_chance(&world->dice, 30)) {
+    bool hangs = !world->plan.healthy && dice_chance(&world->dice, CHOICE_HANGS, 20);
+    bool crashes = !world->plan.healthy && dice_chance(&world->dice, CHOICE_CRASHES, 20);
+    if (!world->server_up && dice_chance(&world->dice, CHOICE_REJOINS, 30)) {
         plan_for(world, place, back + 100, back + 4000, come_back, 0);
     } else if (!hangs) { /* after the webhook, for it has to notice first */
         plan_for(world, place, 30, 300, end_later, crashes ? ENDS_CRASHED : ENDS_CLEAN);
@@ -314,6 +336,24 @@ void processes_alone(struct world *world, int room) {
     int place = world->rooms[room].process;
     if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
         plan_for(world, place, 5, 800, quit_alone, ENDS_CLEAN);
+    }
+}
+
+void processes_disown(struct world *world) {
+    for (int i = 0; i < world->process_count; i++) {
+        world->processes[i].owned = false;
+    }
+}
+
+/* What was only to be started is not: its bridge died before it had kept that. */
+void processes_orphans(struct world *world) {
+    for (int i = 0; i < world->process_count; i++) {
+        struct process *process = &world->processes[i];
+        if (process->live && !process->owned && process->started) {
+            world_fail(world, "process %d of %s runs, and the bridge that came back does not know it", i,
+                       process->label);
+        }
+        process->live = process->live && process->owned;
     }
 }
 

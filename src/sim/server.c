@@ -86,7 +86,7 @@ static int open_room(struct world *world, const char *name) {
     }
     int place = world->room_count++;
     struct room *room = &world->rooms[place];
-    *room = (struct room){.process = WORLD_NOBODY, .over_by = MONO_NEVER, .opened_at = world->now};
+    *room = (struct room){.process = WORLD_NOBODY, .told = {.over_by = MONO_NEVER}, .opened_at = world->now};
     snprintf(room->sid, sizeof room->sid, "RM_%d", place);
     snprintf(room->name, sizeof room->name, "%s", name);
     announce(world, place);
@@ -164,7 +164,7 @@ void server_leave(struct world *world, int place, enum disconnect_reason reason)
 
 /* A room that nobody was in since the server came back is begun for its end, or just forgotten. */
 static void delete_stored(struct world *world, int room) {
-    if (dice_chance(&world->dice, 50)) {
+    if (dice_chance(&world->dice, CHOICE_FINISHED_TOLD, 50)) {
         announce(world, room);
         finish(world, room, DISCONNECT_ROOM_DELETED);
     }
@@ -199,7 +199,7 @@ static void lose_guest(struct world *world, int place) {
     guest->here = guest->audible = false;
     if (guest->caller != WORLD_NOBODY) {
         int64_t back = world->server_back_at - world->now;
-        world_plan(world, back + dice_between(&world->dice, 0, 3000), rejoin, place, 0);
+        world_plan(world, back + dice_between(&world->dice, CHOICE_REJOINS_AFTER, 0, 3000), rejoin, place, 0);
     } else if (guest->process != WORLD_NOBODY) {
         processes_disconnected(world, guest->process);
     }

@@ -11,11 +11,13 @@ enum { SHORT_SEEDS = 64 }; /* one of so many bridges has no room for a call */
 
 struct sim {
     struct sim_stock stock;
+    struct call_policy policy;
     struct world world; /* of the call that runs; large, so it is kept */
 };
 
-struct sim *sim_new(void) {
+struct sim *sim_new(const struct call_policy *policy) {
     struct sim *sim = xcalloc(1, sizeof *sim);
+    sim->policy = *policy;
     stock_load(&sim->stock);
     return sim;
 }
@@ -63,7 +65,7 @@ static void on_suspicion(void *context, const char *sid, struct slice room) {
 
 static struct bridge *new_bridge(struct world *world) {
     struct bridge_options options = bridge_options_default;
-    options.policy = call_policy_default;
+    options.policy = *world->policy;
     options.policy.close_room = world->plan.can_ask;
     options.livekit_url = "ws://livekit";
     options.api_key = options.api_secret = "secret";
@@ -156,17 +158,21 @@ static void clear(struct world *world) {
     world->server_back_at = 0;
     world->epoch = world->joins = 0;
     world->last_arrival = world->lost_memory_at = 0;
+    world->losses = 0;
+    world->ports_left = WORLD_NOBODY;
+    world->dead = false;
     world->rules_given = WORLD_NOBODY;
 }
 
-void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, struct sim_result *ret_result) {
+/* The world's dice are ready; DRAWN_FULL is whether chance gives the machine too little memory. */
+static void run(struct sim *sim, bool drawn_full, const struct sim_trace *wanted, struct sim_result *ret_result) {
     struct world *world = &sim->world;
     clear(world);
     *ret_result = (struct sim_result){0};
     world->stock = &sim->stock;
+    world->policy = &sim->policy;
     world->trace = wanted;
     world->result = ret_result;
-    dice_init(&world->dice, seed);
     plan_draw(&world->plan, &world->dice);
     world_say(world, "plan: network %s, %s agents, LiveKit's API %s, %u caller%s",
               plan_network_name(world->plan.network),
@@ -174,13 +180,31 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
               : world->plan.stubborn ? plan_behaviour_name(world->plan.habit)
                                      : "mixed",
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
-    world->memory_short = world->plan.can_ask && seed % SHORT_SEEDS == 0;
+    world->memory_short = dice_take(&world->dice, CHOICE_FULL, world->plan.can_ask && drawn_full) != 0;
     sim_build(world);
     world_run(world);
     ret_result->questions = (uint64_t)world->question_count;
     sim_take_apart(world);
     memory_release(world);
     heap_release(&world->due);
+}
+
+void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, struct sim_result *ret_result) {
+    dice_init(&sim->world.dice, seed);
+    run(sim, seed % SHORT_SEEDS == 0, wanted, ret_result);
+}
+
+void sim_record(struct sim *sim, uint64_t seed, struct tape *ret_tape, struct sim_result *ret_result) {
+    *ret_tape = (struct tape){0};
+    dice_record(&sim->world.dice, seed, ret_tape);
+    run(sim, seed % SHORT_SEEDS == 0, NULL, ret_result);
+    tape_sort(ret_tape);
+}
+
+void sim_replay(struct sim *sim, const struct tape *tape, const struct sim_trace *wanted,
+                struct sim_result *ret_result) {
+    dice_replay(&sim->world.dice, tape);
+    run(sim, false, wanted, ret_result);
 }
 
 void sim_add(struct sim_result *total, const struct sim_result *result) {

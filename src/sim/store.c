@@ -69,15 +69,16 @@ void store_joined(struct world *world, int place) {
     struct guest *guest = &world->guests[place];
     count(world, guest->room, counts(guest), 0);
     list(world, guest);
-    if (has_duplicate(world, guest) && dice_chance(&world->dice, 30)) {
+    if (has_duplicate(world, guest) && dice_chance(&world->dice, CHOICE_UNLISTED, 30)) {
         guest->listed = false;
-        world_plan(world, dice_between(&world->dice, 1000, 60000), list_again, place, 0); /* an attribute changes */
+        world_plan(world, dice_between(&world->dice, CHOICE_LISTED_AFTER, 1000, 60000), list_again, place,
+                   0); /* an attribute changes */
     }
 }
 
 void store_spoke(struct world *world, int place) {
     count(world, world->guests[place].room, 0, 1);
-    if (!world->guests[place].listed && dice_chance(&world->dice, 50)) {
+    if (!world->guests[place].listed && dice_chance(&world->dice, CHOICE_STAYS_UNLISTED, 50)) {
         return; /* told before the close of the old one */
     }
     list(world, &world->guests[place]);

@@ -40,16 +40,20 @@ static void told_joined(struct world *world, struct room *room, int place) {
         other->told = old ? TOLD_GONE : other->told;
     }
     guest->told = TOLD_HERE;
-    room->never_again = room->handed_over_now = false;
-    room->over_by = MONO_NEVER;
+    room->told.never_again = room->handed_over_now = false;
+    room->told.over_by = MONO_NEVER;
+    room->told.back_by = 0; /* it may be the one who was waited for */
 }
 
 static void told_left(struct world *world, struct room *room, int place) {
     struct guest *guest = &world->guests[place];
     bool was_here = guest->told == TOLD_HERE;
     guest->told = TOLD_GONE;
+    if (was_here && !disconnect_reason_is_hard(guest->reason)) {
+        room->told.back_by = world->now + REJOIN_MS;
+    }
     if (was_here && told_callers(world, guest->room) == 0) {
-        room->over_by = world->now + REJOIN_MS;
+        room->told.over_by = world->now + REJOIN_MS;
         room->lost_at = 0; /* whoever comes back may be served by either bridge */
     }
 }
@@ -58,7 +62,7 @@ static void told_left(struct world *world, struct room *room, int place) {
  * if never heard of. */
 static void forget(struct world *world, int place) {
     struct room *room = &world->rooms[place];
-    bool remembered = room->told_caller && world->now - room->gone_at <= TOMBSTONE_MS;
+    bool remembered = room->told.caller && world->now - room->gone_at <= TOMBSTONE_MS;
     if (room->gone_at == 0 || remembered) {
         return;
     }
@@ -66,16 +70,16 @@ static void forget(struct world *world, int place) {
         struct guest *guest = &world->guests[i];
         guest->told = guest->room == place ? TOLD_NOTHING : guest->told;
     }
-    room->told_at = room->gone_at = 0;
-    room->told_started = room->told_caller = room->never_again = false;
-    room->over_by = MONO_NEVER;
+    room->told.at = room->told.back_by = room->gone_at = 0;
+    room->told.started = room->told.caller = room->told.never_again = false;
+    room->told.over_by = MONO_NEVER;
 }
 
 /* Of the rooms of one name the newest is the call. */
 static void supersede(struct world *world, int newest) {
     for (int i = 0; i < world->room_count; i++) {
         bool former =
-            i != newest && world->rooms[i].told_at != 0 && strcmp(world->rooms[i].name, world->rooms[newest].name) == 0;
+            i != newest && world->rooms[i].told.at != 0 && strcmp(world->rooms[i].name, world->rooms[newest].name) == 0;
         if (former) {
             all_gone(world, i);
             told_ended(world, i);
@@ -86,24 +90,25 @@ static void supersede(struct world *world, int newest) {
 void told(struct world *world, enum event_kind kind, int place, int guest) {
     struct room *room = &world->rooms[place];
     forget(world, place);
-    bool first = room->told_at == 0;
-    room->told_caller = room->told_caller || (kind != EVENT_track_published && guest != WORLD_NOBODY &&
+    bool first = room->told.at == 0;
+    room->told.caller = room->told.caller || (kind != EVENT_track_published && guest != WORLD_NOBODY &&
                                               world->guests[guest].caller != WORLD_NOBODY);
     bool caller = guest != WORLD_NOBODY && world->guests[guest].caller != WORLD_NOBODY;
     if (first && kind != EVENT_room_started && !(kind == EVENT_participant_joined && caller)) {
         return; /* of a call that the bridge does not know */
     }
     if (first) {
-        room->told_at = world->now;
-        room->over_by = world->now + CALLER_WAIT_MS;
+        room->told.at = world->now;
+        room->told.over_by = world->now + CALLER_WAIT_MS;
         supersede(world, place);
     }
-    bool again = kind == EVENT_room_started && room->told_started;
-    room->told_started = kind != EVENT_room_finished && (room->told_started || kind == EVENT_room_started);
+    room->told.cut = kind == EVENT_room_finished && room->end == END_NONE && told_callers(world, place) > 0;
+    bool again = kind == EVENT_room_started && room->told.started;
+    room->told.started = kind != EVENT_room_finished && (room->told.started || kind == EVENT_room_started);
     if (kind == EVENT_room_finished || again) {
         all_gone(world, place);
-        mono_ms by = world->now + REJOIN_MS;
-        room->over_by = by < room->over_by ? by : room->over_by;
+        mono_ms by = world->now + (again ? REJOIN_MS : 0);
+        room->told.over_by = by < room->told.over_by ? by : room->told.over_by;
     } else if (kind == EVENT_participant_joined) {
         told_joined(world, room, guest);
     } else if (kind == EVENT_participant_left || kind == EVENT_participant_connection_aborted) {
@@ -112,14 +117,32 @@ void told(struct world *world, enum event_kind kind, int place, int guest) {
 }
 
 void told_ended(struct world *world, int room) {
-    world->rooms[room].over_by = world->now;
+    world->rooms[room].told.over_by = world->now;
+}
+
+void told_keep(struct world *world) {
+    for (int i = 0; i < world->room_count; i++) {
+        world->rooms[i].told_before = world->rooms[i].told;
+    }
+    for (int i = 0; i < world->guest_count; i++) {
+        world->guests[i].told_before = world->guests[i].told;
+    }
+}
+
+void told_forget(struct world *world) {
+    for (int i = 0; i < world->room_count; i++) {
+        world->rooms[i].told = world->rooms[i].told_before;
+    }
+    for (int i = 0; i < world->guest_count; i++) {
+        world->guests[i].told = world->guests[i].told_before;
+    }
 }
 
 void told_lost(struct world *world) {
     for (int i = 0; i < world->room_count; i++) {
         struct room *room = &world->rooms[i];
-        if (room->over_by != MONO_NEVER && room->over_by >= world->now) {
-            room->over_by = world->now + CALLER_WAIT_MS;
+        if (room->told.over_by != MONO_NEVER && room->told.over_by >= world->now) {
+            room->told.over_by = world->now + CALLER_WAIT_MS;
         }
     }
 }

@@ -14,6 +14,9 @@ enum {
     CLEAR_UP_MS = 5 * WORLD_RECONCILE_MS,
     MOST_EVENTS = 400000,
     MOST_UNANSWERED_PERCENT = 3,
+    MOST_LOSSES = 60,
+    WITHIN_PERCENT = 25, /* of the steps … */
+    MOST_PORTS = 3,      /* … after so many port operations */
 };
 
 struct happening *world_plan(struct world *world, int64_t delay_ms,
@@ -46,6 +49,7 @@ void world_fail(struct world *world, const char *format, ...) {
         return;
     }
     result->failed = true;
+    result->promise = format;
     va_list args;
     va_start(args, format);
     vsnprintf(result->what, sizeof result->what, format, args);
@@ -70,14 +74,52 @@ static bool happen(struct world *world) {
     return !of_api;
 }
 
-/* Once in a moment at most: what a new bridge does at once would else be lost for ever. Seldom where there
+/* Once in a moment at most: what a new bridge does at once would else be lost for ever. */
+static bool may_lose(const struct world *world) {
+    return world->now > world->lost_memory_at && world->losses < MOST_LOSSES;
+}
+
+static void lose(struct world *world) {
+    world->lost_memory_at = world->now;
+    world->losses++;
+    memory_lose(world);
+}
+
+/* Seldom where there
  * was no NEWS but questions to LiveKit and answers: a bridge that dies before every answer learns nothing. */
 static void maybe_lose_memory(struct world *world, bool news) {
     unsigned percent = world->plan.loss_percent;
     percent = !news && percent > MOST_UNANSWERED_PERCENT ? MOST_UNANSWERED_PERCENT : percent;
-    if (percent > 0 && world->now > world->lost_memory_at && dice_chance(&world->dice, percent)) {
-        world->lost_memory_at = world->now;
-        memory_lose(world);
+    if (percent > 0 && may_lose(world) && dice_chance(&world->dice, CHOICE_LOSES_MEMORY, percent)) {
+        lose(world);
+    }
+}
+
+static void end_turn(struct world *world, bool news) {
+    if (world->dead) {
+        told_forget(world);
+        lose(world);
+        return;
+    }
+    world->ports_left = WORLD_NOBODY;
+    maybe_lose_memory(world, news);
+}
+
+/* The bridge may die in what it does now. What it did until then is in the journal. */
+static void maybe_die_within(struct world *world) {
+    if (world->plan.loses_within && may_lose(world) && dice_chance(&world->dice, CHOICE_DIES_WITHIN, WITHIN_PERCENT)) {
+        bridge_flush(world->bridge);
+        world->ports_left = (int)dice_below(&world->dice, CHOICE_DIES_AT, MOST_PORTS);
+        told_keep(world);
+    }
+}
+
+static void tick(struct world *world) {
+    if (!world->dead && world->link != NULL) {
+        livekit_link_tick(world->link, world->now);
+    }
+    if (!world->dead && world->link != NULL) {
+        reconcile_tick(world->reconcile, world->now);
     }
 }
 
@@ -87,18 +129,16 @@ static void step(struct world *world, mono_ms at) {
     world->now = at;
     world->result->events++;
     check_silence(world);
+    maybe_die_within(world);
     if (next_happening(world) <= at) {
         news = happen(world);
     }
-    if (bridge_next_due(world->bridge) <= at) {
+    if (!world->dead && bridge_next_due(world->bridge) <= at) {
         bridge_tick(world->bridge, at);
         news = true;
     }
-    if (world->link != NULL) {
-        livekit_link_tick(world->link, at);
-        reconcile_tick(world->reconcile, at);
-    }
-    maybe_lose_memory(world, news);
+    tick(world);
+    end_turn(world, news);
     check_step(world);
 }
 
@@ -145,7 +185,15 @@ static void give_rules(struct world *world, enum plan_rules rules) {
     world_give_rules(world);
 }
 
+/* Redis has them, and is not always there. What was once loaded is kept on disk: a new bridge has it at once. */
 static void rules_arrive(struct world *world, const struct happening *happening) {
+    const struct plan *plan = &world->plan;
+    mono_ms stops_at = WORLD_START_MS + plan->begins_at + plan->redis_stops_at;
+    bool away = plan->redis_stops_at != PLAN_NEVER && world->now >= stops_at;
+    if (away && world->now < stops_at + plan->redis_away_ms) {
+        world_plan(world, stops_at + plan->redis_away_ms - world->now, rules_arrive, 0, happening->detail);
+        return;
+    }
     give_rules(world, (enum plan_rules)happening->detail);
 }
 
@@ -158,7 +206,7 @@ static void begin(struct world *world) {
     }
     if (plan->new_rules_at != PLAN_NEVER) {
         world_plan(world, plan->begins_at + plan->new_rules_at, rules_arrive, 0,
-                   (int)dice_below(&world->dice, RULES_COUNT));
+                   (int)dice_below(&world->dice, CHOICE_WHICH_RULES, RULES_COUNT));
     }
     people_begin(world);
 }

@@ -42,7 +42,7 @@ struct guest {
     bool listed, listed_audible;         /* so says the copy that ListParticipants shows */
     mono_ms leaves_at, joined_at, listed_at, silent_since;
     enum disconnect_reason reason;
-    enum { TOLD_NOTHING, TOLD_HERE, TOLD_GONE } told; /* what webhooks have told the bridge */
+    enum { TOLD_NOTHING, TOLD_HERE, TOLD_GONE } told, told_before; /* what webhooks have told the bridge */
 };
 
 struct room {
@@ -56,16 +56,20 @@ struct room {
     } shown, count; /* what ListRooms counts, and would if it did not lag since CHANGED_AT */
     mono_ms changed_at;
     mono_ms empty_since; /* no caller is in it, and LiveKit is there to tell; 0: one is, or it is away */
-    mono_ms told_at;     /* the first webhook about it; 0: none */
-    bool told_started, told_caller;
+    struct room_told {
+        mono_ms at; /* the first webhook about it; 0: none */
+        bool started, caller;
+        bool cut;         /* it was finished with a caller in it */
+        bool never_again; /* its agent said so, and no caller came since */
+        mono_ms back_by;  /* until when callers whose line was lost are waited for */
+        mono_ms over_by;  /* when the bridge must know that it is over; MONO_NEVER: it is not */
+    } told, told_before;
     bool visible;    /* the bridge has a call for it that is not over */
     mono_ms gone_at; /* since when the bridge has no live call for it; 0: it has, or never had */
-    mono_ms over_by; /* when the bridge must know that it is over; MONO_NEVER: it is not */
     char agent[32];  /* the decision seen */
     bool handed_over, handed_over_now;
-    bool never_again; /* its agent said so, and no caller came since */
-    bool lost_start;  /* a process of it was about to be started when the bridge died, and is not */
-    mono_ms lost_at;  /* another bridge's agent pushed out ours */
+    bool lost_start; /* a process of it was about to be started when the bridge died, and is not */
+    mono_ms lost_at; /* another bridge's agent pushed out ours */
     enum call_end end;
     mono_ms begun_at;            /* since when the bridge has this call, or has it again */
     mono_ms ending_at, ended_at; /* since when it is ending, and when it was last seen to */
@@ -73,8 +77,11 @@ struct room {
 
 struct process {
     bool live, started, reconnecting, leaving, dismissed;
-    bool adopted;    /* by a later bridge: how it ends is not known */
-    unsigned ladder; /* of the engine that forgot its memory, others than the last are void */
+    bool adopted;       /* by a later bridge: how it ends is not known */
+    bool owned;         /* the bridge that there is started or adopted it */
+    bool told_end;      /* a bridge was told that it ended */
+    mono_ms crashed_at; /* after it had spoken; 0: it did not */
+    unsigned ladder;    /* of the engine that forgot its memory, others than the last are void */
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     enum plan_behaviour behaviour;
     bool ignores_term, stays, sales;
@@ -108,6 +115,7 @@ struct world {
     struct livekit_link *link; /* NULL: LiveKit cannot be asked */
     struct reconcile *reconcile;
     const struct sim_stock *stock;
+    const struct call_policy *policy;
     const struct sim_trace *trace;
     struct sim_result *result;
     struct room rooms[WORLD_ROOMS];
@@ -125,9 +133,21 @@ struct world {
     int rules_given;   /* enum plan_rules; WORLD_NOBODY: none yet */
     bool memory_short; /* the machine's: new calls are refused where they can be hung up */
     mono_ms lost_memory_at;
+    unsigned losses;
+    int ports_left;       /* the bridge dies at its port operation after so many; WORLD_NOBODY: not in this step */
+    bool dead;            /* it did: what it does still is not done */
     mono_ms last_arrival; /* of a webhook, where order is kept */
     uint64_t instances;
 };
+
+/* The place of the room with that sid. */
+static inline int world_place(const char *sid) {
+    int place = 0;
+    for (const char *digit = sid + sizeof "RM_" - 1; *digit != '\0'; digit++) {
+        place = place * 10 + (*digit - '0');
+    }
+    return place;
+}
 
 /* world.c */
 /* DEED happens in DELAY_MS. The copy returned is the world's; its kind and epoch may be set. */
@@ -149,6 +169,8 @@ void sim_take_apart(struct world *world);
 /* memory.c: the bridge loses all but its journal. */
 struct journal_port memory_port(struct world *world);
 void memory_lose(struct world *world);
+/* A port operation of the bridge: false when it died before it. */
+bool memory_passes(struct world *world);
 void memory_release(struct world *world);
 
 /* network.c: the way of a webhook to the bridge. GUEST may be WORLD_NOBODY. */
@@ -199,6 +221,9 @@ void processes_disconnected(struct world *world, int place);
 /* The last caller of ROOM left. */
 void processes_alone(struct world *world, int room);
 bool processes_any_live(const struct world *world);
+/* Their bridge died; the next one has adopted what it knows of. */
+void processes_disown(struct world *world);
+void processes_orphans(struct world *world);
 
 /* livekit.c: the API. */
 struct asker livekit_asker(struct world *world);
@@ -210,6 +235,18 @@ void told(struct world *world, enum event_kind kind, int place, int guest);
 void told_ended(struct world *world, int room);
 /* The bridge lost its memory: waits begin anew. */
 void told_lost(struct world *world);
+/* What it was told of by now; and that it died before it could keep what it was told since. */
+void told_keep(struct world *world);
+void told_forget(struct world *world);
+
+/* ending.c: what must hold of a call that ends. Whether its room may be deleted; whether a phone is about to join that
+ * would not notice; after a step, whether all is done that must be. */
+bool judge_may_delete(const struct world *world, int place);
+bool judge_rings_on(const struct world *world, int place);
+void judge_ending(struct world *world, int place);
+/* An agent is about to be started; what status says of PLACE. */
+void judge_back_off(struct world *world, int place);
+void judge_phase(struct world *world, int place, const char *phase);
 
 /* check.c: what must always hold. */
 /* The bridge starts an agent for the room at PLACE, kills the process at PLACE, deletes the room at PLACE (URGENT: for

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Breaks every row of the product's three tables, one at a time, and requires that a unit test notices.
+"""Breaks every row of the product's three tables, one at a time, and requires that a unit test notices, or a simulation.
 
 CALL_ENDS and CALL_PHASES (src/calls/verdict.h) and EXIT_MEANINGS (src/calls/exit.h) are what the bridge does. For each
 row: its condition never holds, its condition always holds, and each of its other columns says something else. A
 mutant that all tests pass is a row that nothing proves.
 
     mutate_tables.py [--verbose] [DIR]     prints each table with what was noticed; exit 1 when a mutant survives
+    mutate_tables.py --simulate BUILD      the same, but nothing may notice except simulated calls, each within a second
+                                           of processor time; BUILD has the product's libraries (build/release)
 """
 import argparse
 import concurrent.futures
@@ -26,9 +28,16 @@ TABLES = [
     Table("EXIT_MEANINGS", "exit.h", "exit.c", ["meaning", "effect", "when"]),
 ]
 TESTS = ["test_verdict", "test_exit_meaning", "test_call"]
-UNITS = ["call.c", "exit.c", "legs.c", "verdict.c"]
+UNITS = ["call.c", "exit.c", "ghosts.c", "legs.c", "verdict.c"]
 BASE = ["mem.c"]
 TIME_LIMIT_S = 20
+
+# What the simulation is made of.
+CC = os.environ.get("CC", "cc")
+LAYERS = ["base", "bridge", "rules", "sim", "livekit", "auth", "loop", "http"]
+ARCHIVES = ["sim", "bridge", "calls", "rules", "webhooks", "livekit", "http", "auth", "loop", "base"]
+SIMULATION_FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w", "-fPIC"]
+OTHER_LIBRARIES = ["-lsodium", "-lcurl", "-lh2o-evloop", "-lssl", "-lcrypto"]
 
 Mutant = namedtuple("Mutant", "table row column value text")
 
@@ -43,10 +52,26 @@ OTHERWISE = {
     "effect": [{"NOTHING": "COUNT_CRASH", None: "NOTHING"}],
 }
 
+# … where simulated calls must notice: the row never holds, always holds, or asks for less.
+WEAKER = {
+    "when": OTHERWISE["when"],
+    "hang_up": [{"true": "false"}],
+    "agent": [{"LEAVE": None, None: "LEAVE"}],
+    "ask": [{"NOTHING": None, None: "NOTHING"}],
+    "room": [{"DELETE": "KEEP"}],
+    "until": [{"MONO_NEVER": None, None: "MONO_NEVER"}],
+    "effect": [{"NOTHING": None, None: "NOTHING"}],
+}
+
 # Changes that cannot make a difference, and why.
 EQUIVALENT = {
     ("ROOM_FINISHED", "hang_up"): "HANGING_UP holds only while the room is open",
     ("NOT_A_CALL", "hang_up"): "HANGING_UP holds only where a phone was seen",
+}
+# … that simulated calls can hardly show.
+UNSEEN = {
+    ("EMPTY", "until"): "it matters where LiveKit gives no answer for four hours",
+    ("GRACE", "ask"): "whom it finds, the last look before the room is deleted finds too",
 }
 
 
@@ -98,14 +123,72 @@ def value_in(source, span):
     return " ".join(re.sub(r"/\*.*?\*/|\\\n", " ", source[slice(*span)], flags=re.S).split())
 
 
-def mutants_of(source, table):
+def mutants_of(source, table, changes):
     for row, spans in rows_of(source, table):
         for column, span in zip(table.columns, spans):
             value = value_in(source, span)
-            for choice in OTHERWISE.get(column, []):
+            for choice in changes.get(column, []):
                 other = choice[value] if value in choice else choice.get(None)
-                if other is not None and (row, column) not in EQUIVALENT:
+                equal = (row, column) in EQUIVALENT or (changes is WEAKER and (row, column) in UNSEEN)
+                if other is not None and not equal:
                     yield Mutant(table, row, column, other, source[:span[0]] + " " + other + source[span[1]:])
+
+
+def link_sources(include, root):
+    """The header directories of the layers as the product sees them, but for src/calls."""
+    include.mkdir(parents=True)
+    for layer in LAYERS:
+        (include / layer).symlink_to((root / "src" / layer).resolve())
+    for layer in ("webhooks", "spawner"):
+        (include / layer).symlink_to((root / layer).resolve())
+
+
+class SimulationBench:
+    """The program mutant_sim with the tables in shared libraries, of which each mutant has its own."""
+
+    def __init__(self, root, directory, build):
+        self.root, self.directory = Path(root), Path(directory)
+        include = self.directory / "include"
+        link_sources(include, self.root)
+        (include / "calls").symlink_to((self.root / "src/calls").resolve())
+        for table in TABLES:
+            self.library(include, table.unit, self.directory)
+        archives = [Path(build) / f"lib{name}.a" for name in ARCHIVES]
+        packages = subprocess.run(["pkg-config", "--libs", "jansson"], check=True, capture_output=True, text=True)
+        self.program = self.directory / "mutant_sim"
+        subprocess.run([CC, *SIMULATION_FLAGS, "-I", include, self.root / "tests/lint/mutant_sim.c", "-o", self.program,
+                        "-rdynamic", "-Wl,--no-as-needed", "-L", self.directory, *[f"-l{Path(t.unit).stem}" for t in TABLES[1:]],
+                        "-Wl,--start-group", *archives, "-Wl,--end-group", *packages.stdout.split(),
+                        *OTHER_LIBRARIES], check=True)
+
+    @staticmethod
+    def library(include, unit, directory):
+        subprocess.run([CC, *SIMULATION_FLAGS, "-shared", "-I", include, include / "calls" / unit, "-o",
+                        directory / f"lib{Path(unit).stem}.so"], check=True)
+
+    def broken(self):
+        return self.first_failure(self.directory)
+
+    def first_failure(self, directory):
+        """What a second of simulated calls notices with the tables in DIRECTORY, or None."""
+        path = f"{directory}:{self.directory}"
+        try:
+            run = subprocess.run([self.program, "1"], capture_output=True, text=True, timeout=TIME_LIMIT_S * 6,
+                                 env={**os.environ, "LD_LIBRARY_PATH": path})
+        except subprocess.TimeoutExpired:
+            return "never comes to an end"
+        return None if run.returncode == 0 else run.stdout.strip() or f"ends with {run.returncode}"
+
+    def try_mutant(self, number, mutant):
+        directory = self.directory / str(number)
+        include = directory / "include"
+        link_sources(include, self.root)
+        shutil.copytree(self.root / "src/calls", include / "calls")
+        (include / "calls" / mutant.table.header).write_text(mutant.text)
+        self.library(include, mutant.table.unit, directory)
+        noticed = self.first_failure(directory)
+        shutil.rmtree(directory)
+        return noticed
 
 
 class Bench:
@@ -133,6 +216,9 @@ class Bench:
         subprocess.run([os.environ.get("CC", "cc"), *self.flags, "-I", include, "-I", self.root / "tests/unit", "-c",
                         source, "-o", target], check=True)
         return target
+
+    def broken(self):
+        return self.first_failure(self.objects, self.directory)
 
     def first_failure(self, objects, directory):
         """The first test that fails with OBJECTS, or None."""
@@ -179,17 +265,21 @@ def main():
     parser = argparse.ArgumentParser(description="Breaks every row of the tables; a unit test must notice.")
     parser.add_argument("root", nargs="?", default=Path(__file__).resolve().parents[2], metavar="DIR")
     parser.add_argument("--verbose", action="store_true", help="say which tests noticed")
+    parser.add_argument("--simulate", metavar="BUILD", help="simulated calls must notice, made of the libraries there")
     options = parser.parse_args()
     root = Path(options.root)
-    mutants = [m for table in TABLES for m in mutants_of((root / "src/calls" / table.header).read_text(), table)]
+    changes = WEAKER if options.simulate else OTHERWISE
+    tables = TABLES[:2] if options.simulate else TABLES  # what exits mean is for unit tests alone
+    mutants = [mutant for table in tables
+               for mutant in mutants_of((root / "src/calls" / table.header).read_text(), table, changes)]
     with tempfile.TemporaryDirectory() as directory:
-        bench = Bench(root, directory)
-        broken = bench.first_failure(bench.objects, Path(directory))
+        bench = SimulationBench(root, directory, options.simulate) if options.simulate else Bench(root, directory)
+        broken = bench.broken()
         if broken:
             sys.exit(f"mutate_tables: {broken} fails without any mutation")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             results = list(zip(mutants, pool.map(bench.try_mutant, range(len(mutants)), mutants)))
-    for table in TABLES:
+    for table in tables:
         print_table(table, results, options.verbose)
     survivors = sum(noticed is None for _, noticed in results)
     print(f"{len(results)} mutants, {survivors} survived")

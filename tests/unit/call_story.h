@@ -43,6 +43,11 @@ struct story_setting {
 /* The same person again: a new participant with the identity of caller N. */
 #define CALLER_AGAIN(n, sid_) \
     { .kind = CALL_LEG_JOINED, .sid = (sid_), .identity = 200 + (n), .role = LEG_CALLER }
+/* … of whom LiveKit's list tells. */
+#define CALLER_LISTED(n) \
+    { .kind = CALL_LEG_JOINED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_CALLER, .listed = true }
+#define AGAIN_DROPS(n, sid_) \
+    { .kind = CALL_LEG_LEFT, .sid = (sid_), .identity = 200 + (n), .role = LEG_CALLER }
 #define SPAMMER(n) \
     { .kind = CALL_LEG_REJECTED, .sid = 100 + (n), .identity = 200 + (n), .role = LEG_CALLER }
 #define PERSON(n) \

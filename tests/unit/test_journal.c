@@ -35,6 +35,7 @@ static void fill_legs(struct call *facts) {
         leg->role = (uint8_t)(next_random() % (LEG_OTHER + 1));
         leg->state = (uint8_t)(next_random() % (LEG_REJECTED + 1));
         leg->arriving = next_random() % 2 == 0;
+        leg->only_listed = next_random() % 2 == 0;
     }
 }
 
@@ -60,6 +61,9 @@ static void fill_facts(struct call *facts) {
     facts->exit = (uint8_t)(next_random() % (EXIT_NOT_KNOWN + 1));
     for (unsigned i = 0; i < CALL_REPLACEMENTS; i++) {
         facts->crash_at[i] = some_time() + 1;
+    }
+    for (uint64_t i = next_random() % CALL_GHOSTS; i > 0; i--) {
+        facts->older_ghosts[i - 1] = next_random() | 1;
     }
     fill_legs(facts);
 }
@@ -225,6 +229,9 @@ static void test_hostile_text_is_refused(void **unused) {
         {FACTS("\"legs\":[{\"state\":\"flying\"}]"), "state"},
         {FACTS("\"crash_at\":[1,2,3,4]"), "crash_at"},
         {FACTS("\"crash_at\":[\"x\"]"), "crash_at"},
+        {FACTS("\"older_ghosts\":[1]"), "older_ghosts"},
+        {FACTS("\"older_ghosts\":[\"0123\"]"), "older_ghosts"},
+        {FACTS("\"older_ghosts\":{}"), "older_ghosts"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct journal_entry entry;

@@ -143,6 +143,7 @@ static void cut_leg(const struct leg *leg, struct leg *ret_leg) {
     ret_leg->role = leg->role;
     ret_leg->state = leg->state;
     ret_leg->absences = leg->absences;
+    ret_leg->only_listed = leg->only_listed;
     ret_leg->arriving = leg->arriving;
 }
 
@@ -198,6 +199,7 @@ static void make_abstract(const struct call *call, struct call *ret_call) {
     ret_call->voice_absences = call->voice_absences;
     ret_call->voice_sid = call->voice_sid;
     ret_call->ghost_sid = call->ghost_sid;
+    memcpy(ret_call->older_ghosts, call->older_ghosts, sizeof ret_call->older_ghosts);
     ret_call->audio_sid = call->audio_sid;
     cut_flags(call, ret_call);
     cut_times(call, ret_call);
