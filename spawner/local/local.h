@@ -24,7 +24,8 @@ struct local_options {
 };
 
 struct local_counters {
-    uint64_t started, failed, exited, killed, adopted, strangers; /* strangers: adopted orphans that were reaped */
+    uint64_t started, failed, exited, killed, adopted, handed_over;
+    uint64_t strangers; /* adopted orphans that were reaped */
 };
 
 struct local;
@@ -32,6 +33,7 @@ struct local;
 /* Makes this process a child subreaper. */
 struct local *local_new(const struct local_options *options);
 struct engine local_engine(struct local *local);
+struct engine_waiters local_waiters(struct local *local);
 /* A SIGCHLD came: reap what belongs to no job. */
 void local_reap(struct local *local);
 /* How many jobs are queued or alive. */

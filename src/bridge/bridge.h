@@ -31,7 +31,8 @@ extern const struct bridge_options bridge_options_default;
 struct bridge_counters {
     uint64_t calls, ended, answered, refused, rejected_legs, ignored_events;
     uint64_t starts, failed_starts, exits, restarts;
-    uint64_t restored; /* calls taken back from the journal */
+    uint64_t warm, lost; /* of the starts: handed to a standby; of those: not taken, and asked for again */
+    uint64_t restored;   /* calls taken back from the journal */
     uint64_t ends[CALL_END_COUNT];
     uint64_t limited[LIMIT_COUNT]; /* calls hung up for a limit (END_OVERLOAD), by which */
 };
@@ -96,6 +97,9 @@ bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid);
 size_t bridge_live(const struct bridge *bridge);
 size_t bridge_undeleted(const struct bridge *bridge);
 const struct bridge_counters *bridge_counters(const struct bridge *bridge);
+
+/* Calls whose agent's process is there and does not speak yet: what the machine's CPU is for now. */
+size_t bridge_ringing(const struct bridge *bridge);
 
 /* The limits, and how far they are used. */
 struct bridge_load {

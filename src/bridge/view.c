@@ -20,6 +20,10 @@ struct bridge_load bridge_load(const struct bridge *bridge, mono_ms now) {
     };
 }
 
+size_t bridge_ringing(const struct bridge *bridge) {
+    return bridge->ringing;
+}
+
 void bridge_memory_short(struct bridge *bridge, bool is_short) {
     bridge->limits.memory_short = is_short;
 }

@@ -84,35 +84,36 @@ struct call {
 };
 
 /* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
-#define CALL_EVENTS(X)                                                                                 \
-    X(ROOM_STARTED) /* again */                                                                        \
-    X(ROOM_FINISHED)                                                                                   \
-    X(LEG_JOINED)      /* sid, identity, role, audible */                                              \
-    X(LEG_REJECTED)    /* sid, identity, audible: a caller who must not be served */                   \
-    X(LEG_LEFT)        /* sid, hard */                                                                 \
-    X(LEG_ABSENT)      /* sid: LiveKit does not list it; the second time running it has left */        \
-    X(ROOM_ABSENT)     /* LiveKit does not list the room; the second time running it is finished */    \
-    X(ROOM_LISTED)     /* it does */                                                                   \
-    X(NO_CALLER)       /* past the wait for a caller, and whoever could know does not say otherwise */ \
-    X(AGENT_JOINED)    /* sid */                                                                       \
-    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                        \
-    X(AGENT_LEFT)      /* sid, client, duplicate */                                                    \
-    X(AGENT_ABSENT)    /* LiveKit does not list it; the second time running it has left */             \
-    X(CHOSEN)          /* any_agent: an agent is chosen */                                             \
-    X(NOBODY)          /* no agent can be had */                                                       \
-    X(CHOICE_LOST)     /* the chosen agent is no longer known: choose again */                         \
-    X(OVERLOAD)        /* the limits of this machine are reached: no agent for this call */            \
-    X(PROCESS_ASKED)   /* the engine was asked to start one */                                         \
-    X(PROCESS_STARTED)                                                                                 \
-    X(PROCESS_FAILED) /* it could not be started */                                                    \
-    X(PROCESS_EXITED) /* exit */                                                                       \
-    X(DISMISSED)      /* the engine was asked to stop it */                                            \
-    X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */     \
-    X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                                  \
-    X(DELETE_FAILED)  /* … no answer or an error: again later */                                     \
-    X(AGAIN)          /* it was over, and a caller is about to make a call of it again */              \
-    X(STOP)           /* the operator's word */                                                        \
-    X(SUPERSEDED)     /* the room's name has a new sid */                                              \
+#define CALL_EVENTS(X)                                                                                    \
+    X(ROOM_STARTED) /* again */                                                                           \
+    X(ROOM_FINISHED)                                                                                      \
+    X(LEG_JOINED)      /* sid, identity, role, audible */                                                 \
+    X(LEG_REJECTED)    /* sid, identity, audible: a caller who must not be served */                      \
+    X(LEG_LEFT)        /* sid, hard */                                                                    \
+    X(LEG_ABSENT)      /* sid: LiveKit does not list it; the second time running it has left */           \
+    X(ROOM_ABSENT)     /* LiveKit does not list the room; the second time running it is finished */       \
+    X(ROOM_LISTED)     /* it does */                                                                      \
+    X(NO_CALLER)       /* past the wait for a caller, and whoever could know does not say otherwise */    \
+    X(AGENT_JOINED)    /* sid */                                                                          \
+    X(AUDIO_PUBLISHED) /* sid: of whomever; only the agent's means something */                           \
+    X(AGENT_LEFT)      /* sid, client, duplicate */                                                       \
+    X(AGENT_ABSENT)    /* LiveKit does not list it; the second time running it has left */                \
+    X(CHOSEN)          /* any_agent: an agent is chosen */                                                \
+    X(NOBODY)          /* no agent can be had */                                                          \
+    X(CHOICE_LOST)     /* the chosen agent is no longer known: choose again */                            \
+    X(OVERLOAD)        /* the limits of this machine are reached: no agent for this call */               \
+    X(PROCESS_ASKED)   /* the engine was asked to start one */                                            \
+    X(PROCESS_STARTED)                                                                                    \
+    X(PROCESS_FAILED) /* it could not be started */                                                       \
+    X(PROCESS_EXITED) /* exit */                                                                          \
+    X(PROCESS_LOST)   /* the standby that was to be it never took the call: it is as if none was asked */ \
+    X(DISMISSED)      /* the engine was asked to stop it */                                               \
+    X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */        \
+    X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                                     \
+    X(DELETE_FAILED)  /* … no answer or an error: again later */                                        \
+    X(AGAIN)          /* it was over, and a caller is about to make a call of it again */                 \
+    X(STOP)           /* the operator's word */                                                           \
+    X(SUPERSEDED)     /* the room's name has a new sid */                                                 \
     X(TICK)           /* time passed */
 enum call_event_kind {
 #define X(symbol) CALL_##symbol,
