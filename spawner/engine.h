@@ -106,8 +106,9 @@ struct engine_waiters {
     /* Whether the process of LABEL lives and can still be told something. */
     bool (*is_there)(void *self, const char *label);
     /* The process of LABEL becomes the one of JOB (whose instance it has): JOB's label, line, secret and output are its
-     * own from now on, and ENGINE_STARTED or ENGINE_NOT_TAKEN follows under JOB's label. False, and nothing was done: it
-     * does not wait, JOB's label has a process, or the line is too long. */
+     * own from now on, and ENGINE_STARTED or ENGINE_NOT_TAKEN follows under JOB's label. False: it is as it was, and so is
+     * its label. What JOB misses is told all the same (ENGINE_NOT_TAKEN where that process is gone, ENGINE_START_FAILED
+     * where the line is too long), but for a label that has a process: then, as with ensure, nothing. */
     bool (*hand_over)(void *self, const char *label, const struct engine_job *job);
     /* Bytes of memory that the process of LABEL has resident; 0: not known. */
     int64_t (*memory)(void *self, const char *label);

@@ -41,7 +41,7 @@ static bool check_names(const char *label, const char *instance, struct diag *di
     return true;
 }
 
-static bool check_order(const struct engine_job *order, struct diag *diag) {
+bool job_check(const struct engine_job *order, struct diag *diag) {
     if (!check_names(order->label, order->instance, diag)) {
         return false;
     }
@@ -67,7 +67,7 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
 
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag) {
     cleanup_buf struct buf left_out = {0};
-    if (!check_order(order, diag)) {
+    if (!job_check(order, diag)) {
         return NULL;
     }
     struct job *job = new_job(host, order->label, order->instance, order->agent);

@@ -62,6 +62,8 @@ struct job {
     struct timer timer, take_timer;
 };
 
+/* Whether ORDER's names and line can be those of a job. False with DIAG. */
+bool job_check(const struct engine_job *order, struct diag *diag) __attribute__((warn_unused_result));
 /* Copies what is needed of ORDER. NULL with DIAG when it can never be started. */
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag);
 /* Starts its process. False with DIAG. */

@@ -144,6 +144,13 @@ static void on_spawn_timer(struct timer *timer) {
     spawn_some(container_of(timer, struct local, spawn_timer));
 }
 
+struct engine_event *local_refuse(struct local *local, const struct engine_job *order, enum engine_event_kind kind) {
+    struct job refused = {0};
+    snprintf(refused.label, sizeof refused.label, "%s", order->label);
+    snprintf(refused.instance, sizeof refused.instance, "%s", order->instance);
+    return &teller_add(&local->teller, &refused, kind)->event;
+}
+
 static void ensure(void *self, const struct engine_job *order) {
     struct local *local = self;
     struct diag diag = {0};
@@ -152,10 +159,8 @@ static void ensure(void *self, const struct engine_job *order) {
     }
     struct job *job = job_new(&local->host, order, &diag);
     if (job == NULL) {
-        struct job refused = {0};
-        snprintf(refused.label, sizeof refused.label, "%s", order->label);
-        snprintf(refused.instance, sizeof refused.instance, "%s", order->instance);
-        fail(local, &refused, &diag);
+        local_refuse(local, order, ENGINE_START_FAILED)->diag = diag;
+        local->host.counters.failed++;
         return;
     }
     jobs_add(&local->jobs, job);

@@ -21,8 +21,17 @@ static bool is_there(void *self, const char *label) {
 static bool hand_over(void *self, const char *label, const struct engine_job *order) {
     struct local *local = self;
     struct job *job = jobs_find(&local->jobs, label);
-    bool fits = order->line.n <= ENGINE_LINE_MAX && jobs_find(&local->jobs, order->label) == NULL;
-    if (job == NULL || !fits || !hand_over_can(job)) {
+    struct diag diag = {0};
+    if (jobs_find(&local->jobs, order->label) != NULL) {
+        return false;
+    }
+    if (!job_check(order, &diag)) {
+        local_refuse(local, order, ENGINE_START_FAILED)->diag = diag;
+        return false;
+    }
+    if (job == NULL || !hand_over_can(job)) {
+        (void)diag_fail(&local_refuse(local, order, ENGINE_NOT_TAKEN)->diag, "standby",
+                        "was gone before it could be told");
         return false;
     }
     jobs_relabel(&local->jobs, job, order->label);

@@ -28,4 +28,7 @@ struct local {
     char *mark;
 };
 
+/* Tells KIND of ORDER, which got no process. */
+struct engine_event *local_refuse(struct local *local, const struct engine_job *order, enum engine_event_kind kind);
+
 #endif
