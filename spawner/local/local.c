@@ -259,18 +259,18 @@ static bool same_instance(struct job *job, void *context) {
     return !query->found;
 }
 
-static bool has_instance(struct local *local, const char *instance) {
+bool local_has_instance(struct local *local, const char *instance) {
     struct instance_query query = {.instance = instance};
     jobs_each(&local->jobs, same_instance, &query);
     return query.found;
 }
 
 static bool is_alive(struct orphans *orphans, const char *instance) {
-    return has_instance(container_of(orphans, struct local, orphans), instance);
+    return local_has_instance(container_of(orphans, struct local, orphans), instance);
 }
 
 static bool is_known(struct strays *strays, const char *instance) {
-    return has_instance(container_of(strays, struct local, strays), instance);
+    return local_has_instance(container_of(strays, struct local, strays), instance);
 }
 
 /* Reaps one zombie: a leader by its job, so that its group is dealt with first. False when there was none. */

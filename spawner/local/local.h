@@ -38,6 +38,8 @@ struct engine_waiters local_waiters(struct local *local);
 void local_reap(struct local *local);
 /* How many jobs are queued or alive. */
 size_t local_count(const struct local *local);
+/* Whether a job of INSTANCE is queued, alive or looked for. */
+bool local_has_instance(struct local *local, const char *instance);
 /* No job, and nothing of those that were is still looked for. */
 bool local_is_idle(const struct local *local);
 const struct local_counters *local_counters(const struct local *local);

@@ -82,6 +82,7 @@ static void hand_on(struct app *app) {
     }
     local_change(app->local, settings->agent_env, (size_t)settings->log_max, settings->log_keep_ms);
     hand_on_agents(app);
+    standbys_change(app);
     app->ops.webhook_path = settings->webhook_path;
     app->ops.room_prefix = settings->room_prefix;
     app_watch_keys(app);

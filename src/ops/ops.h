@@ -9,6 +9,7 @@
 #include "bridge/reconcile.h"
 #include "http/server.h"
 #include "livekit/contact.h"
+#include "pool/pool.h"
 #include "source/source.h"
 #include "webhooks/receive.h"
 
@@ -46,6 +47,7 @@ struct ops {
     const struct keyring *keys;
     struct receiver *receiver;
     const struct bridge *bridge;
+    const struct pool *pool;           /* of standbys */
     const struct contact *livekit;     /* NULL: it is not asked */
     const struct reconcile *reconcile; /* NULL with it */
     const struct source *source;       /* NULL while the bridge is disabled */

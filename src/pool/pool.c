@@ -163,7 +163,8 @@ static void on_started(const struct pool *pool, struct standby *standby, const s
     standby->pid = event->pid;
     standby->birth = event->birth;
     if (pool->ports.keep != NULL) {
-        pool->ports.keep(pool->ports.self, standby->label, standby->instance, standby->pid, standby->birth);
+        const struct pool_waiting waiting = {standby->label, standby->instance, standby->pid, standby->birth};
+        pool->ports.keep(pool->ports.self, &waiting);
     }
 }
 

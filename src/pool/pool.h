@@ -29,6 +29,13 @@ enum {
     POOL_REASON_SIZE = 200, /* of what is said of a failure */
 };
 
+/* A process that waits. */
+struct pool_waiting {
+    const char *label, *instance;
+    pid_t pid;
+    uint64_t birth; /* as that of ENGINE_STARTED */
+};
+
 struct pool_ports {
     struct engine engine; /* whose events go through pool_event first */
     struct engine_waiters waiters;
@@ -40,8 +47,8 @@ struct pool_ports {
     bool (*is_busy)(void *self);
     /* Changes when the program that JOB runs does; NULL: nobody looks. */
     uint64_t (*stamp)(void *self, const struct engine_job *job);
-    /* A successor must know of the process that waits under LABEL, to end it; not any more. NULL: nobody keeps it. */
-    void (*keep)(void *self, const char *label, const char *instance, pid_t pid, uint64_t birth);
+    /* A successor must know of WAITING, to end it; not any more. NULL: nobody keeps it. */
+    void (*keep)(void *self, const struct pool_waiting *waiting);
     void (*drop)(void *self, const char *label);
     /* The last lines of its output, for the log; NULL: none. */
     void (*show_output)(void *self, const char *label);
