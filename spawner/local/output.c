@@ -141,6 +141,13 @@ bool output_is_final(int fd) {
     return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
 }
 
+bool output_is_newest(const char *directory, const char *label, int fd) {
+    struct stat ours, named;
+    cleanup_free char *path = path_of(directory, label);
+    return fstat(fd, &ours) != 0 || stat(path, &named) != 0 ||
+           (ours.st_dev == named.st_dev && ours.st_ino == named.st_ino);
+}
+
 char *output_label(const char *name) {
     size_t length = strlen(name);
     if (length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0) {

@@ -30,6 +30,8 @@ void output_remove(const char *directory, const char *label);
 bool output_trim(const char *directory, const char *label, size_t max) __attribute__((warn_unused_result));
 /* Nobody holds the file of FD for writing any more. */
 bool output_is_final(int fd);
+/* FD is still the file of LABEL: no later process' output took its place. */
+bool output_is_newest(const char *directory, const char *label, int fd);
 /* The label of the file NAME, "LABEL.log", to be freed; NULL for any other name. */
 char *output_label(const char *name);
 /* Removes the final files that were not written to for KEEP_MS, and those of standbys that never wrote anything; returns

@@ -104,6 +104,17 @@ static struct allowance most_calls(const struct exam *exam) {
     return (struct allowance){by_agents, "the agents' max allow"};
 }
 
+/* So many processes may wait for calls. */
+static int64_t most_standbys(const struct directory *directory) {
+    const struct agent *template = directory != NULL ? directory_template(directory) : NULL;
+    int64_t count = template != NULL && template->standby.least > 0 ? template->standby.most : 0;
+    for (size_t i = 0; directory != NULL && i < directory_count(directory); i++) {
+        const struct agent *agent = directory_at(directory, i);
+        count += agent->standby.least > 0 && agent->broken == NULL ? agent->standby.most : 0;
+    }
+    return count;
+}
+
 static struct finding *say_few_files(struct findings *findings, int64_t limit, const struct allowance *most) {
     int64_t room = limit > FILES_OF_BRIDGE ? (limit - FILES_OF_BRIDGE) / FILES_OF_CALL : 0;
     if (most->calls > 0) {
@@ -119,7 +130,8 @@ void judge_file_limit(const struct exam *exam, struct findings *findings) {
     bool of_daemon = exam->daemon.state == DAEMON_UP && exam->daemon.file_limit > 0;
     int64_t limit = of_daemon ? exam->daemon.file_limit : exam->machine.file_limit;
     struct allowance most = most_calls(exam);
-    int64_t wanted = FILES_OF_BRIDGE + FILES_OF_CALL * (most.calls >= 0 ? most.calls : CALLS_FEW);
+    int64_t wanted = FILES_OF_BRIDGE + FILES_OF_CALL * ((most.calls >= 0 ? most.calls : CALLS_FEW) +
+                                                        most_standbys(exam->documents->agents.directory));
     if (limit == 0 || limit >= wanted) {
         findings_ok(findings, "open files: the limit has room for the calls that may come");
         return;

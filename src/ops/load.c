@@ -54,6 +54,7 @@ static void add_standbys(void *context, const struct pool_view *view) {
                   (json_int_t)view->handed_over, "missed", (json_int_t)view->missed, "lost", (json_int_t)view->lost,
                   "started", (json_int_t)view->started, "failed", (json_int_t)view->failed, "replaced",
                   (json_int_t)view->replaced, "retry_in_ms", (json_int_t)view->retry_in_ms);
+    json_object_set_new(object, "fails", json_boolean(view->fails));
     json_object_set_new(object, "start_ms", view->start_ms > 0 ? json_integer(view->start_ms) : json_null());
     json_object_set_new(object, "error", view->reason[0] != '\0' ? json_string(view->reason) : json_null());
     json_object_set_new(context, view->agent[0] != '\0' ? view->agent : "SIP_AGENT_COMMAND", object);

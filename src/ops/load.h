@@ -13,7 +13,7 @@ struct json_t *ops_limits_json(const struct ops *ops, mono_ms now);
 struct json_t *ops_circuits_json(const struct ops *ops, mono_ms now);
 
 /* {agent: {"least","most","wanted","starting","ready","handed_over","missed","lost","started","failed","replaced",
- * "start_ms","retry_in_ms","error"}} of those that have standbys; start_ms null while it is not known, error the reason
+ * "retry_in_ms","fails","start_ms","error"}} of those that have standbys; start_ms null while it is not known, error the reason
  * of the last failure while they fail, or null. */
 struct json_t *ops_standbys_json(const struct ops *ops);
 
