@@ -7,7 +7,8 @@ enum {
     STOP_MS = 3000 + 5000, /* after_call and stop_timeout at most, of both agents */
     SLACK_MS = 1000,
     HOUR_MS = 3600 * 1000,
-    START_MS = 8000, /* SIP_NUMBER_WAIT and a start */
+    START_MS = 8000,   /* SIP_NUMBER_WAIT and a start */
+    UNTAKEN_MS = 3500, /* three standbys that do not take their call */
     /* Where LiveKit can be asked it tells what webhooks did not. Of a caller: in the next round, of which the first may
      * come while its list still lags (10 s); the answers to three questions (rooms, people, are they there: 5 s at most
      * each); then the decision and the start. */
@@ -138,6 +139,7 @@ static int64_t silence_limit(const struct plan *plan) {
         return MONO_NEVER;
     }
     int64_t limit = ails ? 120000 : START_MS;
+    limit += plan->standbys ? UNTAKEN_MS : 0;
     limit += is_misled(plan) ? UNTOLD_CALLER_MS : 0;
     limit += plan->can_ask && plan->api_fails_percent > 0 ? UNTOLD_CALLER_MS : 0;
     limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;

@@ -84,6 +84,7 @@ void plan_draw(struct plan *plan, struct dice *dice) {
     draw_callers(plan, dice);
     draw_events(plan, dice);
     plan->loss_percent = draw_loss(dice);
+    plan->standbys = dice_chance(dice, 40);
 }
 
 const char *plan_network_name(enum plan_network network) {

@@ -68,6 +68,7 @@ struct plan {
     enum plan_behaviour habit; /* … so */
     bool can_ask;              /* there is a LiveKit client: rooms are deleted, legs rejected, readiness asked for */
     unsigned api_fails_percent;
+    bool standbys;         /* processes of one agent are started ahead */
     unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal */
     int64_t lag_ms;        /* ListRooms counts people so late */
     unsigned odd_lists;    /* so many lists of rooms in a row are odd … */

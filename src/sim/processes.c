@@ -10,7 +10,9 @@ static void tell(struct world *world, int place, enum engine_event_kind kind, en
     struct engine_event event = {.kind = kind, .pid = 1000 + place, .exit_kind = exit_kind, .exit_value = value};
     memcpy(event.label, process->label, sizeof event.label);
     memcpy(event.instance, process->instance, sizeof event.instance);
-    bridge_engine(world->bridge, &event, world->now);
+    if (world->pool == NULL || !pool_event(world->pool, &event)) {
+        bridge_engine(world->bridge, &event, world->now);
+    }
 }
 
 enum ending { ENDS_CLEAN, ENDS_CRASHED, ENDS_KILLED, ENDS_NEVER_AGAIN, ENDS_DROPPED };
@@ -173,15 +175,15 @@ static enum plan_behaviour behaviour_for(struct world *world) {
                                          : (enum plan_behaviour)dice_below(&world->dice, BEHAVIOUR_COUNT);
 }
 
-static void ensure(void *self, const struct engine_job *job) {
-    struct world *world = self;
+/* The place of a new process for JOB; WORLD_NOBODY: an invariant does not hold. */
+static int add(struct world *world, const struct engine_job *job) {
     if (live_of(world, job->label) != WORLD_NOBODY) {
         world_fail(world, "a second process of %s is started while the first one lives", job->label);
-        return;
+        return WORLD_NOBODY;
     }
     if (world->process_count == WORLD_PROCESSES) {
         world_fail(world, "more than %d processes were started", WORLD_PROCESSES);
-        return;
+        return WORLD_NOBODY;
     }
     int place = world->process_count++, room = WORLD_NOBODY;
     sscanf(job->label, "RM_%d", &room);
@@ -195,7 +197,24 @@ static void ensure(void *self, const struct engine_job *job) {
     snprintf(process->instance, sizeof process->instance, "%s", job->instance);
     world->rooms[room].process = place;
     world_say(world, "engine: process %d of %s will be %s", place, job->label, plan_behaviour_name(process->behaviour));
-    plan_for(world, place, 1, 50, start, 0);
+    return place;
+}
+
+static void ensure(void *self, const struct engine_job *job) {
+    int place = add(self, job);
+    if (place != WORLD_NOBODY) {
+        plan_for(self, place, 1, 50, start, 0);
+    }
+}
+
+/* It runs already. */
+void processes_hand_over(struct world *world, const struct engine_job *job) {
+    int place = add(world, job);
+    if (place != WORLD_NOBODY) {
+        struct process *process = &world->processes[place];
+        process->behaviour = process->behaviour == BEHAVES_NO_START ? BEHAVES_CRASHES_EARLY : process->behaviour;
+        plan_for(world, place, 0, 1, start, 0);
+    }
 }
 
 static void terminate(struct world *world, const struct happening *happening) {
@@ -323,5 +342,5 @@ bool processes_any_live(const struct world *world) {
             return true;
         }
     }
-    return false;
+    return standbys_any_live(world);
 }

@@ -68,7 +68,7 @@ static struct bridge *new_bridge(struct world *world) {
     options.livekit_url = "ws://livekit";
     options.api_key = options.api_secret = "secret";
     struct bridge_ports ports = {
-        .engine = processes_engine(world),
+        .engine = standbys_engine(world),
         .livekit = world->link != NULL ? livekit_link_port(world->link) : livekit_unavailable,
         .journal = memory_port(world),
         .self = world,
@@ -119,6 +119,8 @@ static void add_counters(struct bridge_counters *sum, const struct bridge_counte
     sum->exits += one->exits;
     sum->restarts += one->restarts;
     sum->restored += one->restored;
+    sum->warm += one->warm;
+    sum->lost += one->lost;
     for (unsigned i = 0; i < CALL_END_COUNT; i++) {
         sum->ends[i] += one->ends[i];
     }
@@ -141,6 +143,7 @@ void sim_take_apart(struct world *world) {
     reconcile_free(world->reconcile);
     livekit_link_free(world->link);
     bridge_free(world->bridge);
+    standbys_take_apart(world);
 }
 
 /* Only what the last call used is cleared: most of a world is never touched. */
@@ -149,6 +152,7 @@ static void clear(struct world *world) {
     world->now = WORLD_START_MS;
     world->sequence = world->instances = 0;
     world->room_count = world->guest_count = world->process_count = world->question_count = 0;
+    world->waiter_count = 0;
     world->odd_lists = 0;
     world->pending = 0;
     world->quiet_since = 0;
@@ -167,6 +171,7 @@ void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, str
     world->trace = wanted;
     world->result = ret_result;
     dice_init(&world->dice, seed);
+    dice_init(&world->waiter_dice, ~seed);
     plan_draw(&world->plan, &world->dice);
     world_say(world, "plan: network %s, %s agents, LiveKit's API %s, %u caller%s",
               plan_network_name(world->plan.network),

@@ -28,6 +28,10 @@ void stock_load(struct sim_stock *stock) {
     static const struct directory_defaults defaults = {.stop_timeout_ms = 5000};
     stock->directory = directory_parse(SLICE(AGENTS), &defaults, &diag);
     assert(stock->directory != NULL);
+    stock->waiting = directory_parse(SLICE("{\"support\":{\"command\":[\"support\"],\"standby\":2,\"standby_max\":4,"
+                                           "\"standby_max_age\":\"10m\"}}"),
+                                     &defaults, &diag);
+    assert(stock->waiting != NULL);
 }
 
 void stock_release(struct sim_stock *stock) {
@@ -35,4 +39,5 @@ void stock_release(struct sim_stock *stock) {
         ruleset_release(stock->rules[i]);
     }
     directory_release(stock->directory);
+    directory_release(stock->waiting);
 }

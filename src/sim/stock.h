@@ -9,6 +9,7 @@
 struct sim_stock {
     struct ruleset *rules[RULES_COUNT];
     struct directory *directory;
+    struct directory *waiting; /* the same for the pool: the first agent has standbys */
 };
 
 void stock_load(struct sim_stock *stock);

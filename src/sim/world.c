@@ -94,6 +94,7 @@ static void step(struct world *world, mono_ms at) {
         bridge_tick(world->bridge, at);
         news = true;
     }
+    standbys_tick(world);
     if (world->link != NULL) {
         livekit_link_tick(world->link, at);
         reconcile_tick(world->reconcile, at);
@@ -111,7 +112,7 @@ static mono_ms next_due(const struct world *world) {
     if (world->link != NULL) {
         due = earlier(due, earlier(livekit_link_next_due(world->link), reconcile_next_due(world->reconcile)));
     }
-    return due;
+    return standbys_due_before(world, due);
 }
 
 static bool any_room(const struct world *world) {

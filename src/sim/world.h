@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "bridge/reconcile.h"
+#include "pool/pool.h"
 #include "sim/plan.h"
 #include "sim/sim.h"
 
@@ -13,6 +14,7 @@ enum {
     WORLD_ROOMS = 96,
     WORLD_GUESTS = 320,
     WORLD_PROCESSES = 320,
+    WORLD_WAITERS = 32,
     WORLD_ASKED = 64,  /* questions to LiveKit at once */
     WORLD_LISTED = 96, /* in one answer of it */
     WORLD_NOBODY = -1,
@@ -81,6 +83,21 @@ struct process {
     int room, guest;
 };
 
+/* A process that waits for a call, or got one that it does not take (standbys.c). */
+struct waiter {
+    enum waiter_state { WAITER_GONE, WAITER_STARTING, WAITER_READY, WAITER_TOLD, WAITER_ENDING } state;
+    enum waiter_habit {
+        WAITER_GOOD,
+        WAITER_NEVER_READY,
+        WAITER_DIES_WAITING,
+        WAITER_DIES_TOLD,
+        WAITER_HANGS, /* reads nothing */
+    } habit;
+    char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
+    char call[ENGINE_LABEL_MAX + 1]; /* that it was told, or "" */
+    mono_ms due;                     /* the next step of its state */
+};
+
 /* A question to LiveKit, and its answer on the way back. */
 struct asked {
     bool waits; /* neither answered nor cancelled */
@@ -107,6 +124,10 @@ struct world {
     struct bridge *bridge;
     struct livekit_link *link; /* NULL: LiveKit cannot be asked */
     struct reconcile *reconcile;
+    struct pool *pool; /* NULL: no standbys in this plan */
+    struct waiter waiters[WORLD_WAITERS];
+    int waiter_count;
+    struct dice waiter_dice; /* of their own, so that a plan without them is the same call */
     const struct sim_stock *stock;
     const struct sim_trace *trace;
     struct sim_result *result;
@@ -199,6 +220,18 @@ void processes_disconnected(struct world *world, int place);
 /* The last caller of ROOM left. */
 void processes_alone(struct world *world, int room);
 bool processes_any_live(const struct world *world);
+
+/* What JOB asks for is a standby that takes it. */
+void processes_hand_over(struct world *world, const struct engine_job *job);
+
+/* standbys.c: the engine with a pool around it where the plan has one, built with each bridge; what falls due in it. */
+struct engine standbys_engine(struct world *world);
+void standbys_take_apart(struct world *world);
+void standbys_tick(struct world *world);
+/* The earlier of DUE and what falls due there; they keep no world going by themselves. */
+mono_ms standbys_due_before(const struct world *world, mono_ms due);
+/* One has a call and does not take it. */
+bool standbys_any_live(const struct world *world);
 
 /* livekit.c: the API. */
 struct asker livekit_asker(struct world *world);
