@@ -43,10 +43,10 @@ static void show_line(void *context, const char *line) {
     log_info(&about, "  agent says: %s", line);
 }
 
-void app_show_output(void *self, const char *sid) {
+void app_show_output(void *self, const char *label) {
     const struct app *app = self;
-    cleanup_free char *label = xstrdup(sid);
-    local_tail(app->local, sid, SHOWN_LINES, show_line, label);
+    cleanup_free char *shown = xstrdup(label);
+    local_tail(app->local, label, SHOWN_LINES, show_line, shown);
 }
 
 static void on_engine(void *context, const struct engine_event *event) {

@@ -47,7 +47,6 @@ static bool read_one(const struct standby_dir *dir, const char *name, struct sta
         return false;
     }
     snprintf(ret_standby->label, sizeof ret_standby->label, "%s", name);
-    /* NOLINTNEXTLINE(cert-err34-c): what is too large for its type is nobody's, and compared with the process's own */
     return sscanf(text.p, "%32[0-9a-f] %d %" SCNu64 " %255s", ret_standby->instance, &ret_standby->pid,
                   &ret_standby->birth, boot) == 4 &&
            strlen(ret_standby->instance) == ENGINE_INSTANCE_SIZE - 1 && ret_standby->pid > 1 &&

@@ -32,9 +32,13 @@ static uint64_t stamp_of(const char *path) {
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
         return 0;
     }
-    const int64_t facts[] = {(int64_t)st.st_dev, (int64_t)st.st_ino, (int64_t)st.st_size, st.st_mtim.tv_sec,
-                             st.st_mtim.tv_nsec};
-    return slice_hash((struct slice){(const char *)facts, sizeof facts}, 0) | 1;
+    const uint64_t facts[] = {(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                              (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec};
+    uint64_t stamp = 0;
+    for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+        stamp = (stamp ^ facts[i]) * 1099511628211ULL;
+    }
+    return stamp | 1;
 }
 
 /* The first argument that names a file: the script that an interpreter runs. */

@@ -30,7 +30,7 @@
     X(DEGRADED, "an agent fails again and again: its calls get their next choice; `sipbridge status` names it",       \
       bridge_is_resting(ops->bridge))                                                                                 \
     X(DEGRADED, "no standby of an agent is ready, they fail: its calls start a process; `sipbridge status` names it", \
-      pool_fails(ops->pool))                                                                                          \
+      ops->pool != NULL && pool_fails(ops->pool))                                                                     \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {

@@ -62,6 +62,8 @@ static void add_standbys(void *context, const struct pool_view *view) {
 
 json_t *ops_standbys_json(const struct ops *ops) {
     json_t *standbys = json_object();
-    pool_each(ops->pool, add_standbys, standbys);
+    if (ops->pool != NULL) {
+        pool_each(ops->pool, add_standbys, standbys);
+    }
     return standbys;
 }

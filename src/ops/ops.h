@@ -47,7 +47,7 @@ struct ops {
     const struct keyring *keys;
     struct receiver *receiver;
     const struct bridge *bridge;
-    const struct pool *pool;           /* of standbys */
+    const struct pool *pool;           /* of standbys; NULL: there are none */
     const struct contact *livekit;     /* NULL: it is not asked */
     const struct reconcile *reconcile; /* NULL with it */
     const struct source *source;       /* NULL while the bridge is disabled */

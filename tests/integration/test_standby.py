@@ -3,13 +3,14 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from daemon import HERE, PYTHON, holds_for, is_alive, processes_marked, wait_for
-from livekit import SECRET, Call, jwt_claims
-from test_restart import kill, restart
+from daemon import HERE, PYTHON, binary, holds_for, is_alive, processes_marked, wait_for
+from livekit import SECRET, Call, encode, jwt_claims, webhook_token
+from test_restart import kill
 
 
 def agent(daemon, *args, **more):
@@ -357,9 +358,55 @@ def test_only_so_many_start_at_a_time(warm):
 
 
 def test_template_stands_by_for_every_name(start):
-    command = " ".join([*PYTHON, str(HERE / "standby_agent.py")])
-    daemon = start(rules=False, agents=False, SIP_AGENT_COMMAND=command, SIP_STANDBY="1", SIP_AGENT_ENV="AGENT_OUT")
-    assert wait_for(lambda: daemon.logged("failed") or daemon.status()["standbys"]["SIP_AGENT_COMMAND"]["started"], "started")
+    def no_agents(daemon):
+        daemon.settings["AGENT_OUT"] = str(daemon.notes)
+        return False
+    daemon = start(rules=False, agents=no_agents, SIP_AGENT_COMMAND=" ".join([*PYTHON, str(HERE / "standby_agent.py")]),
+                   SIP_STANDBY="1", SIP_AGENT_ENV="AGENT_OUT,SIP_*")
+    wait_for(lambda: pool(daemon, "SIP_AGENT_COMMAND").get("ready") == 1, "it stands by")
+    call = Call()
+    ringing(daemon, call)
+    report = daemon.wait_agent(call)
+    assert report["standby"] and "SIP_AGENT_NAME" not in report["env"]
+
+
+def test_setting_and_command_that_do_not_go_together(start):
+    daemon = start(wait=False, SIP_AGENT_COMMAND="agent --room {room}", SIP_STANDBY="1")
+    daemon.process.wait(10)
+    assert daemon.process.returncode == 2
+    said = (daemon.dir / "stderr").read_text()
+    assert "SIP_STANDBY" in said and "{room}" in said and "known only when a call comes" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_standbys_are_behind_the_fence(start):
+    def agents(daemon):
+        for path in (daemon.dir, daemon.notes):
+            path.chmod(0o777)
+        return {"support": agent(daemon, cwd="/", standby=1)}
+    daemon = start(agents=agents, SIP_AGENT_USER="65534:65534", SIP_AGENT_LIMITS="nofile=77")
+    wait_pool(daemon, ready=1)
+    pid, call = waiting(daemon)[0], Call()
+    assert os.stat(f"/proc/{pid}").st_uid == 65534
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text() and " 77 " in limits
+    ringing(daemon, call)
+    assert daemon.wait_agent(call)["pid"] == pid
+
+
+def test_calls_logs_prints_all_parts(warm):
+    daemon, call = warm(standby=1), Call()
+    ringing(daemon, call)
+    first = daemon.wait_agent(call)
+    daemon.post(*call.answered())
+    wait_pool(daemon, ready=1)
+    os.kill(first["pid"], signal.SIGKILL)
+    second = daemon.wait_agent(call, 1)
+    wait_for(lambda: (daemon.state / "calls" / f"{call.sid}.log.1").exists(), "the first one's output is set aside")
+    wait_for(lambda: "has the call" in (daemon.state / "calls" / f"{call.sid}.log").read_text(), "the second one speaks")
+    assert second["standby"]
+    run = subprocess.run([binary(), "calls", "logs", call.sid], env=daemon.environment(), capture_output=True, text=True)
+    assert run.stdout == 2 * f"standing by\nhas the call {call.sid}\n"
 
 
 @pytest.mark.parametrize("entry,why", [
@@ -381,21 +428,24 @@ def test_odd_entries_break_only_themselves(start, entry, why):
 
 
 @pytest.mark.skipif("PRINT_TIMES" not in os.environ, reason="prints figures only: PRINT_TIMES=1")
-def test_time_from_webhook_to_line(warm):
-    daemon = warm(standby=1, LOG_LEVEL="info")
+def test_time_from_webhook_to_line(start, tmp_path):
+    """From just before the webhook is sent until a standby in C has read its line."""
+    clock = tmp_path / "clock"
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(clock), str(HERE / "standby_clock.c")], check=True)
+    daemon = start(agents=lambda daemon: {"support": daemon.entry(command=[str(clock)], standby=2)}, LOG_LEVEL="warning")
     took = []
-    for _ in range(200):
-        wait_pool(daemon, ready=1)
+    for _ in range(int(os.environ["PRINT_TIMES"])):
+        wait_pool(daemon, ready=2)
         call = Call()
-        event = call.ringing()
-        daemon.post(*event[:-1])
-        import livekit
-        body = livekit.encode(event[-1])
-        token = livekit.webhook_token(body)
+        *before, last = call.ringing()
+        daemon.post(*before)
+        body = encode(last)
+        token = webhook_token(body)
         sent = time.monotonic_ns()
         daemon.post_raw(body, token)
-        report = daemon.wait_agent(call)
-        took.append((report["mono"] - sent) / 1000)
+        note = wait_for(lambda: next(daemon.notes.glob("*.clock"), None), "the standby has its line")
+        took.append((int(note.read_text()) - sent) / 1000)
+        note.unlink()
         daemon.post(*call.hung_up())
     took.sort()
-    print(f"webhook to line, us: p50 {took[len(took) // 2]:.0f} p99 {took[len(took) * 99 // 100]:.0f} max {took[-1]:.0f}")
+    print(f"\nwebhook to line, us: p50 {took[len(took) // 2]:.0f} p99 {took[len(took) * 99 // 100]:.0f} max {took[-1]:.0f}")
