@@ -115,7 +115,7 @@ static void refresh(struct pool *pool) {
     const struct agent *template = directory != NULL ? directory_template(directory) : NULL;
     mono_ms now = pool_now(pool);
     struct shelf *shelf, *next;
-    HASH_ITER(hh, pool->shelves, shelf, next) {
+    for (shelf = pool->shelves; shelf != NULL; shelf = shelf->hh.next) {
         shelf->gone = true;
     }
     if (template != NULL) {
@@ -124,10 +124,12 @@ static void refresh(struct pool *pool) {
     for (size_t i = 0; directory != NULL && i < directory_count(directory); i++) {
         take_agent(pool, directory_at(directory, i), now);
     }
-    HASH_ITER(hh, pool->shelves, shelf, next) {
+    for (shelf = pool->shelves; shelf != NULL; shelf = shelf->hh.next) {
         if (shelf->gone) {
             shelf_dismiss_all(shelf, now);
         }
+    }
+    HASH_ITER(hh, pool->shelves, shelf, next) {
         pool_tidy(pool, shelf);
     }
     pool->dirty = true;

@@ -76,6 +76,8 @@ struct standby *shelf_find_instance(struct shelf *shelf, const char *instance) {
 }
 
 void shelf_remove(struct shelf *shelf, struct standby *standby) {
+    struct pool *pool = shelf->pool;
+    pool->reserved = pool->reserved == standby ? NULL : pool->reserved;
     TAILQ_REMOVE(&shelf->standbys, standby, next);
     free(standby);
 }

@@ -27,7 +27,7 @@ def pool(daemon, name="support"):
     return daemon.status()["standbys"].get(name, {})
 
 
-def wait_pool(daemon, timeout=20, **wanted):
+def wait_pool(daemon, timeout=40, **wanted):
     def there():
         now = pool(daemon)
         return all(now.get(name) == value for name, value in wanted.items()) and now
