@@ -53,32 +53,25 @@ static bool read_one(const struct standby_dir *dir, const char *name, struct sta
            strcmp(boot, dir->boot) == 0;
 }
 
-struct names {
-    char **list;
-    size_t count;
+struct walk {
+    const struct standby_dir *dir;
+    void (*each)(void *context, const struct standby_left *standby);
+    void *context;
 };
 
-static void add_name(void *context, int directory, const char *name) {
-    struct names *names = context;
-    (void)directory;
-    names->list = xrealloc(names->list, (names->count + 1) * sizeof *names->list);
-    names->list[names->count++] = xstrdup(name);
+static void visit(void *context, int directory, const char *name) {
+    const struct walk *walk = context;
+    struct standby_left standby = {0};
+    if (read_one(walk->dir, name, &standby)) {
+        walk->each(walk->context, &standby);
+    } else {
+        unlinkat(directory, name, 0);
+    }
 }
 
 void standby_dir_each(const struct standby_dir *dir, void (*each)(void *context, const struct standby_left *standby),
                       void *context) {
-    struct names names = {0};
-    entries_each(dir->path, add_name, &names);
-    for (size_t i = 0; i < names.count; i++) {
-        struct standby_left standby = {0};
-        if (read_one(dir, names.list[i], &standby)) {
-            each(context, &standby);
-        } else if (names.list[i][0] != '.') {
-            unlinkat(dir->fd, names.list[i], 0);
-        }
-        free(names.list[i]);
-    }
-    free(names.list);
+    entries_each(dir->path, visit, &(struct walk){dir, each, context});
 }
 
 void standby_dir_close(struct standby_dir *dir) {

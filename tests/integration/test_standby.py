@@ -44,6 +44,16 @@ def ringing(daemon, *calls):
     daemon.post(*[event for call in calls for event in call.ringing()])
 
 
+def talking(daemon, ready):
+    """A call that is answered, and what its agent noted; then READY wait again."""
+    call = Call()
+    ringing(daemon, call)
+    report = daemon.wait_agent(call)
+    daemon.post(*call.answered())
+    wait_pool(daemon, ready=ready)
+    return call, report
+
+
 @pytest.fixture
 def warm(start):
     """warm(*agent's arguments, standby=…, …, SETTING=…): a daemon whose agent support stands by."""
@@ -124,11 +134,8 @@ def test_its_output_becomes_the_calls(warm):
 
 
 def test_replacement_of_a_crashed_agent_comes_from_the_pool(warm):
-    daemon, call = warm(standby=2), Call()
-    ringing(daemon, call)
-    first = daemon.wait_agent(call)
-    daemon.post(*call.answered())
-    wait_pool(daemon, ready=2)
+    daemon = warm(standby=2)
+    call, first = talking(daemon, 2)
     before = idle(daemon)
     os.kill(first["pid"], signal.SIGKILL)
     second = daemon.wait_agent(call, 1)
@@ -285,11 +292,8 @@ def test_too_large(warm):
 
 
 def test_kill_9_leaves_none_and_calls_live_on(keep):
-    daemon, call = keep(standby=2), Call()
-    ringing(daemon, call)
-    report = daemon.wait_agent(call)
-    daemon.post(*call.answered())
-    wait_pool(daemon, ready=2)
+    daemon = keep(standby=2)
+    call, report = talking(daemon, 2)
     before = idle(daemon)
     kill(daemon)
     wait_for(lambda: not [pid for pid in before if is_alive(pid)], "those that wait end with the bridge")
@@ -328,11 +332,8 @@ def test_a_stranger_with_its_pid_is_left_alone(keep):
 
 
 def test_stop_that_keeps_calls_ends_those_that_wait(keep):
-    daemon, call = keep(standby=2), Call()
-    ringing(daemon, call)
-    report = daemon.wait_agent(call)
-    daemon.post(*call.answered())
-    wait_pool(daemon, ready=2)
+    daemon = keep(standby=2)
+    call, report = talking(daemon, 2)
     before = idle(daemon)
     daemon.stop()
     wait_for(lambda: not [pid for pid in before if is_alive(pid)], "those that wait are ended")
@@ -395,11 +396,8 @@ def test_standbys_are_behind_the_fence(start):
 
 
 def test_calls_logs_prints_all_parts(warm):
-    daemon, call = warm(standby=1), Call()
-    ringing(daemon, call)
-    first = daemon.wait_agent(call)
-    daemon.post(*call.answered())
-    wait_pool(daemon, ready=1)
+    daemon = warm(standby=1)
+    call, first = talking(daemon, 1)
     os.kill(first["pid"], signal.SIGKILL)
     second = daemon.wait_agent(call, 1)
     wait_for(lambda: (daemon.state / "calls" / f"{call.sid}.log.1").exists(), "the first one's output is set aside")
