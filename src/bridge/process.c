@@ -87,6 +87,7 @@ static void lost(struct bridge *bridge, struct bridge_call *call, const struct e
     diag_text(&event->diag, what, sizeof what);
     bridge->counters.lost++;
     call->lost++;
+    call->starts--; /* the next one is no replacement */
     call->pid = 0;
     call->birth = 0;
     struct log_about about;

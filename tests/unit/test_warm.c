@@ -111,6 +111,7 @@ static void test_not_taken_costs_nothing(void **state) {
     assert_int_equal(stage.instances, 1); /* the next is a new one */
     const struct bridge_counters *counters = bridge_counters(stage.bridge);
     assert_true(counters->lost == 2 && counters->failed_starts == 0 && counters->starts == 3);
+    assert_true(counters->restarts == 0 && stage_state(&stage, "RM_1").view.restarts == 0);
     /* Three failed starts are allowed all the same. */
     for (int i = 0; i < 3; i++) {
         stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
