@@ -111,6 +111,7 @@ bool app_reload(struct app *app, struct buf *said) {
     if (app->source != NULL) {
         source_reload(app->source);
     }
+    pool_renew(app->pool); /* whatever agents load may have changed, too */
     cleanup_free char *line =
         xasprintf("reloaded; API keys: %zu; rules and agents are being read again", keyring_count(app->keys));
     say(said, LOG_INFO, line);

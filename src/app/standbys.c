@@ -117,7 +117,6 @@ void standbys_build(struct app *app) {
 void standbys_change(struct app *app) {
     const struct pool_options options = options_from(app->settings);
     pool_set_options(app->pool, &options);
-    pool_renew(app->pool);
 }
 
 /* A call that was taken back may have it: then it is no standby any more. */
