@@ -430,7 +430,7 @@ def test_time_from_webhook_to_line(start, tmp_path):
     """From just before the webhook is sent until a standby in C has read its line."""
     clock = tmp_path / "clock"
     subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(clock), str(HERE / "standby_clock.c")], check=True)
-    daemon = start(agents=lambda daemon: {"support": daemon.entry(command=[str(clock)], standby=2)}, LOG_LEVEL="warning")
+    daemon = start(agents=lambda daemon: {"support": daemon.entry(command=[str(clock)], standby=2)}, LOG_LEVEL="info")
     took = []
     for _ in range(int(os.environ["PRINT_TIMES"])):
         wait_pool(daemon, ready=2)
