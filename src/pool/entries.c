@@ -110,11 +110,18 @@ void pool_tidy(struct pool *pool, struct shelf *shelf) {
     }
 }
 
+void pool_tidy_all(struct pool *pool) {
+    struct shelf *shelf, *next;
+    HASH_ITER(hh, pool->shelves, shelf, next) {
+        pool_tidy(pool, shelf);
+    }
+}
+
 static void refresh(struct pool *pool) {
     const struct directory *directory = pool->directory;
     const struct agent *template = directory != NULL ? directory_template(directory) : NULL;
     mono_ms now = pool_now(pool);
-    struct shelf *shelf, *next;
+    struct shelf *shelf;
     for (shelf = pool->shelves; shelf != NULL; shelf = shelf->hh.next) {
         shelf->gone = true;
     }
@@ -129,9 +136,7 @@ static void refresh(struct pool *pool) {
             shelf_dismiss_all(shelf, now);
         }
     }
-    HASH_ITER(hh, pool->shelves, shelf, next) {
-        pool_tidy(pool, shelf);
-    }
+    pool_tidy_all(pool);
     pool->dirty = true;
 }
 

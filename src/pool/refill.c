@@ -92,6 +92,7 @@ void pool_tick(struct pool *pool) {
         }
         shelf_tick(shelf, now);
     }
+    pool_tidy_all(pool);
     pool->due = start_some(pool, now);
     for (const struct shelf *shelf = pool->shelves; shelf != NULL; shelf = shelf->hh.next) {
         pool->due = pool_earlier(pool->due, pool_earlier(shelf_next_due(shelf, now), pool->look_at));

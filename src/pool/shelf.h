@@ -103,5 +103,6 @@ void shelf_free(struct shelf *shelf);
 
 /* entries.c: removes SHELF if nothing of it is left and it is no agent's any more. */
 void pool_tidy(struct pool *pool, struct shelf *shelf);
+void pool_tidy_all(struct pool *pool);
 
 #endif

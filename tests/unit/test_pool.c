@@ -463,6 +463,28 @@ static void test_changed_entry(void **state) {
     close_scene(&scene);
 }
 
+/* A call that was handed over may come back, so its shelf is there a little longer. */
+static void test_entry_gone_after_a_call(void **state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, ONE);
+    settle(&scene, 1);
+    assert_true(call(&scene, "RM_1"));
+    agents(&scene, "{}");
+    gone(&scene, &scene.processes[1], 0);
+    lost(&scene, &scene.processes[0]);
+    assert_null(view_of(&scene, "support").agent);
+    agents(&scene, ONE);
+    settle(&scene, 1);
+    assert_true(call(&scene, "RM_2"));
+    agents(&scene, "{}");
+    gone(&scene, &scene.processes[3], 0);
+    wait(&scene, POOL_TAKEN_MS + 1);
+    assert_null(view_of(&scene, "support").agent);
+    assert_int_equal(pool_next_due(scene.pool), MONO_NEVER);
+    close_scene(&scene);
+}
+
 /* An entry that only says how many shall wait, or what does not concern those that do. */
 static void test_other_numbers_only(void **state) {
     (void)state;
@@ -671,6 +693,7 @@ int main(void) {
         cmocka_unit_test(test_end_of_one_that_waited_long_is_no_failure),
         cmocka_unit_test(test_not_taken),
         cmocka_unit_test(test_changed_entry),
+        cmocka_unit_test(test_entry_gone_after_a_call),
         cmocka_unit_test(test_other_numbers_only),
         cmocka_unit_test(test_too_old),
         cmocka_unit_test(test_too_large),
