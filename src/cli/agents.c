@@ -158,6 +158,21 @@ static int run_list(struct cli *cli) {
     return CLI_OK;
 }
 
+/* So many processes may wait for calls when nobody calls, and at most. */
+static void tell_standbys(const struct directory *directory) {
+    const struct agent *template = directory_template(directory);
+    long least = template != NULL ? template->standby.least : 0, most = least > 0 ? template->standby.most : 0;
+    for (size_t i = 0; i < directory_count(directory); i++) {
+        const struct agent *agent = directory_at(directory, i);
+        bool waits = agent->broken == NULL && agent->standby.least > 0;
+        least += waits ? agent->standby.least : 0;
+        most += waits ? agent->standby.most : 0;
+    }
+    if (least > 0) {
+        printf("standbys: %ld processes wait for calls, at most %ld\n", least, most);
+    }
+}
+
 static int run_check(struct cli *cli) {
     cleanup_settings struct settings settings = {0};
     cleanup_documents struct documents documents = {0};
@@ -178,6 +193,7 @@ static int run_check(struct cli *cli) {
         printf("warning: %s\n", directory_warning(document->directory, i));
     }
     size_t broken = tell_broken(document->directory);
+    tell_standbys(document->directory);
     if (directory_template(document->directory) != NULL) {
         fputs(broken == 0 ? "one command for every name (SIP_AGENT_COMMAND): good\n" : "", stdout);
         return broken == 0 ? CLI_OK : CLI_FAILED;

@@ -177,7 +177,7 @@ static enum plan_behaviour behaviour_for(struct world *world) {
 
 /* The place of a new process for JOB; WORLD_NOBODY: an invariant does not hold. */
 static int add(struct world *world, const struct engine_job *job) {
-    if (live_of(world, job->label) != WORLD_NOBODY) {
+    if (live_of(world, job->label) != WORLD_NOBODY || standbys_any_live(world, job->label)) {
         world_fail(world, "a second process of %s is started while the first one lives", job->label);
         return WORLD_NOBODY;
     }
@@ -342,5 +342,5 @@ bool processes_any_live(const struct world *world) {
             return true;
         }
     }
-    return standbys_any_live(world);
+    return standbys_any_live(world, NULL);
 }

@@ -228,7 +228,7 @@ void standbys_tick(struct world *world) {
 }
 
 mono_ms standbys_due_before(const struct world *world, mono_ms due) {
-    bool talks = standbys_any_live(world);
+    bool talks = standbys_any_live(world, NULL);
     if (world->pool == NULL || (due == MONO_NEVER && !talks)) {
         return due;
     }
@@ -241,9 +241,11 @@ mono_ms standbys_due_before(const struct world *world, mono_ms due) {
     return first;
 }
 
-bool standbys_any_live(const struct world *world) {
+bool standbys_any_live(const struct world *world, const char *label) {
     for (int i = 0; i < world->waiter_count; i++) {
-        if (world->waiters[i].state != WAITER_GONE && world->waiters[i].call[0] != '\0') {
+        const struct waiter *waiter = &world->waiters[i];
+        bool is_its = label == NULL ? waiter->call[0] != '\0' : strcmp(waiter->call, label) == 0;
+        if (waiter->state != WAITER_GONE && is_its) {
             return true;
         }
     }

@@ -230,8 +230,8 @@ void standbys_take_apart(struct world *world);
 void standbys_tick(struct world *world);
 /* The earlier of DUE and what falls due there; they keep no world going by themselves. */
 mono_ms standbys_due_before(const struct world *world, mono_ms due);
-/* One has a call and does not take it. */
-bool standbys_any_live(const struct world *world);
+/* One has a call (that of LABEL; NULL: whichever) and does not take it. */
+bool standbys_any_live(const struct world *world, const char *label);
 
 /* livekit.c: the API. */
 struct asker livekit_asker(struct world *world);
