@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -91,11 +94,25 @@ static int above_standard(int fd) {
     return moved;
 }
 
-static bool send_line(int fd, struct slice line) {
+bool child_tell(int ours, struct slice line) {
     cleanup_buf struct buf text = {0};
     buf_add_slice(&text, line);
     buf_addc(&text, '\n');
-    return send(fd, text.p, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.len;
+    return send(ours, text.p, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.len;
+}
+
+bool child_listens(int ours) {
+    struct pollfd look = {.fd = ours};
+    return poll(&look, 1, 0) >= 0 && (look.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
+}
+
+/* What is in the other socket's queue counts as not sent until it is read; a socket that is closed with something in its
+ * queue resets the connection (unix(7), net/unix/af_unix.c: unix_release_sock). */
+bool child_left_line(int ours) {
+    int unread = 0, error = 0;
+    socklen_t size = sizeof error;
+    return (ioctl(ours, SIOCOUTQ, &unread) == 0 && unread > 0) ||
+           (getsockopt(ours, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == ECONNRESET);
 }
 
 bool child_stdin(struct slice line, int *ret_ours, int *ret_theirs, struct diag *diag) {
@@ -112,7 +129,7 @@ bool child_stdin(struct slice line, int *ret_ours, int *ret_theirs, struct diag 
     cleanup_fd int theirs = above_standard(pair[1]);
     int size = STDIN_BUFFER;
     setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    if (theirs < 0 || !send_line(ours, line)) {
+    if (theirs < 0 || (line.p != NULL && !child_tell(ours, line))) {
         return diag_fail(diag, "stdin", "its line could not be written: %m");
     }
     *ret_ours = take_fd(ours);

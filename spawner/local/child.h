@@ -24,10 +24,17 @@ struct child_exit {
 bool child_spawn(const struct child_spec *spec, pid_t *ret_pid, struct diag *diag) __attribute__((warn_unused_result));
 /* Why the kernel would not run SPEC's file: ERROR is an errno. Returns false. */
 bool child_explain(struct diag *diag, const struct child_spec *spec, int error);
-/* A connected pair of sockets for its stdin with LINE and a newline already in it: *RET_OURS is kept open until it
+/* A connected pair of sockets for its stdin with LINE and a newline already in it (without, where LINE.p is NULL: it
+ * comes by child_tell): *RET_OURS is kept open until it
  * exits (its end of file means "the bridge is gone"), *RET_THEIRS is for child_spec.in. */
 bool child_stdin(struct slice line, int *ret_ours, int *ret_theirs, struct diag *diag)
     __attribute__((warn_unused_result));
+/* LINE and a newline in one write to our end of its stdin. False with errno: nobody holds the other end any more. */
+bool child_tell(int ours, struct slice line) __attribute__((warn_unused_result));
+/* Whether somebody holds the other end. */
+bool child_listens(int ours);
+/* Whether something of what was written is not read yet, or never will be. */
+bool child_left_line(int ours);
 /* SIGTERM, and SIGCONT in case it is stopped, to the leader alone: it tells its own children. */
 void child_terminate(int pidfd);
 /* SIGKILL to it alone. */

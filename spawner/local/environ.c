@@ -8,9 +8,9 @@
 static const char *const always[] = {"PATH", "HOME", "LANG", "TZ"};
 
 /* `*` in SIP_AGENT_ENV must not undo what the clean environment is for. */
-static const char *const never_by_glob[] = {"LIVEKIT_API_SECRET", "LIVEKIT_KEYS", "REDIS_URL",      "SIP_INSTANCE",
-                                            "NOTIFY_SOCKET",      "LISTEN_FDS",   "LISTEN_FDNAMES", "LISTEN_PID",
-                                            "WATCHDOG_PID",       "WATCHDOG_USEC"};
+static const char *const never_by_glob[] = {"LIVEKIT_API_SECRET", "LIVEKIT_KEYS",  "REDIS_URL",    "SIP_INSTANCE",
+                                            "SIP_STANDBY",        "NOTIFY_SOCKET", "LISTEN_FDS",   "LISTEN_FDNAMES",
+                                            "LISTEN_PID",         "WATCHDOG_PID",  "WATCHDOG_USEC"};
 
 static bool is_among(const char *name, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++) {

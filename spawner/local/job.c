@@ -42,7 +42,7 @@ static bool check_names(const char *label, const char *instance, struct diag *di
     return true;
 }
 
-static bool check_order(const struct engine_job *order, struct diag *diag) {
+bool job_check(const struct engine_job *order, struct diag *diag) {
     if (!check_names(order->label, order->instance, diag)) {
         return false;
     }
@@ -60,6 +60,7 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
     job->in = job->notify.fd = -1;
     ladder_init(&job->ladder);
     snprintf(job->label, sizeof job->label, "%s", label);
+    snprintf(job->own_label, sizeof job->own_label, "%s", label);
     snprintf(job->instance, sizeof job->instance, "%s", instance);
     job->agent = xstrdup(agent != NULL ? agent : "");
     return job;
@@ -67,12 +68,13 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
 
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag) {
     cleanup_buf struct buf left_out = {0};
-    if (!check_order(order, diag)) {
+    if (!job_check(order, diag)) {
         return NULL;
     }
     struct job *job = new_job(host, order->label, order->instance, order->agent);
     job->cwd = order->cwd != NULL ? xstrdup(order->cwd) : NULL;
-    job->line = xmemdup(order->line.p, order->line.n);
+    job->line = order->waits ? NULL : xmemdup(order->line.p, order->line.n);
+    job->line_state = order->waits ? LINE_AWAITED : LINE_GIVEN;
     job->secret = xmemdup(order->secret.p, order->secret.n);
     if (!expand_argv(&job->argv, order, &left_out, diag)) {
         job_free(job);
@@ -233,6 +235,7 @@ static void climb(struct job *job) {
 
 void job_stop(struct job *job, const struct engine_stop *stop) {
     job->timer.on_due = on_timer;
+    job->hangs = job->hangs || stop->kill;
     if (job->ladder.rung != LADDER_KILLING) {
         ladder_stop(&job->ladder, clock_mono_ms(), stop);
         if (job->pid != 0) {
@@ -316,6 +319,7 @@ void job_free(struct job *job) {
     }
     child_watch_stop(&job->exit);
     timer_cancel(&job->timer);
+    timer_cancel(&job->take_timer);
     notify_stop(&job->notify);
     if (job->in >= 0) {
         close(job->in);

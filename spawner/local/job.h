@@ -26,8 +26,18 @@ struct job_host {
     /* JOB's group was killed; its leader is a zombie that pins the numbers of group and session. Of an adopted one the
      * leader is gone and the group was not touched. */
     void (*on_over)(struct job *job);
+    /* JOB got its line and does not take it. */
+    void (*on_not_taken)(struct job *job);
     /* The last word on JOB: the host frees it. */
     void (*on_exit)(struct job *job, const struct child_exit *how);
+};
+
+/* How far the line is on its way to a process that was started ahead (hand_over.h). */
+enum job_line {
+    LINE_GIVEN,   /* at its start, or it was taken */
+    LINE_AWAITED, /* it waits for a job */
+    LINE_QUEUED,  /* it has a job, and is told at the end of this turn */
+    LINE_SENT,    /* not known yet whether it reads */
 };
 
 struct job {
@@ -41,15 +51,20 @@ struct job {
     pid_t pid;       /* 0: queued, or sought */
     uint64_t birth;  /* of the process, by proc.h */
     off_t output_at; /* where its output begins in the file of its label; adopted: 0 */
-    int in;          /* our end of its stdin; -1 while queued, and where a predecessor had it */
-    bool adopted;    /* a predecessor started it: its end is seen, its status is not */
-    unsigned looks;  /* adopted, without a pid yet: how often its process was looked for */
+    enum job_line line_state;
+    char own_label[ENGINE_LABEL_MAX + 1]; /* what it was started as; another than `label` after a hand-over */
+    bool hangs;                           /* it was told to stop by SIGKILL alone */
+    int in;                               /* our end of its stdin; -1 while queued, and where a predecessor had it */
+    bool adopted;                         /* a predecessor started it: its end is seen, its status is not */
+    unsigned looks;                       /* adopted, without a pid yet: how often its process was looked for */
     struct child_watch exit;
     struct notify notify;
     struct ladder ladder;
-    struct timer timer;
+    struct timer timer, take_timer;
 };
 
+/* Whether ORDER's names and line can be those of a job. False with DIAG. */
+bool job_check(const struct engine_job *order, struct diag *diag) __attribute__((warn_unused_result));
 /* Copies what is needed of ORDER. NULL with DIAG when it can never be started. */
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag);
 /* Starts its process. False with DIAG. */

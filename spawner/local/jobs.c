@@ -1,6 +1,8 @@
 /* Two hash tables of fixed size with lists: a bridge has hundreds of jobs, seldom thousands. */
 #include "spawner/local/jobs.h"
 
+#include <stdio.h>
+
 static struct jobs_list *label_bucket(struct jobs *jobs, const char *label) {
     return &jobs->by_label[slice_hash(slice_of(label), 0) % JOBS_BUCKETS];
 }
@@ -24,6 +26,12 @@ void jobs_add(struct jobs *jobs, struct job *job) {
 
 void jobs_add_pid(struct jobs *jobs, struct job *job) {
     LIST_INSERT_HEAD(pid_bucket(jobs, job->pid), job, by_pid);
+}
+
+void jobs_relabel(struct jobs *jobs, struct job *job, const char *label) {
+    LIST_REMOVE(job, by_label);
+    snprintf(job->label, sizeof job->label, "%s", label);
+    LIST_INSERT_HEAD(label_bucket(jobs, job->label), job, by_label);
 }
 
 void jobs_remove(struct jobs *jobs, struct job *job) {

@@ -17,6 +17,8 @@ void jobs_init(struct jobs *jobs);
 void jobs_add(struct jobs *jobs, struct job *job);
 /* JOB has a pid now. */
 void jobs_add_pid(struct jobs *jobs, struct job *job);
+/* JOB, which has a pid, has the label LABEL from now on. */
+void jobs_relabel(struct jobs *jobs, struct job *job, const char *label);
 void jobs_remove(struct jobs *jobs, struct job *job);
 struct job *jobs_find(struct jobs *jobs, const char *label);
 struct job *jobs_find_pid(struct jobs *jobs, pid_t pid);

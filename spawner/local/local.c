@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/queue.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,34 +11,11 @@
 #include "base/mem.h"
 #include "spawner/local/environ.h"
 #include "spawner/local/groups.h"
-#include "spawner/local/jobs.h"
-#include "spawner/local/orphans.h"
+#include "spawner/local/hand_over.h"
+#include "spawner/local/local_parts.h"
 #include "spawner/local/output.h"
-#include "spawner/local/reader.h"
-#include "spawner/local/seeker.h"
-#include "spawner/local/strays.h"
-#include "spawner/local/teller.h"
-#include "spawner/local/upkeep.h"
 
 enum { SPAWNS_A_TURN = 8, REAPS_A_TURN = 256, REAP_MS = 5 };
-
-struct local {
-    struct local_options options;
-    struct job_host host;
-    struct orphans orphans;
-    struct strays strays;
-    struct groups groups;
-    struct seeker seeker;
-    struct upkeep upkeep;
-    struct jobs jobs;
-    STAILQ_HEAD(, job) queue;
-    struct teller teller;
-    struct task spawn_task;
-    uint64_t spawn_turn; /* the turn in which there were so many spawns */
-    int spawns;
-    struct timer spawn_timer, reap_timer;
-    char *mark;
-};
 
 static struct local *local_of(const struct job *job) {
     return container_of(job->host, struct local, host);
@@ -66,8 +42,35 @@ static void on_job_over(struct job *job) {
     }
 }
 
+/* JOB's process was handed its job and never had it: whoever asked for it is told, and it is nobody's from now on. */
+static void lose(struct local *local, struct job *job) {
+    struct told *told = teller_add(&local->teller, job, ENGINE_NOT_TAKEN);
+    diag_fail(&told->event.diag, "standby", "was gone before it read its line, or did not read it");
+    jobs_relabel(&local->jobs, job, job->own_label);
+    if (job->line_state == LINE_QUEUED) {
+        STAILQ_REMOVE(&local->hand_overs, job, job, waiting);
+    }
+    job->line_state = LINE_GIVEN;
+}
+
+static void on_job_not_taken(struct job *job) {
+    lose(local_of(job), job);
+    job_stop(job, &(struct engine_stop){.kill = true});
+}
+
+/* Of one that was told to go and never had anything to do nobody wants to read. */
+static void tidy_output(const struct local *local, const struct job *job) {
+    if (job->line_state == LINE_AWAITED && job->ladder.rung != LADDER_RUNNING && !job->hangs) {
+        output_remove(local->host.output_dir, job->label);
+    }
+}
+
 static void on_job_exit(struct job *job, const struct child_exit *how) {
     struct local *local = local_of(job);
+    if (hand_over_is_lost(job)) {
+        lose(local, job);
+    }
+    tidy_output(local, job);
     struct told *told = teller_add(&local->teller, job, ENGINE_EXITED);
     told->event.exit_kind = how->kind;
     told->event.exit_value = how->value;
@@ -97,15 +100,37 @@ static void start_job(struct local *local, struct job *job) {
     upkeep_watch(&local->upkeep);
 }
 
+/* One that was told to stop meanwhile goes without. */
+static void tell_job(struct local *local, struct job *job) {
+    if (job->ladder.rung != LADDER_RUNNING) {
+        job->line_state = LINE_GIVEN;
+    } else if (hand_over_tell(job)) {
+        local->host.counters.handed_over++;
+        teller_add(&local->teller, job, ENGINE_STARTED);
+    } else {
+        on_job_not_taken(job);
+    }
+}
+
+static void tell_jobs(struct local *local) {
+    while (!STAILQ_EMPTY(&local->hand_overs)) {
+        struct job *job = STAILQ_FIRST(&local->hand_overs);
+        STAILQ_REMOVE_HEAD(&local->hand_overs, waiting);
+        tell_job(local, job);
+    }
+}
+
 /* A start may take so long that the timer is due before the turn is over, hence the count. */
 static void spawn_some(struct local *local) {
     if (local->spawn_turn != loop_turns(local->options.loop)) {
         local->spawn_turn = loop_turns(local->options.loop);
         local->spawns = 0;
     }
-    if (!STAILQ_EMPTY(&local->queue) && local->options.before_start != NULL) {
+    bool any = !STAILQ_EMPTY(&local->queue) || !STAILQ_EMPTY(&local->hand_overs);
+    if (any && local->options.before_start != NULL) {
         local->options.before_start(local->options.context);
     }
+    tell_jobs(local);
     for (; local->spawns < SPAWNS_A_TURN && !STAILQ_EMPTY(&local->queue); local->spawns++) {
         struct job *job = STAILQ_FIRST(&local->queue);
         STAILQ_REMOVE_HEAD(&local->queue, waiting);
@@ -124,6 +149,13 @@ static void on_spawn_timer(struct timer *timer) {
     spawn_some(container_of(timer, struct local, spawn_timer));
 }
 
+struct engine_event *local_refuse(struct local *local, const struct engine_job *order, enum engine_event_kind kind) {
+    struct job refused = {0};
+    snprintf(refused.label, sizeof refused.label, "%s", order->label);
+    snprintf(refused.instance, sizeof refused.instance, "%s", order->instance);
+    return &teller_add(&local->teller, &refused, kind)->event;
+}
+
 static void ensure(void *self, const struct engine_job *order) {
     struct local *local = self;
     struct diag diag = {0};
@@ -132,10 +164,8 @@ static void ensure(void *self, const struct engine_job *order) {
     }
     struct job *job = job_new(&local->host, order, &diag);
     if (job == NULL) {
-        struct job refused = {0};
-        snprintf(refused.label, sizeof refused.label, "%s", order->label);
-        snprintf(refused.instance, sizeof refused.instance, "%s", order->instance);
-        fail(local, &refused, &diag);
+        local_refuse(local, order, ENGINE_START_FAILED)->diag = diag;
+        local->host.counters.failed++;
         return;
     }
     jobs_add(&local->jobs, job);
@@ -275,6 +305,7 @@ static void on_reap_timer(struct timer *timer) {
 static void init_callbacks(struct local *local) {
     local->host.on_ready = on_job_ready;
     local->host.on_over = on_job_over;
+    local->host.on_not_taken = on_job_not_taken;
     local->host.on_exit = on_job_exit;
     local->orphans.is_leader = is_leader;
     local->orphans.is_alive = is_alive;
@@ -301,6 +332,7 @@ struct local *local_new(const struct local_options *options) {
     fence_environment(options->fence, &local->host.base_env);
     jobs_init(&local->jobs);
     STAILQ_INIT(&local->queue);
+    STAILQ_INIT(&local->hand_overs);
     teller_init(&local->teller, options);
     init_callbacks(local);
     orphans_init(&local->orphans, options->loop);
@@ -331,19 +363,6 @@ void local_change(struct local *local, char *const *pass_env, size_t max_output,
     upkeep_change(&local->upkeep, max_output, keep_output_ms);
 }
 
-size_t local_count(const struct local *local) {
-    return local->jobs.count;
-}
-
-bool local_is_idle(const struct local *local) {
-    return local->jobs.count == 0 && !orphans_is_looking(&local->orphans) && !strays_is_looking(&local->strays) &&
-           !groups_is_looking(&local->groups);
-}
-
-const struct local_counters *local_counters(const struct local *local) {
-    return &local->host.counters;
-}
-
 static bool forget(struct job *job, void *context) {
     remove_job(context, job);
     return true;
@@ -368,25 +387,4 @@ void local_free(struct local *local) {
     free(local->host.notify_dir);
     free(local->mark);
     free(local);
-}
-
-void local_tail(struct local *local, const char *label, unsigned count, void (*each)(void *context, const char *line),
-                void *context) {
-    cleanup_fd int fd = output_open_read(local->host.output_dir, label, NULL);
-    if (fd < 0) {
-        return;
-    }
-    const struct job *job = jobs_find(&local->jobs, label);
-    off_t output_at = 0;
-    const char *secret = teller_secret(&local->teller, label, &output_at);
-    if (secret == NULL && job != NULL) {
-        secret = job->secret;
-        output_at = job->output_at;
-    }
-    if (secret == NULL) {
-        each(context, "[not shown: it was started before a restart, so its token is not known and may be in it]");
-        return;
-    }
-    lseek(fd, output_at, SEEK_SET);
-    reader_tail(fd, count, slice_of(secret), each, context);
 }

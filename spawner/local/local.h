@@ -26,7 +26,8 @@ struct local_options {
 };
 
 struct local_counters {
-    uint64_t started, failed, exited, killed, adopted, strangers; /* strangers: adopted orphans that were reaped */
+    uint64_t started, failed, exited, killed, adopted, handed_over;
+    uint64_t strangers; /* adopted orphans that were reaped */
 };
 
 struct local;
@@ -34,10 +35,13 @@ struct local;
 /* Makes this process a child subreaper. */
 struct local *local_new(const struct local_options *options);
 struct engine local_engine(struct local *local);
+struct engine_waiters local_waiters(struct local *local);
 /* A SIGCHLD came: reap what belongs to no job. */
 void local_reap(struct local *local);
 /* How many jobs are queued or alive. */
 size_t local_count(const struct local *local);
+/* Whether a job of INSTANCE is queued, alive or looked for. */
+bool local_has_instance(struct local *local, const char *instance);
 /* No job, and nothing of those that were is still looked for. */
 bool local_is_idle(const struct local *local);
 const struct local_counters *local_counters(const struct local *local);

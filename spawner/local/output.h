@@ -1,6 +1,9 @@
 /* What an agent writes: DIRECTORY/LABEL.log, mode 0600, opened for appending so that the process can outlive us
  * (a pipe would kill it when we die). The kernel drops the oldest part above a limit; a lock that lives as long as
- * anybody holds the file for writing tells readers whether more can come. */
+ * anybody holds the file for writing tells readers whether more can come.
+ *
+ * A process that was started ahead of its call has a file of its own, which becomes the call's when it gets the call. What
+ * an earlier process of that call wrote is set aside then: LABEL.log.1 … .4, the oldest first. */
 #ifndef SPAWNER_LOCAL_OUTPUT_H
 #define SPAWNER_LOCAL_OUTPUT_H
 
@@ -14,14 +17,25 @@
 int output_open(const char *directory, const char *label, struct diag *diag);
 /* The same file for reading. -1 with DIAG: no output, or not ours to read. */
 int output_open_read(const char *directory, const char *label, struct diag *diag);
+enum { OUTPUT_PARTS = 4 };
+/* What was set aside as PART (1 to OUTPUT_PARTS), likewise. */
+int output_open_part(const char *directory, const char *label, unsigned part, struct diag *diag);
+/* The file of FROM, if there is one, is that of TO from now on. False with DIAG. */
+bool output_take(const char *directory, const char *from, const char *to, struct diag *diag)
+    __attribute__((warn_unused_result));
+/* Removes the file of LABEL. */
+void output_remove(const char *directory, const char *label);
 /* Above MAX bytes on disk, punches out the oldest quarter or more: offsets stay, no new line is lost. False with
  * errno when the file system cannot. */
 bool output_trim(const char *directory, const char *label, size_t max) __attribute__((warn_unused_result));
 /* Nobody holds the file of FD for writing any more. */
 bool output_is_final(int fd);
+/* FD is still the file of LABEL: no later process' output took its place. */
+bool output_is_newest(const char *directory, const char *label, int fd);
 /* The label of the file NAME, "LABEL.log", to be freed; NULL for any other name. */
 char *output_label(const char *name);
-/* Removes the final files that were not written to for KEEP_MS; returns how many. */
+/* Removes the final files that were not written to for KEEP_MS, and those of standbys that never wrote anything; returns
+ * how many. */
 unsigned output_expire(const char *directory, int64_t keep_ms, int64_t wall_ms);
 
 #endif

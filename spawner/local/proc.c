@@ -80,6 +80,13 @@ bool proc_instance(pid_t pid, char ret_instance[ENGINE_INSTANCE_SIZE]) {
     return value != NULL;
 }
 
+int64_t proc_memory(pid_t pid) {
+    cleanup_buf struct buf text = {0};
+    int64_t pages = 0;
+    bool known = read_of(pid, "statm", &text) && sscanf(text.p, "%*s %" SCNd64, &pages) == 1;
+    return known ? pages * sysconf(_SC_PAGESIZE) : 0;
+}
+
 uint64_t proc_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);

@@ -21,6 +21,8 @@ bool proc_is_gone(pid_t pid);
 char *proc_variable(pid_t pid, const char *name);
 /* Its SIP_INSTANCE, cut to size; false likewise. */
 bool proc_instance(pid_t pid, char ret_instance[ENGINE_INSTANCE_SIZE]);
+/* Bytes of memory that PID has resident; 0: it cannot be read. */
+int64_t proc_memory(pid_t pid);
 /* The clock that births are read from, now. */
 uint64_t proc_now(void);
 /* Calls EACH for every process there is but this one. */

@@ -72,6 +72,11 @@ bool reader_open(struct reader *reader, const char *directory, const char *label
     return reader->fd >= 0;
 }
 
+bool reader_open_part(struct reader *reader, const char *directory, const char *label, unsigned part) {
+    *reader = (struct reader){.fd = output_open_part(directory, label, part, NULL)};
+    return reader->fd >= 0;
+}
+
 /* Where data begins at or after AT; the end of the file when there is none. */
 static off_t data_start(int fd, off_t at) {
     off_t data = lseek(fd, at, SEEK_DATA);

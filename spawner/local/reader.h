@@ -21,6 +21,9 @@ struct reader {
 /* Opens the output of LABEL in DIRECTORY. False with DIAG. */
 bool reader_open(struct reader *reader, const char *directory, const char *label, struct diag *diag)
     __attribute__((warn_unused_result));
+/* Opens what was set aside of it as PART (output.h). False: there is none. */
+bool reader_open_part(struct reader *reader, const char *directory, const char *label, unsigned part)
+    __attribute__((warn_unused_result));
 /* Tells the complete lines that were added since. */
 void reader_new_lines(struct reader *reader, reader_line *each, void *context);
 /* Tells what stands after the last newline, when no more can come. */

@@ -58,7 +58,8 @@ static bool read_boot_id(struct app *app, struct diag *diag) {
 
 bool adoption_open(struct app *app, struct diag *diag) {
     app->journal_task.run = flush;
-    return journal_dir_open(&app->journal, app->state.journal, diag) && read_boot_id(app, diag);
+    return journal_dir_open(&app->journal, app->state.journal, diag) && read_boot_id(app, diag) &&
+           standby_dir_open(&app->standby_dir, app->state.standby, app->boot, diag);
 }
 
 /* What cannot be taken back is forgotten: LiveKit tells of the call again if it lives. */

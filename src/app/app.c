@@ -68,7 +68,7 @@ int app_run(struct settings *settings, const struct settings_place *place, struc
     app->settings = settings;
     app->place = place;
     app->keys = keys;
-    app->journal.fd = app->cgroup.fd = -1;
+    app->journal.fd = app->cgroup.fd = app->standby_dir.fd = -1;
     bool built = app_build(app, diag);
     if (built) {
         log_start(app);

@@ -64,7 +64,11 @@ void source_options_from(const struct settings *settings, struct source_options 
                      .cwd = settings->agent_cwd,
                      .api_credentials = settings->agent_credentials == CREDENTIALS_API,
                      .stop_timeout_ms = settings->stop_timeout_ms,
-                     .after_call_ms = settings->after_call_ms},
+                     .after_call_ms = settings->after_call_ms,
+                     .standby = {.least = (long)settings->standby,
+                                 .most = (long)settings->standby_max,
+                                 .max_age_ms = settings->standby_max_age_ms,
+                                 .max_rss = settings->standby_max_rss}},
         .check = has_only_other_keys ? check_agent_without_key : check_agent,
     };
 }

@@ -13,7 +13,8 @@ static mono_ms earlier(mono_ms a, mono_ms b) {
 
 void app_touched(struct app *app) {
     board_touched(app->board);
-    mono_ms due = bridge_next_due(app->bridge);
+    pool_tick(app->pool);
+    mono_ms due = earlier(bridge_next_due(app->bridge), pool_next_due(app->pool));
     if (app->reconcile != NULL) {
         due = earlier(due, earlier(livekit_link_next_due(app->livekit_link), reconcile_next_due(app->reconcile)));
     }
@@ -85,6 +86,7 @@ static void told_to_stop(struct app *app) {
     app->stops++;
     app->ops.draining = true;
     app_manager_stopping(app);
+    pool_close(app->pool);
     int how = on_exit_of(app->settings);
     if (app->leaving || (how == ON_EXIT_KEEP && app->stops == 1 && leave(app))) {
         return;

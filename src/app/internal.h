@@ -6,6 +6,7 @@
 #include "app/journal_dir.h"
 #include "app/pressure.h"
 #include "app/queue.h"
+#include "app/standby_dir.h"
 #include "app/state_dir.h"
 #include "bridge/bridge.h"
 #include "bridge/livekit_link.h"
@@ -16,6 +17,7 @@
 #include "loop/file_watch.h"
 #include "loop/signals.h"
 #include "ops/ops.h"
+#include "pool/pool.h"
 #include "service/watchdog.h"
 #include "source/source.h"
 #include "spawner/local/local.h"
@@ -48,6 +50,8 @@ struct app {
     struct fence fence;
     struct cgroup cgroup;
     struct local *local;
+    struct pool *pool; /* around it */
+    struct standby_dir standby_dir;
     struct livekit_api *livekit;       /* NULL with LIVEKIT_API_URL=off */
     struct livekit_link *livekit_link; /* both NULL without it */
     struct reconcile *reconcile;
@@ -72,6 +76,14 @@ struct app {
 bool app_build(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void app_release(struct app *app);
 struct bridge_options app_bridge_options(const struct app *app);
+void app_new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]);
+void app_show_output(void *self, const char *label);
+
+/* standbys.c: the pool around the engine; with other settings; and the end of what a former start left, when its calls
+ * are taken back. */
+void standbys_build(struct app *app);
+void standbys_change(struct app *app);
+void standbys_end_left(struct app *app);
 
 /* manager.c: what the service manager gives and is told. OPEN comes first of all, START when there are listening sockets. */
 bool app_manager_open(struct app *app, char *const *environment, struct diag *diag) __attribute__((warn_unused_result));

@@ -17,7 +17,7 @@ static char *mint(void *self, struct slice room, struct slice identity) {
     return token_for_agent(app->keys, room, identity, clock_wall_ms() / 1000);
 }
 
-static void new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
+void app_new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
     const struct app *app = self;
     uint64_t own = 0; /* so few bytes are never cut short by the kernel */
     if (getrandom(&own, sizeof own, 0) != (ssize_t)sizeof own) {
@@ -43,15 +43,17 @@ static void show_line(void *context, const char *line) {
     log_info(&about, "  agent says: %s", line);
 }
 
-static void show_output(void *self, const char *sid) {
+void app_show_output(void *self, const char *label) {
     const struct app *app = self;
-    cleanup_free char *label = xstrdup(sid);
-    local_tail(app->local, sid, SHOWN_LINES, show_line, label);
+    cleanup_free char *shown = xstrdup(label);
+    local_tail(app->local, label, SHOWN_LINES, show_line, shown);
 }
 
 static void on_engine(void *context, const struct engine_event *event) {
     struct app *app = context;
-    bridge_engine(app->bridge, event, loop_now(app->loop));
+    if (!pool_event(app->pool, event)) {
+        bridge_engine(app->bridge, event, loop_now(app->loop));
+    }
     app_touched(app);
 }
 
@@ -59,6 +61,7 @@ static void on_source_change(void *context) {
     struct app *app = context;
     bridge_set_rules(app->bridge, source_rules(app->source), source_directory(app->source), source_ready(app->source),
                      loop_now(app->loop));
+    pool_set_directory(app->pool, source_directory(app->source));
     app_touched(app);
 }
 
@@ -118,13 +121,13 @@ static void build_board(struct app *app) {
 static void build_bridge(struct app *app) {
     const struct bridge_options options = app_bridge_options(app);
     struct bridge_ports ports = {
-        .engine = local_engine(app->local),
+        .engine = pool_engine(app->pool),
         .livekit = app->livekit_link != NULL ? livekit_link_port(app->livekit_link) : livekit_unavailable,
         .journal = adoption_port(app),
         .self = app,
         .mint = mint,
-        .new_instance = new_instance,
-        .show_output = show_output,
+        .new_instance = app_new_instance,
+        .show_output = app_show_output,
         .wall_ms = wall_ms,
         .on_ended = adoption_on_ended,
         .unknown_agent = unknown_agent,
@@ -163,12 +166,14 @@ static bool build_engine(struct app *app, struct diag *diag) {
         .context = app,
     };
     app->local = local_new(&options);
+    standbys_build(app);
     return true;
 }
 
 static void on_pressure(void *context, bool is_short) {
     const struct app *app = context;
     bridge_memory_short(app->bridge, is_short);
+    pool_hold(app->pool, is_short);
 }
 
 static void start_pressure(struct app *app) {
@@ -214,6 +219,7 @@ static void build_ops(struct app *app) {
         .keys = app->keys,
         .receiver = app->receiver,
         .bridge = app->bridge,
+        .pool = app->pool,
         .source = app->source,
         .livekit = app->livekit != NULL ? livekit_contact(app->livekit) : NULL,
         .reconcile = app->reconcile,
@@ -323,6 +329,7 @@ bool app_build(struct app *app, struct diag *diag) {
     }
     if (app->settings->enabled) {
         adoption_restore(app);
+        standbys_end_left(app);
     }
     if (!build_server(app, diag)) {
         return false;
@@ -345,6 +352,7 @@ void app_release(struct app *app) {
     livekit_link_free(app->livekit_link);
     livekit_free(app->livekit);
     bridge_free(app->bridge);
+    pool_free(app->pool);
     local_free(app->local);
     fence_release(&app->fence);
     cgroup_release(&app->cgroup);
@@ -357,6 +365,7 @@ void app_release(struct app *app) {
     loop_free(app->loop);
     argv_free(app->command);
     journal_dir_close(&app->journal);
+    standby_dir_close(&app->standby_dir);
     free(app->boot);
     state_dir_release(&app->state);
     keyring_free(app->keys);

@@ -83,6 +83,7 @@ static void hand_on(struct app *app) {
     local_change(app->local, settings->agent_env, (size_t)settings->log_max, settings->log_keep_ms);
     hand_on_agents(app);
     call_log_change(&app->call_log, settings->call_log, settings->log_numbers == NUMBERS_MASK);
+    standbys_change(app);
     app->ops.webhook_path = settings->webhook_path;
     app->ops.room_prefix = settings->room_prefix;
     app_watch_keys(app);
@@ -111,6 +112,7 @@ bool app_reload(struct app *app, struct buf *said) {
     if (app->source != NULL) {
         source_reload(app->source);
     }
+    pool_renew(app->pool); /* whatever agents load may have changed, too */
     cleanup_free char *line =
         xasprintf("reloaded; API keys: %zu; rules and agents are being read again", keyring_count(app->keys));
     say(said, LOG_INFO, line);

@@ -103,9 +103,11 @@ bool state_dir_open(struct state_dir *dir, const char *root, struct diag *diag) 
     dir->calls = xasprintf("%s/calls", root);
     dir->notify = xasprintf("%s/notify", root);
     dir->journal = xasprintf("%s/journal", root);
+    dir->standby = xasprintf("%s/standby", root);
     dir->lock = -1;
     return open_one(dir->root, diag) && lock_root(dir, diag) && open_one(dir->calls, diag) &&
-           open_one(dir->notify, diag) && open_one(dir->journal, diag) && find_identity(dir, diag);
+           open_one(dir->notify, diag) && open_one(dir->journal, diag) && open_one(dir->standby, diag) &&
+           find_identity(dir, diag);
 }
 
 void state_dir_release(struct state_dir *dir) {
@@ -113,6 +115,7 @@ void state_dir_release(struct state_dir *dir) {
     free(dir->calls);
     free(dir->notify);
     free(dir->journal);
+    free(dir->standby);
     if (dir->lock > 0) {
         close(dir->lock);
     }

@@ -1,5 +1,5 @@
-/* SIP_STATE_DIR: ours alone (mode 0700), with a directory for the agents' output, one for notify sockets and one for the
- * journal of calls. One daemon at a time has it: the lock is one of fcntl(2), so the kernel takes it back from a dead
+/* SIP_STATE_DIR: ours alone (mode 0700), with directories for the agents' output, notify sockets, the journal of calls
+ * and processes that wait for one. One daemon at a time has it: the lock is one of fcntl(2), so the kernel takes it back from a dead
  * daemon, agents do not inherit it, and it tells whose it is. */
 #ifndef APP_STATE_DIR_H
 #define APP_STATE_DIR_H
@@ -9,7 +9,7 @@
 #include "base/diag.h"
 
 struct state_dir {
-    char *root, *calls, *notify, *journal;
+    char *root, *calls, *notify, *journal, *standby;
     int lock;      /* -1: not ours */
     uint64_t seed; /* of the hashes in the journal */
     char mark[17]; /* hex digits that the instances of agents of this directory end with */

@@ -160,3 +160,15 @@ bool argv_check(char *const *argv, struct diag *diag) {
     }
     return true;
 }
+
+const char *argv_uses(char *const *argv, const char *const *names) {
+    for (; *names != NULL; names++) {
+        cleanup_free char *place = xasprintf("{%s}", *names);
+        for (char *const *argument = argv; *argument != NULL; argument++) {
+            if (strstr(*argument, place) != NULL) {
+                return *names;
+            }
+        }
+    }
+    return NULL;
+}

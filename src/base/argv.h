@@ -19,4 +19,7 @@ char **argv_copy(char *const *argv);
  * naming an unknown one, or any in the program itself (argv[0]). Braces around anything but [a-z_]+ are text. */
 bool argv_check(char *const *argv, struct diag *diag) __attribute__((warn_unused_result));
 
+/* The first of NAMES (NULL-terminated) that a template in ARGV uses; NULL: none. */
+const char *argv_uses(char *const *argv, const char *const *names);
+
 #endif

@@ -40,9 +40,11 @@ static bool act_run(struct bridge *bridge, struct bridge_call *call, mono_ms now
         return true;
     }
     call->killed = call->asked_ready = call->noted_voice = false;
-    limits_started(&bridge->limits, now);
     call->asked_at = now;
     bridge_start(bridge, call);
+    if (!call->warm) { /* a standby is there already: SIP_MAX_STARTS is for what a start costs */
+        limits_started(&bridge->limits, now);
+    }
     note_kind(bridge, call, CALL_PROCESS_ASKED, now);
     return true;
 }

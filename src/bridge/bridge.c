@@ -37,6 +37,7 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
 static void free_call(struct bridge *bridge, struct bridge_call *call) {
     table_remove(&bridge->table, &call->entry);
     bridge_unuse(bridge, call);
+    bridge_count_ringing(bridge, call, true);
     bridge_unmark(bridge, call);
     directory_release(call->directory);
     bridge_leg_forget(&call->leg);
@@ -153,6 +154,7 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
         }
         want = call_want(&call->entry.facts, policy, now);
     }
+    bridge_count_ringing(bridge, call, want.phase == PHASE_OVER);
     if (want.phase == PHASE_OVER) {
         finish(bridge, call, &want, now);
         return;

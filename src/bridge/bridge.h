@@ -32,8 +32,9 @@ extern const struct bridge_options bridge_options_default;
 struct bridge_counters {
     uint64_t calls, ended, answered, refused, rejected_legs, ignored_events;
     uint64_t starts, failed_starts, exits, restarts;
-    uint64_t stops;    /* processes told to end */
-    uint64_t restored; /* calls taken back from the journal */
+    uint64_t warm, lost; /* of the starts: handed to a standby; of those: not taken, and asked for again */
+    uint64_t stops;      /* processes told to end */
+    uint64_t restored;   /* calls taken back from the journal */
     uint64_t ends[CALL_END_COUNT];
     uint64_t limited[LIMIT_COUNT]; /* calls hung up for a limit (END_OVERLOAD), by which */
 };
@@ -119,6 +120,9 @@ struct bridge_agent {
 };
 void bridge_each_agent(const struct bridge *bridge, mono_ms now,
                        void (*each)(void *context, const struct bridge_agent *agent), void *context);
+
+/* Calls whose agent's process is there and does not speak yet: what the machine's CPU is for now. */
+size_t bridge_ringing(const struct bridge *bridge);
 
 /* The limits, and how far they are used. */
 struct bridge_load {

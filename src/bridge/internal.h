@@ -62,6 +62,9 @@ struct bridge_call {
     enum limit limit;         /* which left no room for it when an agent was to be chosen */
     unsigned failures_before; /* of its agent, when the process spoke (circuit_spoke) */
     bool is_trial;            /* it tries an agent that failed again and again */
+    bool warm;                /* its process is a standby that was handed the call */
+    bool rings;               /* counted in bridge->ringing */
+    unsigned lost;            /* standbys in a row that did not take it */
     bool noted_voice;         /* the circuit knows that this process spoke */
     bool looked_at_metadata, killed, deleting, asked_number, asked_ready, asked_room, answered;
     bool dirty;    /* in bridge->dirty */
@@ -89,6 +92,7 @@ struct bridge {
     struct bridge_counters counters;
     struct bridge_times times;
     struct limits limits;
+    size_t ringing; /* calls whose agent's process is there and does not speak yet */
     struct log_limit refused_limit, full_limit;
     bool presumed_away;      /* it is not known yet whether LiveKit is there */
     struct call_queue dirty; /* what the journal has of them is old */
@@ -153,6 +157,8 @@ bool bridge_vetoes(struct bridge *bridge, const struct bridge_call *call, const 
 /* uses.c: counts CALL against its agent's max and SIP_MAX_CALLS, once; bridge_unuse takes that back. */
 void bridge_use(struct bridge *bridge, struct bridge_call *call);
 void bridge_unuse(struct bridge *bridge, struct bridge_call *call);
+/* Whether CALL is one that rings for its agent may have changed; OVER: it is none any more. */
+void bridge_count_ringing(struct bridge *bridge, struct bridge_call *call, bool over);
 /* The agent of that NAME; NULL: nothing is known of it. */
 struct agent_use *bridge_use_of(const struct bridge *bridge, struct slice name);
 void bridge_uses_release(struct bridge *bridge);
@@ -181,7 +187,7 @@ mono_ms bridge_rules_by(const struct bridge *bridge, const struct bridge_call *c
  * that the call chooses again. False when the directory must be waited for. */
 bool bridge_regain(struct bridge *bridge, struct bridge_call *call, mono_ms now);
 
-/* job.c: builds the job of a new process of CALL and hands it to the engine. */
+/* job.c: builds the job of CALL's next process, of a standby if the engine has one, and hands it to the engine. */
 void bridge_start(struct bridge *bridge, struct bridge_call *call);
 
 #endif

@@ -5,7 +5,10 @@
 #include "base/mem.h"
 #include "bridge/internal.h"
 
-enum { MOST_ENV = 16 };
+enum {
+    MOST_ENV = 16,
+    MOST_LOST = 3, /* standbys in a row that did not take a call: the next process is a new one */
+};
 
 struct pairs {
     struct engine_pair list[MOST_ENV];
@@ -82,10 +85,23 @@ static char *mint(const struct bridge *bridge, const struct bridge_call *call) {
     return bridge->ports.mint(bridge->ports.self, room, slice_of(identity));
 }
 
+/* Which process it will be: a standby that waits for such a job, or a new one. The journal has it before it is told. */
+static void name_process(const struct bridge *bridge, struct bridge_call *call, const struct engine_job *job) {
+    const struct engine *engine = &bridge->ports.engine;
+    struct engine_reserved reserved = {0};
+    call->warm = engine->reserve != NULL && call->lost < MOST_LOST && engine->reserve(engine->self, job, &reserved);
+    call->pid = reserved.pid;
+    call->birth = reserved.birth;
+    if (call->warm) {
+        memcpy(call->instance, reserved.instance, sizeof call->instance);
+    } else {
+        bridge->ports.new_instance(bridge->ports.self, call->instance);
+    }
+}
+
 void bridge_start(struct bridge *bridge, struct bridge_call *call) {
     cleanup_free char *token = mint(bridge, call);
     const struct start start = {bridge, call, token};
-    bridge->ports.new_instance(bridge->ports.self, call->instance);
     struct pairs env = {.count = 0};
     add_environment(&start, &env);
     const struct engine_pair places[] = {
@@ -112,9 +128,12 @@ void bridge_start(struct bridge *bridge, struct bridge_call *call) {
         .secret = slice_of(token),
         .agent = call->agent_name,
     };
+    name_process(bridge, call, &job);
     call->starts++;
     bridge->counters.starts++;
+    bridge->counters.warm += call->warm;
     bridge->counters.restarts += call->starts > 1;
-    bridge_trace(bridge, call, "action: start the agent %s (start %u)", call->agent_name, call->starts);
+    bridge_trace(bridge, call, "action: %s the agent %s (start %u)", call->warm ? "hand over to" : "start",
+                 call->agent_name, call->starts);
     bridge->ports.engine.ensure(bridge->ports.engine.self, &job);
 }

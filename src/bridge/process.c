@@ -59,6 +59,7 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
         bridge->ports.livekit.suspect(bridge->ports.livekit.self, call->entry.sid, about.room);
     }
     bridge_trace(bridge, call, "event: process exited with %s", how);
+    call->lost = 0;
     call->pid = 0;
     call->birth = 0;
 }
@@ -82,9 +83,25 @@ static void started(struct bridge *bridge, struct bridge_call *call, const struc
     }
     struct log_about about;
     bridge_about(call, &about);
-    log_info(&about, "agent process started, %lld ms after the first event of the call",
+    log_info(&about, "%s, %lld ms after the first event of the call",
+             call->warm ? "a standby of the agent has the call" : "agent process started",
              (long long)(now - call->entry.facts.seen_at));
     bridge_trace(bridge, call, "event: process started");
+}
+
+/* What it cost is one more hand-over: nothing is held against the agent or counted for the call. */
+static void lost(struct bridge *bridge, struct bridge_call *call, const struct engine_event *event) {
+    char what[512];
+    diag_text(&event->diag, what, sizeof what);
+    bridge->counters.lost++;
+    call->lost++;
+    call->starts--; /* the next one is no replacement */
+    call->pid = 0;
+    call->birth = 0;
+    struct log_about about;
+    bridge_about(call, &about);
+    log_warning(&about, "another process gets the call: its %s", what);
+    bridge_trace(bridge, call, "event: the standby did not take the call");
 }
 
 void bridge_engine(struct bridge *bridge, const struct engine_event *event, mono_ms now) {
@@ -107,6 +124,10 @@ void bridge_engine(struct bridge *bridge, const struct engine_event *event, mono
         noted.kind = CALL_PROCESS_EXITED;
         exited(bridge, call, event, &noted);
         bridge_note_failure(bridge, call, noted.exit, now);
+        break;
+    case ENGINE_NOT_TAKEN:
+        noted.kind = CALL_PROCESS_LOST;
+        lost(bridge, call, event);
         break;
     case ENGINE_READY: bridge_trace(bridge, call, "event: the process says it is ready"); break;
     }

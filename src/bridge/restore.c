@@ -97,6 +97,9 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
     snprintf(call->instance, sizeof call->instance, "%.*s", SLICE_ARG(entry->instance));
     call->pid = entry->pid;
     call->birth = entry->birth;
+    if (call->entry.facts.process == PROCESS_STARTING && call->pid > 1) {
+        call->entry.facts.process = PROCESS_RUNNING; /* a standby that was just being handed the call */
+    }
     call->dismissed_at = entry->dismissed_at < now ? entry->dismissed_at : now;
     restore_leg(&call->leg, &entry->leg);
     restore_names(call, entry);

@@ -70,6 +70,15 @@ void bridge_unuse(struct bridge *bridge, struct bridge_call *call) {
     }
 }
 
+void bridge_count_ringing(struct bridge *bridge, struct bridge_call *call, bool over) {
+    const struct call *facts = &call->entry.facts;
+    bool rings = !over && call->end == END_NONE && facts->process != PROCESS_NONE && facts->answered_at == 0;
+    if (rings != call->rings) {
+        call->rings = rings;
+        bridge->ringing += rings ? 1 : (size_t)-1;
+    }
+}
+
 void bridge_uses_release(struct bridge *bridge) {
     struct agent_use *use, *next;
     HASH_ITER(hh, bridge->uses, use, next) {

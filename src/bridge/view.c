@@ -62,6 +62,10 @@ void bridge_each_agent(const struct bridge *bridge, mono_ms now,
     }
 }
 
+size_t bridge_ringing(const struct bridge *bridge) {
+    return bridge->ringing;
+}
+
 void bridge_memory_short(struct bridge *bridge, bool is_short) {
     bridge->limits.memory_short = is_short;
 }

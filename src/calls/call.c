@@ -266,6 +266,14 @@ static void note_exited(struct call *call, const struct call_event *event, mono_
     call->voice = VOICE_NONE;
 }
 
+/* Nothing failed that the call began: who is wanted is asked for again at once. */
+static void note_lost(struct call *call) {
+    if (call->process != PROCESS_NONE) {
+        call->process = PROCESS_NONE;
+        forget_agent(call);
+    }
+}
+
 static void note_asked(struct call *call, mono_ms now) {
     if (call->process == PROCESS_NONE) {
         call->process = PROCESS_STARTING;
@@ -376,6 +384,7 @@ void call_note(struct call *call, const struct call_event *event, const struct c
     case CALL_PROCESS_STARTED:
     case CALL_PROCESS_FAILED:
     case CALL_PROCESS_EXITED: note_process(call, event, now); break;
+    case CALL_PROCESS_LOST: note_lost(call); break;
     case CALL_DISMISSED: call->dismissed = call->process != PROCESS_NONE; break;
     case CALL_NOT_READY: note_not_ready(call); break;
     case CALL_DELETE_FAILED: note_delete_failed(call, now); break;

@@ -109,6 +109,7 @@ struct call {
     X(PROCESS_STARTED)                                                                                 \
     X(PROCESS_FAILED) /* it could not be started */                                                    \
     X(PROCESS_EXITED) /* exit */                                                                       \
+    X(PROCESS_LOST)   /* the standby that was to be it never took the call: as if none was asked */    \
     X(DISMISSED)      /* the engine was asked to stop it */                                            \
     X(NOT_READY)      /* past the ready time-out, and whoever could know does not say otherwise */     \
     X(ROOM_DELETED)   /* DeleteRoom done, or the room is not found */                                  \

@@ -33,6 +33,11 @@ static void add_row(struct cli_table *table, const struct agent *agent, const ch
     } else {
         cli_table_add(table, "-");
     }
+    if (agent->standby.most > agent->standby.least) {
+        cli_table_addf(table, "%ld to %ld", agent->standby.least, agent->standby.most);
+    } else {
+        cli_table_addf(table, "%ld", agent->standby.least);
+    }
     cli_table_add(table, agent->api_credentials ? "api" : "token");
     cli_table_add(table, stop);
     cli_table_add_coloured(table, agent->broken != NULL ? COLOUR_RED : COLOUR_GREEN,
@@ -68,7 +73,7 @@ static size_t tell_broken(const struct directory *directory) {
 }
 
 static void print_table(const struct directory *directory) {
-    static const char *const titles[] = {"AGENT", "ORDER", "MAX", "CREDENTIALS", "STOP", "STATE", "COMMAND"};
+    static const char *const titles[] = {"AGENT", "ORDER", "MAX", "STANDBY", "CREDENTIALS", "STOP", "STATE", "COMMAND"};
     cleanup_table struct cli_table table;
     cli_table_init(&table, titles, ARRAY_LEN(titles));
     const struct agent *template = directory_template(directory);
@@ -102,6 +107,10 @@ static json_t *agent_json(const struct agent *agent) {
         json_array_append_new(command, json_string(*at));
     }
     json_object_set_new(object, "command", command);
+    json_object_set_new(object, "standby", json_integer(agent->standby.least));
+    json_object_set_new(object, "standby_max", json_integer(agent->standby.most));
+    json_object_set_new(object, "standby_max_age_ms", json_integer(agent->standby.max_age_ms));
+    json_object_set_new(object, "standby_max_rss", json_integer(agent->standby.max_rss));
     json_object_set_new(object, "env", env_json(agent));
     json_object_set_new(object, "cwd", agent->cwd != NULL ? json_string(agent->cwd) : json_null());
     json_object_set_new(object, "broken", agent->broken != NULL ? json_string(agent->broken) : json_null());
@@ -149,6 +158,21 @@ static int run_list(struct cli *cli) {
     return CLI_OK;
 }
 
+/* So many processes may wait for calls when nobody calls, and at most. */
+static void tell_standbys(const struct directory *directory) {
+    const struct agent *template = directory_template(directory);
+    long least = template != NULL ? template->standby.least : 0, most = least > 0 ? template->standby.most : 0;
+    for (size_t i = 0; i < directory_count(directory); i++) {
+        const struct agent *agent = directory_at(directory, i);
+        bool waits = agent->broken == NULL && agent->standby.least > 0;
+        least += waits ? agent->standby.least : 0;
+        most += waits ? agent->standby.most : 0;
+    }
+    if (least > 0) {
+        printf("standbys: %ld processes wait for calls, at most %ld\n", least, most);
+    }
+}
+
 static int run_check(struct cli *cli) {
     cleanup_settings struct settings settings = {0};
     cleanup_documents struct documents documents = {0};
@@ -169,6 +193,7 @@ static int run_check(struct cli *cli) {
         printf("warning: %s\n", directory_warning(document->directory, i));
     }
     size_t broken = tell_broken(document->directory);
+    tell_standbys(document->directory);
     if (directory_template(document->directory) != NULL) {
         fputs(broken == 0 ? "one command for every name (SIP_AGENT_COMMAND): good\n" : "", stdout);
         return broken == 0 ? CLI_OK : CLI_FAILED;

@@ -16,7 +16,8 @@
 #include "spawner/local/output.h"
 #include "spawner/local/reader.h"
 
-/* A replacement of a crashed agent writes to the same file: it is the end only when nobody held it for this long. */
+/* A replacement of a crashed agent writes to the same file, or to one that takes its place: it is the end only when nobody
+ * held it for this long. */
 enum { LOOK_MS = 500, QUIET_LOOKS = 3 };
 
 struct list_options {
@@ -55,6 +56,8 @@ static int run_list(struct cli *cli) {
 
 struct logs_options {
     bool follow;
+    char *directory;
+    const char *sid;
 };
 
 static void print_line(void *context, const char *line) {
@@ -93,7 +96,8 @@ static bool follow(struct reader *reader, int inotify) {
     return true;
 }
 
-static int print_logs(const struct cli *cli, struct reader *reader, const struct logs_options *options) {
+/* All of the file of READER that there is, or will be. */
+static bool print_file(struct reader *reader, const struct logs_options *options) {
     cleanup_free char *link = xasprintf("/proc/self/fd/%d", reader->fd);
     cleanup_fd int inotify = options->follow ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
     if (inotify >= 0 && inotify_add_watch(inotify, link, IN_MODIFY | IN_CLOSE_WRITE) < 0) {
@@ -104,6 +108,35 @@ static int print_logs(const struct cli *cli, struct reader *reader, const struct
         reader_rest(reader, print_line, NULL);
         good = fflush(stdout) == 0;
     }
+    return good;
+}
+
+/* What earlier processes of the call wrote, where the next one was a standby with a file of its own. */
+static bool print_parts(const struct logs_options *options) {
+    static const struct logs_options at_once = {.follow = false};
+    bool good = true;
+    for (unsigned part = 1; good && part <= OUTPUT_PARTS; part++) {
+        struct reader reader;
+        if (reader_open_part(&reader, options->directory, options->sid, part)) {
+            good = print_file(&reader, &at_once);
+            reader_close(&reader);
+        }
+    }
+    return good;
+}
+
+/* READER's file, and those that take its place while it is followed. */
+static bool print_newest(struct reader *reader, const struct logs_options *options) {
+    bool good = print_file(reader, options);
+    while (good && options->follow && !output_is_newest(options->directory, options->sid, reader->fd)) {
+        reader_close(reader);
+        good = reader_open(reader, options->directory, options->sid, NULL) && print_file(reader, options);
+    }
+    return good;
+}
+
+static int print_logs(const struct cli *cli, struct reader *reader, const struct logs_options *options) {
+    bool good = print_parts(options) && print_newest(reader, options);
     if (!good && errno != EPIPE) {
         cli_error(cli, "standard output cannot be written: %m");
     }
@@ -127,6 +160,8 @@ static int run_logs(struct cli *cli) {
         return CLI_USAGE;
     }
     cleanup_free char *directory = xasprintf("%s/calls", settings.state_dir);
+    options.directory = directory;
+    options.sid = cli->argc > 0 ? cli->argv[0] : NULL;
     if (cli->argc == 0) {
         calls_kept_print(directory);
         return CLI_OK;

@@ -177,6 +177,30 @@ static void add_call_log(struct cli_table *table, const json_t *log) {
     add_pair(table, "call log", strcmp(state, "failing") == 0 ? COLOUR_RED : COLOUR_NONE, text.p);
 }
 
+/* "support: 2 of 2 to 4 ready, 1 starting (850 ms); calls 12, without one 0". */
+static void add_standbys(struct cli_table *table, const json_t *standbys) {
+    const char *agent, *title = "standbys";
+    json_t *of;
+    json_object_foreach((json_t *)standbys, agent, of) {
+        const char *error = text_of(of, "error");
+        cleanup_buf struct buf text = {0};
+        buf_addf(&text,
+                 "%s: %" PRId64 " ready of %" PRId64 " wanted (%" PRId64 " to %" PRId64 "), %" PRId64 " starting",
+                 agent, number_of(of, "ready"), number_of(of, "wanted"), number_of(of, "least"), number_of(of, "most"),
+                 number_of(of, "starting"));
+        if (json_is_integer(json_object_get(of, "start_ms"))) {
+            buf_addf(&text, ", each in %" PRId64 " ms", number_of(of, "start_ms"));
+        }
+        buf_addf(&text, "; calls that got one %" PRId64 ", that found none %" PRId64, number_of(of, "handed_over"),
+                 number_of(of, "missed"));
+        if (*error != '\0') {
+            buf_addf(&text, "; one %s", error);
+        }
+        add_pair(table, title, *error != '\0' ? COLOUR_YELLOW : COLOUR_NONE, text.p);
+        title = "";
+    }
+}
+
 static void print_summary(const json_t *status) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
@@ -185,6 +209,7 @@ static void print_summary(const json_t *status) {
     add_document(&table, "rules", json_object_get(status, "rules"));
     add_document(&table, "agents", json_object_get(status, "agents"));
     add_circuits(&table, json_object_get(status, "circuits"));
+    add_standbys(&table, json_object_get(status, "standbys"));
     add_limits(&table, json_object_get(status, "limits"));
     add_peer(&table, "redis", json_object_get(status, "redis"));
     if (strcmp(text_of(json_object_get(status, "stimm"), "state"), "not configured") != 0) {

@@ -65,6 +65,8 @@ enum doctor_need {
     X(failing_agents, "failing-agents", WITH(DAEMON),                                                                  \
       "agents that the running bridge leaves alone because they failed again and again",                               \
       "their calls get their next choice, or are hung up")                                                             \
+    X(standbys, "standbys", WITH(DAEMON), "agents whose standbys (processes started ahead of calls) fail",             \
+      "their calls start a process of their own, and ring longer")                                                     \
     X(listen, "listen", WITH(SETTINGS), "who answers at `SIP_LISTEN`", "webhooks go nowhere, or `serve` does not start") \
     X(livekit, "livekit", WITH(API), "whether LiveKit's API answers at `LIVEKIT_API_URL` or `LIVEKIT_URL`",            \
       "agents cannot join, and no call is hung up")                                                                    \

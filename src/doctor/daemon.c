@@ -54,6 +54,19 @@ void judge_failing_agents(const struct exam *exam, struct findings *findings) {
                             "names calls); sipbridge reload tries the agents at once");
 }
 
+void judge_standbys(const struct exam *exam, struct findings *findings) {
+    if (exam->daemon.unready[0] == '\0') {
+        findings_ok(findings, "no agent's standbys fail");
+        return;
+    }
+    struct finding *finding = findings_warning(findings, "no standby is ready of: %s",
+                                               findings_show(findings, slice_of(exam->daemon.unready)));
+    finding_causes(finding, "their calls start a process of their own, and ring until it has loaded everything");
+    finding_repair(finding,
+                   "the bridge's log has the last lines of each that failed; an agent that stands by says READY=1 "
+                   "and reads one line (doc/standby.md); sipbridge reload tries again at once");
+}
+
 void judge_health(const struct exam *exam, struct findings *findings) {
     const char *message = findings_text(findings, exam->daemon.message);
     if (strcmp(exam->daemon.health, "degraded") != 0) {

@@ -81,6 +81,7 @@ struct exam_daemon {
     char version[32], health[16], message[200];
     int64_t file_limit; /* 0: not known */
     char resting[200];  /* agents that it leaves alone because they fail, with commas; "": none */
+    char unready[400];  /* agents whose standbys fail, each with the reason in brackets, likewise */
 };
 
 /* What the daemon saw of one probe. */

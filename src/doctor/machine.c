@@ -78,6 +78,7 @@ void judge_state_dir(const struct exam *exam, struct findings *findings) {
 struct allowance {
     int64_t calls; /* -1: as many as come */
     const char *by;
+    int64_t standbys; /* that may wait beside them */
 };
 
 /* What all agents may have at once; -1: as many as come. */
@@ -99,13 +100,31 @@ static int64_t sum_of_max(const struct directory *directory) {
 static struct allowance most_calls(const struct exam *exam) {
     int64_t by_agents = sum_of_max(exam->documents->agents.directory), by_setting = exam->settings.values->max_calls;
     if (by_setting > 0 && (by_agents < 0 || by_setting <= by_agents)) {
-        return (struct allowance){by_setting, "SIP_MAX_CALLS allows"};
+        return (struct allowance){by_setting, "SIP_MAX_CALLS allows", 0};
     }
-    return (struct allowance){by_agents, "the agents' max allow"};
+    return (struct allowance){by_agents, "the agents' max allow", 0};
+}
+
+/* So many processes may wait for calls. */
+static int64_t most_standbys(const struct directory *directory) {
+    const struct agent *template = directory != NULL ? directory_template(directory) : NULL;
+    int64_t count = template != NULL && template->standby.least > 0 ? template->standby.most : 0;
+    for (size_t i = 0; directory != NULL && i < directory_count(directory); i++) {
+        const struct agent *agent = directory_at(directory, i);
+        count += agent->standby.least > 0 && agent->broken == NULL ? agent->standby.most : 0;
+    }
+    return count;
 }
 
 static struct finding *say_few_files(struct findings *findings, int64_t limit, const struct allowance *most) {
     int64_t room = limit > FILES_OF_BRIDGE ? (limit - FILES_OF_BRIDGE) / FILES_OF_CALL : 0;
+    if (most->standbys > 0) {
+        return findings_problem(findings,
+                                "the limit of %" PRId64 " open files has room for %" PRId64
+                                " calls and standbys, but %s %" PRId64 ", and %" PRId64 " may stand by",
+                                limit, room, most->calls >= 0 ? most->by : "a few calls are",
+                                most->calls >= 0 ? most->calls : CALLS_FEW, most->standbys);
+    }
     if (most->calls > 0) {
         return findings_problem(findings,
                                 "the limit of %" PRId64 " open files has room for %" PRId64 " calls, but %s %" PRId64,
@@ -119,7 +138,8 @@ void judge_file_limit(const struct exam *exam, struct findings *findings) {
     bool of_daemon = exam->daemon.state == DAEMON_UP && exam->daemon.file_limit > 0;
     int64_t limit = of_daemon ? exam->daemon.file_limit : exam->machine.file_limit;
     struct allowance most = most_calls(exam);
-    int64_t wanted = FILES_OF_BRIDGE + FILES_OF_CALL * (most.calls >= 0 ? most.calls : CALLS_FEW);
+    most.standbys = most_standbys(exam->documents->agents.directory);
+    int64_t wanted = FILES_OF_BRIDGE + FILES_OF_CALL * ((most.calls >= 0 ? most.calls : CALLS_FEW) + most.standbys);
     if (limit == 0 || limit >= wanted) {
         findings_ok(findings, "open files: the limit has room for the calls that may come");
         return;

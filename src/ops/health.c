@@ -30,6 +30,8 @@
     X(DEGRADED, "the call log cannot be written: calls go on, its lines wait", call_log_fails(ops))                   \
     X(DEGRADED, "an agent fails again and again: its calls get their next choice; `sipbridge status` names it",       \
       bridge_is_resting(ops->bridge))                                                                                 \
+    X(DEGRADED, "no standby of an agent is ready, they fail: its calls start a process; `sipbridge status` names it", \
+      ops->pool != NULL && pool_fails(ops->pool))                                                                     \
     X(HEALTHY, "ready for calls", true)
 
 static bool redis_away(const struct source *source) {

@@ -1,4 +1,4 @@
-/* The status' part on limits: how far they are used, whom they kept out, and which agents are left alone. */
+/* The status' part on limits: how far they are used, whom they kept out, which agents are left alone, and which wait. */
 #include <jansson.h>
 
 #include "ops/load.h"
@@ -44,4 +44,26 @@ json_t *ops_circuits_json(const struct ops *ops, mono_ms now) {
     json_t *circuits = json_object();
     bridge_each_circuit(ops->bridge, now, add_circuit, circuits);
     return circuits;
+}
+
+static void add_standbys(void *context, const struct pool_view *view) {
+    json_t *object =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "least", (json_int_t)view->least,
+                  "most", (json_int_t)view->most, "wanted", (json_int_t)view->wanted, "starting",
+                  (json_int_t)view->starting, "ready", (json_int_t)view->ready, "handed_over",
+                  (json_int_t)view->handed_over, "missed", (json_int_t)view->missed, "lost", (json_int_t)view->lost,
+                  "started", (json_int_t)view->started, "failed", (json_int_t)view->failed, "replaced",
+                  (json_int_t)view->replaced, "retry_in_ms", (json_int_t)view->retry_in_ms);
+    json_object_set_new(object, "fails", json_boolean(view->fails));
+    json_object_set_new(object, "start_ms", view->start_ms > 0 ? json_integer(view->start_ms) : json_null());
+    json_object_set_new(object, "error", view->reason[0] != '\0' ? json_string(view->reason) : json_null());
+    json_object_set_new(context, view->agent[0] != '\0' ? view->agent : "SIP_AGENT_COMMAND", object);
+}
+
+json_t *ops_standbys_json(const struct ops *ops) {
+    json_t *standbys = json_object();
+    if (ops->pool != NULL) {
+        pool_each(ops->pool, add_standbys, standbys);
+    }
+    return standbys;
 }

@@ -1,4 +1,4 @@
-/* The status' members "limits" and "circuits". */
+/* The status' members "limits", "circuits" and "standbys". */
 #ifndef OPS_LOAD_H
 #define OPS_LOAD_H
 
@@ -11,5 +11,10 @@ struct json_t;
 struct json_t *ops_limits_json(const struct ops *ops, mono_ms now);
 /* {agent: {"state","failures","tried_in_ms"}} of those whose processes failed of late. */
 struct json_t *ops_circuits_json(const struct ops *ops, mono_ms now);
+
+/* {agent: {"least","most","wanted","starting","ready","handed_over","missed","lost","started","failed","replaced",
+ * "retry_in_ms","fails","start_ms","error"}} of those that have standbys; start_ms null while it is not known, error the reason
+ * of the last failure while they fail, or null. */
+struct json_t *ops_standbys_json(const struct ops *ops);
 
 #endif

@@ -116,24 +116,25 @@ static void give_process_count(struct sheet *s, const struct ops *ops) {
     }
 }
 
-/* X(field): of struct ops_standby; each makes add_standby_FIELD. */
+/* X(field): of struct pool_view; each makes add_standby_FIELD. */
 #define STANDBYS(X) \
     X(wanted)       \
     X(ready)        \
     X(starting)     \
     X(handed_over)  \
-    X(misses)
-#define X(field)                                                                        \
-    static void add_standby_##field(void *context, const struct ops_standby *standby) { \
-        add_by_agent(context, standby->agent, standby->field);                          \
+    X(missed)
+#define X(field)                                                                   \
+    static void add_standby_##field(void *context, const struct pool_view *view) { \
+        add_by_agent(context, view->agent, view->field);                           \
     }
 STANDBYS(X)
 #undef X
 
-static void give_standby(struct sheet *s, const struct ops *ops, ops_each_standby *add) {
+static void give_standby(struct sheet *s, const struct ops *ops,
+                         void (*add)(void *context, const struct pool_view *view)) {
     struct by_agent by = {.sheet = s};
-    if (ops->each_standby != NULL) {
-        ops->each_standby(ops->context, add, &by);
+    if (ops->pool != NULL) {
+        pool_each(ops->pool, add, &by);
         end_by_agent(&by);
     }
 }

@@ -82,7 +82,7 @@
     X(standby_given, "sipbridge_standby_handed_over_total", COUNTER, "", "agent", "Ready processes that got a call.",         \
       STANDBY(handed_over))                                                                                                   \
     X(standby_misses, "sipbridge_standby_misses_total", COUNTER, "", "agent", "Calls that came when none was ready.",         \
-      STANDBY(misses))                                                                                                        \
+      STANDBY(missed))                                                                                                        \
                                                                                                                               \
     X(webhooks, "sipbridge_webhooks_total", COUNTER, "", "verdict, reason",                                                   \
       "Webhooks, by what became of them; rejected ones (401) by why.", give_webhooks(s, w))                                   \

@@ -13,6 +13,7 @@
 #include "livekit/contact.h"
 #include "loop/loop.h"
 #include "ops/once.h"
+#include "pool/pool.h"
 #include "source/source.h"
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
@@ -37,15 +38,6 @@ struct ops_memory {
     int64_t hundredths; /* of a percent of the last ten seconds */
 };
 
-/* Processes of one agent that were started ahead of calls. */
-struct ops_standby {
-    const char *agent;
-    size_t wanted, ready, starting;
-    uint64_t handed_over; /* to a call */
-    uint64_t misses;      /* calls that came when none was ready */
-};
-typedef void ops_each_standby(void *context, const struct ops_standby *standby);
-
 /* What came of the wish to end all calls and delete their rooms. */
 enum ops_cleanup {
     CLEANUP_STARTED,    /* calls are being stopped and rooms deleted */
@@ -60,6 +52,7 @@ struct ops {
     const struct keyring *keys;
     struct receiver *receiver;
     const struct bridge *bridge;
+    const struct pool *pool;           /* of standbys; NULL: there are none */
     const struct contact *livekit;     /* NULL: it is not asked */
     const struct reconcile *reconcile; /* NULL with it */
     const struct source *source;       /* NULL while the bridge is disabled */
@@ -80,8 +73,6 @@ struct ops {
     bool (*stop_call)(void *context, const char *sid); /* false: no such live call */
     /* SAID gets lines of what came of it; false: something written is wrong, and stays as it was. */
     bool (*reload)(void *context, struct buf *said);
-    /* Tells of each agent that has standby processes or should have; NULL: there are none. */
-    void (*each_standby)(void *context, ops_each_standby *each, void *each_context);
     /* Never waits for LiveKit. */
     enum ops_cleanup (*clean_up)(void *context, size_t *ret_calls);
 };

@@ -251,6 +251,7 @@ void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
     json_object_set_new(status, "file_limit", file_limit_json());
     json_object_set_new(status, "limits", ops_limits_json(ops, now));
     json_object_set_new(status, "circuits", ops_circuits_json(ops, now));
+    json_object_set_new(status, "standbys", ops_standbys_json(ops));
     if (ops->source != NULL) {
         add_source(status, ops->source);
     }

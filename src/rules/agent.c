@@ -181,9 +181,26 @@ static bool refuse_engine(struct agent *agent, json_t *value, struct diag *diag)
 }
 
 static bool read_standby(struct agent *agent, json_t *value, struct diag *diag) {
-    (void)agent;
-    long count;
-    return document_integer(value, "standby", (const long[]){0, 10000}, diag, &count);
+    return document_integer(value, "standby", (const long[]){0, AGENT_MAX_STANDBY}, diag, &agent->standby.least);
+}
+
+static bool read_standby_max(struct agent *agent, json_t *value, struct diag *diag) {
+    return document_integer(value, "standby_max", (const long[]){0, AGENT_MAX_STANDBY}, diag, &agent->standby.most);
+}
+
+static bool read_standby_max_age(struct agent *agent, json_t *value, struct diag *diag) {
+    return read_wait(value, "standby_max_age", AGENT_MAX_AGE_MS, diag, &agent->standby.max_age_ms);
+}
+
+static bool read_standby_max_rss(struct agent *agent, json_t *value, struct diag *diag) {
+    int64_t bytes = 0;
+    bool zero = json_is_integer(value) && json_integer_value(value) == 0;
+    bool good = zero || (json_is_string(value) && text_size(slice_of(json_string_value(value)), &bytes));
+    if (!good) {
+        return diag_fail(diag, "standby_max_rss", "must be a size with its unit like \"500MiB\" or \"2GiB\", or 0");
+    }
+    agent->standby.max_rss = bytes;
+    return true;
 }
 
 static const struct field {
@@ -200,6 +217,9 @@ static const struct field {
     {"credentials", read_credentials},
     {"id", read_id},
     {"standby", read_standby},
+    {"standby_max", read_standby_max},
+    {"standby_max_age", read_standby_max_age},
+    {"standby_max_rss", read_standby_max_rss},
     {"dispatch", refuse_engine},
     {"job", refuse_engine},
 };
@@ -214,8 +234,9 @@ static const struct field *find_field(const char *key) {
 }
 
 static void note_key(const struct agent *agent, const char *key, struct notes *notes) {
-    static const char *const keys[] = {"command", "cwd",        "env",          "max",         "order",
-                                       "id",      "after_call", "stop_timeout", "credentials", NULL};
+    static const char *const keys[] = {"command",      "cwd",         "env",     "max",         "order",
+                                       "id",           "after_call",  "standby", "standby_max", "standby_max_age",
+                                       "stop_timeout", "credentials", NULL};
     char shown[DOCUMENT_SHOWN];
     document_note_key(notes, document_show(slice_of(agent->name), shown), key, keys);
 }
@@ -235,10 +256,10 @@ static bool read_entry(struct agent *agent, json_t *value, struct notes *notes, 
             return false;
         }
     }
-    if (json_integer_value(json_object_get(value, "standby")) > 0) {
-        char shown[DOCUMENT_SHOWN];
-        notes_add(notes, "%s: \"standby\" has no effect in this version: its agents start when a call comes",
-                  document_show(slice_of(agent->name), shown));
+    const json_t *least = json_object_get(value, "standby"), *most = json_object_get(value, "standby_max");
+    if (json_is_integer(least) && json_is_integer(most) && agent->standby.most < agent->standby.least) {
+        return diag_fail(diag, "standby_max", "must be at least what \"standby\" is (%ld), not %ld",
+                         agent->standby.least, agent->standby.most);
     }
     return true;
 }
@@ -254,6 +275,27 @@ static bool check_command(const struct agent *agent, struct diag *diag) {
     return true;
 }
 
+/* What is known only when a call comes cannot be in the command line of a process that is started before. */
+static bool check_standby(struct agent *agent, struct diag *diag) {
+    static const char *const of_calls[] = {"room", "called", "caller", NULL};
+    static const char *const of_names[] = {"agent", "agent_id", NULL}; /* one command for every name */
+    struct agent_standby *standby = &agent->standby;
+    standby->most = standby->most < standby->least ? standby->least : standby->most;
+    if (standby->least == 0) {
+        return true;
+    }
+    const char *name = argv_uses(agent->command, of_calls);
+    if (name == NULL && agent->name[0] == '\0') {
+        name = argv_uses(agent->command, of_names);
+    }
+    return name == NULL ||
+           diag_fail(
+               diag, "command",
+               "{%s} is known only when a call comes, so no process can stand by: take it out (the agent reads it "
+               "in its line on standard input), or set \"standby\" (SIP_STANDBY) to 0",
+               name);
+}
+
 void agent_init(struct agent *agent, struct slice name, const struct directory_defaults *defaults) {
     *agent = (struct agent){
         .name = xmemdup(name.n > 0 ? name.p : "", name.n),
@@ -264,13 +306,14 @@ void agent_init(struct agent *agent, struct slice name, const struct directory_d
         .stop_timeout_ms = defaults->stop_timeout_ms,
         .after_call_ms = defaults->after_call_ms,
         .api_credentials = defaults->api_credentials,
+        .standby = defaults->standby,
         .order = AGENT_DEFAULT_ORDER,
     };
 }
 
 void agent_check(struct agent *agent) {
     struct diag diag;
-    if (!check_command(agent, &diag)) {
+    if (!check_command(agent, &diag) || !check_standby(agent, &diag)) {
         agent_break(agent, &diag);
     }
 }

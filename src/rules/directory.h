@@ -14,6 +14,12 @@ enum {
     AGENT_MAX_BYTES = 256 << 10, /* of one entry's JSON */
 };
 
+/* Processes that are started ahead of calls (doc/standby.md). */
+struct agent_standby {
+    long least, most;            /* least 0: none */
+    int64_t max_age_ms, max_rss; /* older, or with more memory resident: replaced; 0: no limit */
+};
+
 struct agent {
     char *name;
     char *id;                /* Stimm's id; "" when it has none */
@@ -24,17 +30,19 @@ struct agent {
     int64_t stop_timeout_ms; /* SIGTERM to SIGKILL */
     int64_t after_call_ms;   /* left alone this long when the call is over */
     bool api_credentials;    /* "credentials":"api": gets LIVEKIT_API_KEY and LIVEKIT_API_SECRET */
-    long order;              /* "first" is the lowest, then the name */
-    char *broken;            /* why it cannot be used ("command: …"); NULL when it can */
+    struct agent_standby standby;
+    long order;   /* "first" is the lowest, then the name */
+    char *broken; /* why it cannot be used ("command: …"); NULL when it can */
 };
 
 /* The defaults an entry inherits, from the settings. */
 struct directory_defaults {
-    char **command;          /* SIP_AGENT_COMMAND split, or NULL */
-    const char *cwd;         /* SIP_AGENT_CWD, or NULL */
-    bool api_credentials;    /* SIP_AGENT_CREDENTIALS */
-    int64_t stop_timeout_ms; /* SIP_STOP_TIMEOUT */
-    int64_t after_call_ms;   /* SIP_AFTER_CALL */
+    char **command;               /* SIP_AGENT_COMMAND split, or NULL */
+    const char *cwd;              /* SIP_AGENT_CWD, or NULL */
+    bool api_credentials;         /* SIP_AGENT_CREDENTIALS */
+    int64_t stop_timeout_ms;      /* SIP_STOP_TIMEOUT */
+    int64_t after_call_ms;        /* SIP_AFTER_CALL */
+    struct agent_standby standby; /* SIP_STANDBY and the like; `most` below `least` counts as that */
 };
 
 struct directory;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -157,6 +158,26 @@ static void read_secret_file(struct settings *settings, struct settings_report *
     explicit_bzero(secret.p, secret.cap);
 }
 
+/* What a command line says of a call is not known before there is one. */
+static void check_standby(const struct settings *settings, struct settings_report *report) {
+    static const char *const of_calls[] = {"room", "called", "caller", NULL};
+    if (settings->standby_max > 0 && settings->standby_max < settings->standby) {
+        (void)diag_fail(new_error(report), "SIP_STANDBY_MAX", "is less than SIP_STANDBY: give the same or more, or 0");
+    }
+    char **command = settings->standby > 0 && settings->agent_command != NULL
+                         ? argv_split(slice_of(settings->agent_command), NULL)
+                         : NULL;
+    const char *name = command != NULL ? argv_uses(command, of_calls) : NULL;
+    if (name != NULL) {
+        (void)
+            diag_fail(new_error(report), "SIP_STANDBY",
+                      "cannot be used with {%s} in SIP_AGENT_COMMAND (%s): it is known only when a call comes; take it "
+                      "out (the agent reads it in its line on standard input), or leave SIP_STANDBY at 0",
+                      name, settings->origin[SETTING_SIP_AGENT_COMMAND]);
+    }
+    argv_free(command);
+}
+
 static void check_together(const struct settings *settings, struct settings_report *report) {
     bool key = settings->livekit_api_key != NULL, secret = settings->livekit_api_secret != NULL;
     bool tried = settings->livekit_api_secret_file != NULL;
@@ -194,6 +215,7 @@ bool settings_load(struct settings *ret_settings, const char *env_file, char *co
     parse_values(ret_settings, report);
     read_secret_file(ret_settings, report);
     check_together(ret_settings, report);
+    check_standby(ret_settings, report);
     return report->error_count == 0;
 }
 

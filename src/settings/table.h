@@ -98,6 +98,19 @@
       "What agents of `SIP_AGENT_COMMAND` get: a token for their one room, or the API key and secret themselves.")     \
     X(SIP_AGENT_CWD, agent_cwd, TEXT, "", CHECK(check_absolute), RELOAD, "Agents' processes",                          \
       "The directory in which agents start that name no `cwd` of their own. Not set: that of sipbridge.")              \
+    X(SIP_STANDBY, standby, COUNT, "0", RANGE(0, 1000), RELOAD, "Agents' processes",                                   \
+      "So many processes of each agent are started ahead and wait for calls (doc/standby.md), unless its entry says "  \
+      "otherwise.")                                                                                                    \
+    X(SIP_STANDBY_MAX, standby_max, COUNT, "0", RANGE(0, 1000), RELOAD, "Agents' processes",                           \
+      "With many calls up to so many wait. `0`: always `SIP_STANDBY`.")                                                \
+    X(SIP_STANDBY_MAX_AGE, standby_max_age_ms, DURATION, "1h", RANGE(0, 7 * DAY_MS), RELOAD, "Agents' processes",      \
+      "One that has waited for so long is replaced. `0`: never.")                                                      \
+    X(SIP_STANDBY_MAX_RSS, standby_max_rss, SIZE, "0", RANGE(0, 1024 * GIB), RELOAD, "Agents' processes",              \
+      "One that waits and has more memory resident is replaced. `0`: whatever it has.")                                \
+    X(SIP_STANDBY_TIMEOUT, standby_timeout_ms, DURATION, "60s", RANGE(100, HOUR_MS), RELOAD, "Agents' processes",      \
+      "One that does not say that it is ready for so long after its start is killed.")                                 \
+    X(SIP_STANDBY_STARTS, standby_starts, COUNT, "2", RANGE(1, 1000), RELOAD, "Agents' processes",                     \
+      "So many are starting at a time, of all agents together.")                                                       \
     X(SIP_AGENT_USER, agent_user, TEXT, "", NO_LIMITS, RESTART, "Agents' processes",                                            \
       "The user that agents run as, with its groups: a name, a uid, or `UID:GID`. sipbridge must be root, or have "    \
       "the capabilities `CAP_SETUID`, `CAP_SETGID` and `CAP_KILL` (and better `CAP_SYS_PTRACE` and `CAP_CHOWN`). Not " \

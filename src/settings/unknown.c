@@ -9,8 +9,8 @@ enum { SHOWN_NAME = 64, NEAR = 4 };
 
 /* What an agent's process gets from sipbridge: a command started by an agent sees these. */
 static const char *const agents_names[] = {
-    "LIVEKIT_TOKEN", "SIP_CALL_SID", "SIP_ROOM_NAME", "SIP_AGENT_NAME",    "SIP_CALLED_NUMBER", "SIP_CALLER_NUMBER",
-    "SIP_TRUNK_ID",  "SIP_RULE_ID",  "SIP_INSTANCE",  "SIP_RULE_METADATA", "SIP_STANDBY",
+    "LIVEKIT_TOKEN",     "SIP_CALL_SID", "SIP_ROOM_NAME", "SIP_AGENT_NAME", "SIP_CALLED_NUMBER",
+    "SIP_CALLER_NUMBER", "SIP_TRUNK_ID", "SIP_RULE_ID",   "SIP_INSTANCE",   "SIP_RULE_METADATA",
 };
 
 static bool is_agents(struct slice name) {

@@ -190,9 +190,11 @@ static inline void stage_rules(struct stage *stage, const char *rules, const cha
     bridge_set_rules(stage->bridge, stage->rules, stage->directory, true, stage->now);
 }
 
-/* A bridge without rules; OPTIONS NULL: the defaults; LIVEKIT NULL: a fake. */
-static inline void stage_open_with(struct stage *stage, const struct bridge_options *options,
-                                   const struct livekit_port *livekit) {
+typedef bool stage_reserve(void *self, const struct engine_job *job, struct engine_reserved *ret_reserved);
+
+/* A bridge without rules; OPTIONS NULL: the defaults; LIVEKIT NULL: a fake; RESERVE NULL: nothing waits. */
+static inline void stage_open_warm(struct stage *stage, const struct bridge_options *options,
+                                   const struct livekit_port *livekit, stage_reserve *reserve) {
     *stage = (struct stage){.now = STAGE_START, .options = options != NULL ? *options : bridge_options_default};
     stage->can_ask = stage->options.policy.close_room;
     stage->options.livekit_url = "ws://livekit:7880";
@@ -203,7 +205,12 @@ static inline void stage_open_with(struct stage *stage, const struct bridge_opti
         stage->options.policy.close_room = false;
     }
     struct bridge_ports ports = {
-        .engine = {.self = stage, .ensure = stage_ensure, .stop = stage_stop, .adopt = stage_adopt, .list = stage_list},
+        .engine = {.self = stage,
+                   .reserve = reserve,
+                   .ensure = stage_ensure,
+                   .stop = stage_stop,
+                   .adopt = stage_adopt,
+                   .list = stage_list},
         .livekit = {.self = stage,
                     .ask = stage_ask,
                     .forget_number = stage_forget,
@@ -221,6 +228,11 @@ static inline void stage_open_with(struct stage *stage, const struct bridge_opti
     };
     ports.livekit = livekit != NULL ? *livekit : ports.livekit;
     stage->bridge = bridge_new(&stage->options, &ports);
+}
+
+static inline void stage_open_with(struct stage *stage, const struct bridge_options *options,
+                                   const struct livekit_port *livekit) {
+    stage_open_warm(stage, options, livekit, NULL);
 }
 
 static inline void stage_open(struct stage *stage, const struct bridge_options *options) {

@@ -135,6 +135,13 @@ static void test_entry_mistakes(void **state) {
         {"credentials a number", "{" COMMAND ",\"credentials\":1}", "credentials: must be \"token\""},
         {"id a number", "{" COMMAND ",\"id\":1}", "id: must be a string"},
         {"standby a text", "{" COMMAND ",\"standby\":\"1\"}", "standby: must be a whole number"},
+        {"standby too many", "{" COMMAND ",\"standby\":1001}", "standby: must be from 0 to 1000"},
+        {"standby_max below", "{" COMMAND ",\"standby\":2,\"standby_max\":1}", "standby_max: must be at least"},
+        {"standby_max_age", "{" COMMAND ",\"standby_max_age\":\"8d\"}", "standby_max_age: must be at most 7d"},
+        {"standby_max_rss", "{" COMMAND ",\"standby_max_rss\":\"2 pounds\"}", "standby_max_rss: must be a size"},
+        {"standby of a room", "{\"command\":[\"run\",\"--room={room}\"],\"standby\":1}",
+         "command: {room} is known only when"},
+        {"standby of a caller", "{\"command\":\"run {caller}\",\"standby\":1}", "command: {caller} is known only when"},
         {"another engine", "{" COMMAND ",\"job\":{}}", "only agents with a \"command\" can be run"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -206,10 +213,34 @@ static void test_warnings(void **state) {
     struct directory *directory =
         parse("{\"a\":{" COMMAND ",\"cmd\":1,\"stop_timout\":\"1s\",\"standby\":2},\"b\":{" COMMAND ",\"standby\":0}}");
     assert_null(find(directory, "a")->broken);
-    assert_int_equal(directory_warnings(directory), 3);
+    assert_int_equal(directory_warnings(directory), 2);
     assert_string_equal(directory_warning(directory, 1), "a: the key \"stop_timout\" is not known and has no effect: "
                                                          "did you mean \"stop_timeout\"?");
-    assert_non_null(strstr(directory_warning(directory, 2), "\"standby\" has no effect"));
+    directory_release(directory);
+}
+
+static void test_standby(void **state) {
+    (void)state;
+    static const struct directory_defaults defaults = {
+        .command = template_command, .standby = {.least = 2, .most = 0, .max_age_ms = 60000, .max_rss = 1 << 20}};
+    struct diag diag = {0};
+    struct directory *directory =
+        directory_parse(SLICE(
+                            "{\"a\":{},\"b\":{\"standby\":0},\"c\":{" COMMAND ",\"standby\":3,\"standby_max\":5,"
+                            "\"standby_max_age\":\"10m\",\"standby_max_rss\":\"300MiB\"},\"d\":{\"standby_max_age\":0,"
+                            "\"standby_max_rss\":0}}"),
+                        &defaults, &diag);
+    assert_non_null(directory);
+    const struct agent *a = find(directory, "a"), *c = find(directory, "c"), *d = find(directory, "d");
+    assert_true(a->standby.least == 2 && a->standby.most == 2 && a->standby.max_age_ms == 60000);
+    assert_int_equal(find(directory, "b")->standby.least, 0);
+    assert_true(c->standby.least == 3 && c->standby.most == 5 && c->standby.max_age_ms == 600000);
+    assert_int_equal(c->standby.max_rss, 300 << 20);
+    assert_true(d->standby.max_age_ms == 0 && d->standby.max_rss == 0);
+    directory_release(directory);
+    /* One command for every name cannot stand by under one of them; an agent of a name can. */
+    directory = directory_of_command(&defaults);
+    assert_non_null(strstr(directory_template(directory)->broken, "{agent} is known only when a call comes"));
     directory_release(directory);
 }
 
@@ -390,7 +421,7 @@ int main(void) {
         cmocka_unit_test(test_one_at_a_time),  cmocka_unit_test(test_too_many_one_at_a_time),
         cmocka_unit_test(test_of_command),     cmocka_unit_test(test_check),
         cmocka_unit_test(test_split),          cmocka_unit_test(test_split_mistakes),
-        cmocka_unit_test(test_argv_check),
+        cmocka_unit_test(test_argv_check),     cmocka_unit_test(test_standby),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,15 @@ static void break_failing_agents(struct world *w) {
     snprintf(w->exam.daemon.resting, sizeof w->exam.daemon.resting, "sales, support");
 }
 
+static void break_standbys(struct world *w) {
+    snprintf(w->exam.daemon.unready, sizeof w->exam.daemon.unready, "sales (one could not be started)");
+}
+
+static void break_few_files_for_standbys(struct world *w) {
+    w->exam.daemon.file_limit = 200;
+    give_documents(w, "[]", "{\"a\":{\"command\":[\"true\"],\"max\":30,\"standby\":2,\"standby_max\":4}}");
+}
+
 static void break_few_files_for_max(struct world *w) {
     w->exam.daemon.file_limit = 200;
     give_documents(w, "[]", "{\"a\":{\"command\":[\"true\"],\"max\":40}}");
@@ -532,6 +541,10 @@ static const struct {
      break_few_files_for_setting},
     {"failing_agents", "failing-agents", FINDING_PROBLEM, "agents that fail again and again: sales, support",
      break_failing_agents},
+    {"few_files_for_standbys", "file-limit", FINDING_PROBLEM,
+     "room for 33 calls and standbys, but the agents' max allow 30, and 4 may stand by", break_few_files_for_standbys},
+    {"standbys", "standbys", FINDING_WARNING, "no standby is ready of: sales (one could not be started)",
+     break_standbys},
     {"redis_away", "redis", FINDING_PROBLEM, "Redis cannot be used: here: refused", break_redis_away},
     {"rules_type", "redis-types", FINDING_PROBLEM, "sip_dispatch_rules is a hash, a string", break_rules_type},
     {"agents_type", "redis-types", FINDING_PROBLEM, "sip_agents is a string, a hash", break_agents_type},

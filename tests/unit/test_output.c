@@ -45,6 +45,75 @@ static void test_open(void **state) {
     scratch_free(root);
 }
 
+static void check_text(int fd, const char *wanted) {
+    char text[64] = "";
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, text, sizeof text - 1, 0), (ssize_t)strlen(wanted));
+    assert_string_equal(text, wanted);
+    close(fd);
+}
+
+static void wait_as(const char *root, const char *label, const char *text) {
+    struct diag diag;
+    int fd = output_open(root, label, &diag);
+    put(fd, text);
+    close(fd);
+}
+
+/* What a standby wrote becomes the call's; what its predecessors wrote is set aside, the oldest first, four at most. */
+static void test_take(void **state) {
+    struct diag diag;
+    char *root = scratch_new();
+    (void)state;
+    for (int i = 1; i <= 7; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%d\n", i);
+        wait_as(root, "standby_a", text);
+        assert_true(output_take(root, "standby_a", "RM_a", &diag));
+    }
+    check_text(output_open_read(root, "RM_a", &diag), "7\n");
+    for (unsigned part = 1; part <= OUTPUT_PARTS; part++) {
+        char wanted[8];
+        snprintf(wanted, sizeof wanted, "%u\n", part + 2);
+        check_text(output_open_part(root, "RM_a", part, &diag), wanted);
+    }
+    assert_int_equal(output_open_part(root, "RM_b", 1, &diag), -1);
+    assert_int_equal(output_open_part(root, "../x", 1, &diag), -1);
+    assert_false(output_take(root, "standby_a", "../x", &diag));
+    assert_true(output_take(root, "standby_none", "RM_c", &diag)); /* it had none */
+    scratch_free(root);
+}
+
+static void test_newest(void **state) {
+    struct diag diag;
+    char *root = scratch_new();
+    (void)state;
+    wait_as(root, "RM_a", "1\n");
+    int fd = output_open_read(root, "RM_a", &diag);
+    assert_true(output_is_newest(root, "RM_a", fd));
+    wait_as(root, "standby_a", "2\n");
+    assert_true(output_take(root, "standby_a", "RM_a", &diag));
+    assert_false(output_is_newest(root, "RM_a", fd));
+    close(fd);
+    scratch_free(root);
+}
+
+static void test_parts_expire(void **state) {
+    struct diag diag;
+    char *root = scratch_new();
+    (void)state;
+    wait_as(root, "RM_a", "1\n");
+    wait_as(root, "standby_a", "2\n");
+    assert_true(output_take(root, "standby_a", "RM_a", &diag));
+    wait_as(root, "standby_b", "");
+    wait_as(root, "standby_c", "failed\n");
+    free(scratch_file(root, "RM_a.log.5", "not ours", 0600));
+    free(scratch_file(root, "RM_a.log.x", "not ours", 0600));
+    assert_int_equal(output_expire(root, 60000, clock_wall_ms()), 1); /* the one that never wrote */
+    assert_int_equal(output_expire(root, 60000, clock_wall_ms() + 120000), 3);
+    scratch_free(root);
+}
+
 static void test_refused(void **state) {
     static const char *const labels[] = {"", "../x", "a/b", "a.b", "a b", "\xc3\xa9"};
     struct diag diag;
@@ -265,6 +334,7 @@ static void test_follow(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_take),   cmocka_unit_test(test_newest),       cmocka_unit_test(test_parts_expire),
         cmocka_unit_test(test_open),   cmocka_unit_test(test_refused),      cmocka_unit_test(test_trim),
         cmocka_unit_test(test_final),  cmocka_unit_test(test_expire),       cmocka_unit_test(test_tail),
         cmocka_unit_test(test_follow), cmocka_unit_test(test_tail_of_much),

@@ -105,33 +105,66 @@ static void test_bounds_rise(void **state) {
     }
 }
 
-/* Standby processes of so many agents, for what /metrics makes of them. */
-static void each_standby(void *context, ops_each_standby *each, void *each_context) {
-    const unsigned *count = context;
-    for (unsigned i = 0; i < *count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "agent-%03u", i);
-        const struct ops_standby standby = {name, 2, 1, 1, 10, 3};
-        each(each_context, &standby);
+/* --- a pool for many agents, whose engine does nothing --- */
+
+static void no_job(void *self, const struct engine_job *job) {
+    (void)self, (void)job;
+}
+
+static mono_ms no_time(void *self) {
+    (void)self;
+    return 1;
+}
+
+static void no_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
+    (void)self;
+    memset(ret_instance, '0', ENGINE_INSTANCE_SIZE - 1);
+    ret_instance[ENGINE_INSTANCE_SIZE - 1] = '\0';
+}
+
+static bool not_busy(void *self) {
+    (void)self;
+    return false;
+}
+
+static struct directory *many_agents(unsigned count) {
+    static const struct directory_defaults defaults;
+    struct diag diag;
+    cleanup_buf struct buf text = {0};
+    buf_addc(&text, '{');
+    for (unsigned i = 0; i < count; i++) {
+        buf_addf(&text, "%s\"agent-%03u\":{\"command\":[\"run\"],\"standby\":2}", i > 0 ? "," : "", i);
     }
+    buf_addc(&text, '}');
+    struct directory *directory = directory_parse(buf_slice(&text), &defaults, &diag);
+    assert_non_null(directory);
+    return directory;
 }
 
 static void test_agents_are_bounded(void **state) {
     (void)state;
     static const struct bridge_ports nowhere;
     static const struct ops_memory memory;
-    unsigned count = METRICS_MOST_AGENTS + 50;
+    static const struct pool_options options = {.livekit_url = "", .starts_at_once = 1};
+    static const struct pool_ports ports = {.engine = {.ensure = no_job},
+                                            .now = no_time,
+                                            .new_instance = no_instance,
+                                            .is_busy = not_busy};
     struct receiver *receiver = receiver_new(&(struct receiver_options){.max_remembered = 1, .remember_ms = 1});
     struct bridge *bridge = bridge_new(&bridge_options_default, &nowhere);
-    const struct ops ops = {
-        .receiver = receiver, .bridge = bridge, .memory = &memory, .context = &count, .each_standby = each_standby};
+    struct directory *agents = many_agents(METRICS_MOST_AGENTS + 50);
+    struct pool *pool = pool_new(&options, &ports);
+    pool_set_directory(pool, agents);
+    const struct ops ops = {.receiver = receiver, .bridge = bridge, .memory = &memory, .pool = pool};
     metrics_write(&ops, 0, &out);
-    assert_non_null(strstr(out.p, "sipbridge_standby_ready{agent=\"agent-099\"} 1\n"));
+    assert_non_null(strstr(out.p, "sipbridge_standby_wanted{agent=\"agent-099\"} 2\n"));
     assert_null(strstr(out.p, "agent-100"));
-    assert_non_null(strstr(out.p, "sipbridge_standby_ready{agent=\"(other)\"} 50\n"));
-    assert_non_null(strstr(out.p, "sipbridge_standby_misses_total{agent=\"(other)\"} 150\n"));
+    assert_non_null(strstr(out.p, "sipbridge_standby_wanted{agent=\"(other)\"} 100\n"));
+    assert_non_null(strstr(out.p, "sipbridge_standby_misses_total{agent=\"(other)\"} 0\n"));
     assert_null(strstr(out.p, "sipbridge_redis_"));
     assert_in_range(out.len, 1, METRICS_MOST_BYTES);
+    pool_free(pool);
+    directory_release(agents);
     bridge_free(bridge);
     receiver_free(receiver);
 }

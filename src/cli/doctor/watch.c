@@ -61,6 +61,18 @@ static void keep_resting(const json_t *circuits, struct exam_daemon *daemon) {
     snprintf(daemon->resting, sizeof daemon->resting, "%s", names.len > 0 ? names.p : "");
 }
 
+static void keep_unready(const json_t *standbys, struct exam_daemon *daemon) {
+    cleanup_buf struct buf names = {0};
+    const char *name;
+    json_t *of;
+    json_object_foreach((json_t *)standbys, name, of) {
+        if (json_is_true(json_object_get(of, "fails"))) {
+            buf_addf(&names, "%s%s (one %s)", names.len > 0 ? ", " : "", name, text_of(of, "error"));
+        }
+    }
+    snprintf(daemon->unready, sizeof daemon->unready, "%s", names.len > 0 ? names.p : "");
+}
+
 void watch_daemon(const struct settings *settings, struct exam_daemon *ret_daemon) {
     *ret_daemon = (struct exam_daemon){0};
     json_t *status = read_status(settings, ret_daemon);
@@ -69,6 +81,7 @@ void watch_daemon(const struct settings *settings, struct exam_daemon *ret_daemo
     snprintf(ret_daemon->message, sizeof ret_daemon->message, "%s", text_of(status, "message"));
     ret_daemon->file_limit = number_of(status, "file_limit");
     keep_resting(json_object_get(status, "circuits"), ret_daemon);
+    keep_unready(json_object_get(status, "standbys"), ret_daemon);
     json_decref(status);
 }
 
