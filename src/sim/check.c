@@ -356,7 +356,11 @@ void check_end(struct world *world) {
     if (bridge_next_due(world->bridge) != MONO_NEVER) {
         world_fail(world, "at the end of time the call table is not empty");
     }
+    bridge_flush(world->bridge);
     for (int i = 0; i < world->room_count; i++) {
+        if (world->journal[i].len > 0) {
+            world_fail(world, "at the end of time the journal has something of %s", world->rooms[i].sid);
+        }
         if (world->link != NULL && world->rooms[i].stored && !hides_somebody(world, i)) {
             world_fail(world, "at the end of time the stale room %s is there", world->rooms[i].sid);
         }
