@@ -199,7 +199,7 @@ static void check_view(void *context, const struct bridge_view *view) {
     if (end == END_CALLER_LEFT && room->end == END_NONE && world->now < room->told.back_by && is_orderly(world)) {
         world_fail(world, "%s is given up before the time to come back to it is over", room->sid);
     }
-    room->ending_at = room->end == END_NONE ? world->now : room->ending_at;
+    room->ending_at = room->end == END_NONE || room->gone_at != 0 ? world->now : room->ending_at;
     room->begun_at = room->end != END_NONE && end == END_NONE ? world->now : room->begun_at;
     room->end = end;
     room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
