@@ -71,6 +71,7 @@ static void forget(struct world *world, int place) {
         guest->told = guest->room == place ? TOLD_NOTHING : guest->told;
     }
     room->told.at = room->told.back_by = room->gone_at = 0;
+    room->end = END_NONE;
     room->told.started = room->told.caller = room->told.never_again = false;
     room->told.over_by = MONO_NEVER;
 }
