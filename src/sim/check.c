@@ -199,7 +199,7 @@ static void check_view(void *context, const struct bridge_view *view) {
     if (end == END_CALLER_LEFT && room->end == END_NONE && world->now < room->told.back_by && is_orderly(world)) {
         world_fail(world, "%s is given up before the time to come back to it is over", room->sid);
     }
-    room->ending_at = room->end == END_NONE ? world->now : room->ending_at;
+    room->ending_at = room->end == END_NONE || room->gone_at != 0 ? world->now : room->ending_at;
     room->begun_at = room->end != END_NONE && end == END_NONE ? world->now : room->begun_at;
     room->end = end;
     room->ended_at = room->end != END_NONE ? world->now : room->ended_at;
@@ -356,7 +356,11 @@ void check_end(struct world *world) {
     if (bridge_next_due(world->bridge) != MONO_NEVER) {
         world_fail(world, "at the end of time the call table is not empty");
     }
+    bridge_flush(world->bridge);
     for (int i = 0; i < world->room_count; i++) {
+        if (world->journal[i].len > 0) {
+            world_fail(world, "at the end of time the journal has something of %s", world->rooms[i].sid);
+        }
         if (world->link != NULL && world->rooms[i].stored && !hides_somebody(world, i)) {
             world_fail(world, "at the end of time the stale room %s is there", world->rooms[i].sid);
         }

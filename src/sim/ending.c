@@ -78,16 +78,31 @@ static void judge_reason(struct world *world, const struct room *room) {
     }
 }
 
+/* Who came with the room is in it still. */
+static bool has_first_caller(const struct world *world, int place) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        bool first = guest->joined_at <= world->rooms[place].told.at + 1000;
+        if (guest->here && guest->room == place && guest->caller != WORLD_NOBODY && first) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whoever was called, after six seconds somebody answers: a webhook may be lost, or say no number. */
 static void judge_start(struct world *world, int place) {
     const struct room *room = &world->rooms[place];
     const struct plan *plan = &world->plan;
     bool plain = plan->healthy && plan->rules_at == PLAN_NEVER && plan->loss_percent == 0 && !world->memory_short &&
-                 plan->callers == 1 && !plan->caller[0].spam && !plan->caller[0].blocked && !plan->caller[0].nobodys;
+                 plan->callers == 1 && plan->operator_at == PLAN_NEVER && !plan->caller[0].spam &&
+                 !plan->caller[0].blocked && !plan->caller[0].nobodys;
+    bool known = plan->api_fails_percent == 0 || !plan->can_ask; /* else LiveKit may be taken for away */
     mono_ms waited = world->now - room->told.at;
-    bool waits = room->open && room->told.at != 0 && server_callers(world, place) > 0;
+    bool waits = room->open && room->told.at != 0 && has_first_caller(world, place);
     bool late = waited > NUMBER_WAIT_MS && waited < 5 * (int64_t)NUMBER_WAIT_MS;
-    if (plain && waits && late && room->process == WORLD_NOBODY && world->server_up && plan->restart_at == PLAN_NEVER) {
+    if (plain && known && waits && late && room->process == WORLD_NOBODY && world->server_up &&
+        plan->restart_at == PLAN_NEVER) {
         world_fail(world, "%s has no agent yet, after all the time for its number", room->sid);
     }
 }

@@ -81,7 +81,7 @@ static void draw_events(struct plan *plan, struct dice *dice) {
 static unsigned draw_loss(struct dice *dice) {
     static const unsigned percents[] = {1, 1, 1, 1, 1, 1, 1, 5, 5, 5, 5, 5, 5, 20, 20, 100};
     unsigned rate = dice_below(dice, CHOICE_LOSS_RATE, ARRAY_LEN(percents));
-    return dice_chance(dice, CHOICE_LOSSES, 15) ? percents[rate] : 0;
+    return dice_chance(dice, CHOICE_LOSSES, 12) ? percents[rate] : 0;
 }
 
 void plan_draw(struct plan *plan, struct dice *dice) {

@@ -126,7 +126,7 @@ bool tape_parse(struct slice text, struct tape *ret_tape, struct diag *diag) {
     struct tape tape = {0};
     while (text.n > 0) {
         struct slice word = text;
-        struct tape_item item;
+        struct tape_item item = {0};
         text = cut_at(&word, ' ');
         if (word.n > 0 && (!parse_item(word, &item, diag) || tape.count == TAPE_MOST)) {
             tape_release(&tape);

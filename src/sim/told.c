@@ -71,6 +71,7 @@ static void forget(struct world *world, int place) {
         guest->told = guest->room == place ? TOLD_NOTHING : guest->told;
     }
     room->told.at = room->told.back_by = room->gone_at = 0;
+    room->end = END_NONE;
     room->told.started = room->told.caller = room->told.never_again = false;
     room->told.over_by = MONO_NEVER;
 }
@@ -107,7 +108,7 @@ void told(struct world *world, enum event_kind kind, int place, int guest) {
     room->told.started = kind != EVENT_room_finished && (room->told.started || kind == EVENT_room_started);
     if (kind == EVENT_room_finished || again) {
         all_gone(world, place);
-        mono_ms by = world->now + (again ? REJOIN_MS : 0);
+        mono_ms by = world->now + (!again ? 0 : room->told.caller ? REJOIN_MS : CALLER_WAIT_MS);
         room->told.over_by = by < room->told.over_by ? by : room->told.over_by;
     } else if (kind == EVENT_participant_joined) {
         told_joined(world, room, guest);
