@@ -72,9 +72,27 @@ static size_t read_char(struct slice text, uint32_t *ret_code) {
     return lead->length;
 }
 
+/* How many bytes of ASCII TEXT begins with, or a few less: eight are looked at together. */
+static size_t ascii_size(struct slice text) {
+    uint64_t eight;
+    size_t size = 0;
+    for (; size + sizeof eight <= text.n; size += sizeof eight) {
+        memcpy(&eight, text.p + size, sizeof eight);
+        if ((eight & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    return size;
+}
+
 bool text_is_utf8(struct slice text) {
     uint32_t code;
     while (text.n > 0) {
+        size_t plain = ascii_size(text);
+        text = (struct slice){text.p + plain, text.n - plain};
+        if (text.n == 0) {
+            return true;
+        }
         size_t length = read_char(text, &code);
         if (length == 0) {
             return false;
