@@ -23,12 +23,14 @@ static bool is_done(const struct app *app) {
 }
 
 static void run(struct app *app) {
+    log_batch(true);
     while (!is_done(app)) {
         http_server_turn(app->server, LONGEST_TURN_MS);
         if (log_flush() > 0 && app->log_timer.loop == NULL) {
             timer_start(&app->log_timer, app->loop, LOG_RETRY_MS);
         }
     }
+    log_batch(false);
 }
 
 static void log_start(const struct app *app) {

@@ -42,7 +42,9 @@ void json_add_string(struct buf *out, struct slice text) {
 
 static void add_name(struct buf *out, const char *name) {
     bool first = out->len == 0 || out->p[out->len - 1] == '{' || out->p[out->len - 1] == '[';
-    buf_addf(out, "%s\"%s\":", first ? "" : ",", name);
+    buf_adds(out, first ? "\"" : ",\"");
+    buf_adds(out, name);
+    buf_adds(out, "\":");
 }
 
 void json_add_field(struct buf *out, const char *name, struct slice text) {
