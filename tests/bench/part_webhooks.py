@@ -58,9 +58,9 @@ class Webhooks:
 
     def run(self):
         rounds = self.bench.few(5, 1)
-        requests = write_requests(self.where / "foreign", self.count, *foreign(BODY))
         for n in range(rounds):
             say(f"webhooks of {BODY} bytes: round {n + 1} of {rounds}")
+            requests = write_requests(self.where / "foreign", self.count, *foreign(BODY))  # signed for five minutes
             self.peers(requests)
             with Daemon(self.where, self.bench.binary, pin=True) as server:
                 self.note("sipbridge, of no call of ours", server, requests)

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -78,13 +79,16 @@ def parse_arguments():
 
 
 def measure(bench, wanted):
-    """The parts that were measured whole."""
+    """The parts that were measured whole; what went wrong in another is said, and the rest goes on."""
     done = []
     for name in wanted:
         started = time.monotonic()
-        PARTS[name](bench)
+        try:
+            PARTS[name](bench)
+            done.append(name)
+        except (Wrong, AssertionError, OSError, subprocess.SubprocessError) as error:
+            bench.table.miss(name, "the rest of it", error)
         say(f"{name} took {time.monotonic() - started:.0f} s")
-        done.append(name)
     return done
 
 
@@ -98,19 +102,17 @@ def main():
         shout("one CPU only, or no taskset: server and generator share what there is")
     about = record.machine()
     with tempfile.TemporaryDirectory(prefix="sipbridge-bench-") as where:
-        bench = Bench(where, arguments)
+        bench, wanted = Bench(where, arguments), [name for name in PARTS if arguments.only is None or name in arguments.only]
+        done = []
         try:
-            done = measure(bench, [name for name in PARTS if arguments.only is None or name in arguments.only])
-        except (Wrong, AssertionError) as error:
-            print(f"run.py: {error}", file=sys.stderr)
-            return 1
+            done = measure(bench, wanted)
         except KeyboardInterrupt:
             return 130
         finally:
             bench.table.show(arguments.format)
         if arguments.record:
             record.write(bench.table, done, about)
-    return 0
+    return 0 if done == wanted else 1
 
 
 if __name__ == "__main__":
