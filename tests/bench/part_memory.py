@@ -87,7 +87,11 @@ def worker(bench):
             return
         with ring.Worker(stage) as worker:
             for jobs in (0, 10):
-                worker.take(jobs)
+                try:
+                    worker.take(jobs)
+                except AssertionError as error:  # above 70 % of load it takes none
+                    bench.table.miss(PART, f"livekit-agents worker with {jobs} jobs", str(error).splitlines()[0])
+                    return
                 bench.table.add(PART, f"livekit-agents worker, {jobs} jobs", family_kib(worker.pid), "KiB",
                                 note=f"{len(family(worker.pid))} processes, those of the jobs included")
 

@@ -74,7 +74,11 @@ def run(bench):
             bench.table.miss(PART, name, ring.Worker.missing())
             continue
         say(f"ring: {name}")
-        rings, lost = take_calls(bench, name, make, bursts)
+        try:
+            rings, lost = take_calls(bench, name, make, bursts)
+        except AssertionError as error:
+            bench.table.miss(PART, name, str(error).strip().splitlines()[0])
+            continue
         for size, values in rings.items():
             if values:
                 median = statistics.median(values)

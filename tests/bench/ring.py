@@ -43,9 +43,20 @@ def playing(bench, agents=None, **settings):
     os.environ["SIPBRIDGE_BIN"] = str(bench.binary)
     if agents is None:
         settings["ENABLE_SIP_BRIDGE"] = "false"
-    with Stage([{"pattern": CALLED, "agent_name": "support"}], agents or {"support": {}}, LOG_LEVEL="info",
-               **settings) as stage:
-        yield stage
+    rules = [{"pattern": CALLED, "agent_name": "support"}]
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:  # what a Stage tells when it fails
+        yield enter(stack, lambda: Stage(rules, agents or {"support": {}}, LOG_LEVEL="info", **settings))
+
+
+def enter(stack, make, tries=3):
+    """A port that was free may be somebody else's by the time it is used."""
+    for left in reversed(range(tries)):
+        try:
+            return stack.enter_context(make())
+        except AssertionError as error:
+            if left == 0 or "address already in use" not in str(error):
+                raise
+    return None
 
 
 def burst(stage, size, ring_s=30, rooms=None):
@@ -55,14 +66,19 @@ def burst(stage, size, ring_s=30, rooms=None):
         phone.wait("ready", timeout=60)
     for phone in phones:
         phone.dial()
-    rings = []
-    for phone in phones:
-        wait_for(lambda: phone.all("answered") or phone.all("ended"), f"{phone.caller} rings\n{phone.story()}", ring_s + 10)
-        rings.append(phone.all("answered")[0]["ring_ms"] if phone.all("answered") else None)
+    rings = [outcome(phone, ring_s + 10) for phone in phones]
     for phone in phones:
         phone.hang_up()
-        phone.ended(timeout=30)
+    for phone in phones:
+        wait_for(lambda: phone.process.poll() is not None, f"{phone.caller} hung up\n{phone.story()}", timeout=60)
     return rings
+
+
+def outcome(phone, patience_s):
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: phone.all("answered") or phone.process.poll() is not None, "it rings", patience_s)
+    answered = phone.all("answered")
+    return answered[0]["ring_ms"] if answered else None
 
 
 def token(room, identity):

@@ -87,7 +87,7 @@ def measure(bench, wanted):
             PARTS[name](bench)
             done.append(name)
         except (Wrong, AssertionError, OSError, subprocess.SubprocessError) as error:
-            bench.table.miss(name, "the rest of it", error)
+            bench.table.miss(name, "the rest of it", str(error).strip().splitlines()[-1])
         say(f"{name} took {time.monotonic() - started:.0f} s")
     return done
 
