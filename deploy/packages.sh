@@ -1,12 +1,12 @@
 #!/bin/sh
 # The Debian 12 packages that sipbridge needs, by purpose; installs those that are missing.
 #
-#   deploy/packages.sh [--list] PURPOSE...      PURPOSE: run build package test ci
+#   deploy/packages.sh [--list] PURPOSE...      PURPOSE: run build package test ci bench
 set -eu
 
 packages_for() {
   case $1 in
-    run) echo libh2o-evloop0.13 libhiredis0.14 libcurl4 libsodium23 libjansson4 ;;
+    run) echo libh2o-evloop0.13 libhiredis0.14 libcurl4 libsodium23 libssl3 libjansson4 ;;
     build)
       echo gcc libc6-dev cmake ninja-build pkg-config \
         libh2o-evloop-dev libssl-dev libhiredis-dev libcurl4-openssl-dev libsodium-dev libjansson-dev uthash-dev
@@ -25,8 +25,12 @@ packages_for() {
       echo clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck valgrind libc6-dbg gcovr \
         chromium chromium-driver python3-selenium
       ;;
+    bench)
+      packages_for build
+      echo python3 python3-venv webhook gnuplot-nox
+      ;;
     *)
-      echo "packages.sh: no such purpose: $1 (run, build, package, test, ci)" >&2
+      echo "packages.sh: no such purpose: $1 (run, build, package, test, ci, bench)" >&2
       return 2
       ;;
   esac

@@ -3,12 +3,11 @@
  * queued. Nothing here repeats text of the body in a message: bodies carry turnPassword and phone numbers. */
 #include "webhooks/event.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/tree.h"
 #include "webhooks/fields.h"
-#include "webhooks/tree.h"
 
 static const struct {
     const char *name;
@@ -33,14 +32,14 @@ static bool read_disconnect_reason(const struct fields *fields, enum disconnect_
         DISCONNECT_REASONS(X)
 #undef X
     };
-    const json_t *value;
+    const struct node *value;
     unsigned index = 0;
     if (!fields_member_of_two(fields, "disconnectReason", "disconnect_reason", &value) ||
         !fields_enum(fields, "disconnectReason", value, (struct fields_names){names, ARRAY_LEN(names)}, &index)) {
         return false;
     }
-    struct slice text = {json_string_value(value), json_string_length(value)};
-    if (index < DISCONNECT_SIP_OTHER || (json_is_string(value) && index < ARRAY_LEN(names))) {
+    struct slice text = node_text(value);
+    if (index < DISCONNECT_SIP_OTHER || (node_is(value, NODE_TEXT) && index < ARRAY_LEN(names))) {
         *ret = (enum disconnect_reason)index;
     } else if (slice_starts(text, SLICE("SIP_"))) {
         *ret = DISCONNECT_SIP_OTHER;
@@ -53,26 +52,25 @@ static bool read_disconnect_reason(const struct fields *fields, enum disconnect_
 }
 
 /* Values must be strings without NUL. An attribute is named by its place: its key is the caller's text. */
-static bool check_attributes(const struct fields *fields, const json_t *attributes) {
+static bool check_attributes(const struct fields *fields, const struct node *attributes) {
     char what[96];
-    size_t count = json_object_size(attributes), place = 0;
+    const struct fields quiet = {.object = attributes, .path = ""};
+    size_t count = node_count(attributes), place = 0;
     if (count > EVENT_MAX_ATTRIBUTES) {
         snprintf(what, sizeof what, "must be at most %d, are %zu", EVENT_MAX_ATTRIBUTES, count);
         return fields_wrong(fields, "attributes", what);
     }
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)attributes, key, value) {
-        char name[40];
-        snprintf(name, sizeof name, "attributes[%zu]", place++);
-        if (!fields_check_text(fields, name, value, SIZE_MAX)) {
-            return false;
+    for (const struct node *value = node_first(attributes); value != NULL; value = node_next(value)) {
+        if (!fields_check_text(&quiet, "", value, SIZE_MAX)) {
+            snprintf(what, sizeof what, "attributes[%zu]", place);
+            return fields_check_text(fields, what, value, SIZE_MAX);
         }
+        place++;
     }
     return true;
 }
 
-static bool read_sip_attributes(const struct fields *participant, const json_t *attributes,
+static bool read_sip_attributes(const struct fields *participant, const struct node *attributes,
                                 struct webhook_event *event) {
     const struct fields fields = {attributes, "participant.attributes.", participant->diag};
     const struct {
@@ -91,13 +89,13 @@ static bool read_sip_attributes(const struct fields *participant, const json_t *
     return true;
 }
 
-/* RET_ATTRIBUTES: the attributes' text, for the caller to free; the event borrows it. */
-static bool read_participant(const json_t *object, struct diag *diag, struct webhook_event *event,
-                             char **ret_attributes) {
+/* TEXT: for the attributes' text, which the event borrows. */
+static bool read_participant(const struct node *object, struct diag *diag, struct webhook_event *event,
+                             struct buf *text) {
     static const char *const kinds[] = {"STANDARD", "INGRESS", "EGRESS", "SIP", "AGENT"};
     _Static_assert(ARRAY_LEN(kinds) == KIND_OTHER, "a name for each kind");
     const struct fields fields = {object, "participant.", diag};
-    const json_t *attributes;
+    const struct node *attributes;
     unsigned kind = 0;
     if (!fields_text(&fields, "sid", EVENT_MAX_SID, &event->participant.sid) ||
         !fields_text(&fields, "identity", EVENT_MAX_NAME, &event->participant.identity) ||
@@ -108,26 +106,26 @@ static bool read_participant(const json_t *object, struct diag *diag, struct web
         return false;
     }
     event->participant.kind = (enum participant_kind)kind;
-    if (json_object_size(attributes) == 0) {
+    if (node_count(attributes) == 0) {
         return true;
     }
     if (!check_attributes(&fields, attributes) ||
         (kind == KIND_SIP && !read_sip_attributes(&fields, attributes, event))) {
         return false;
     }
-    *ret_attributes = json_dumps(attributes, JSON_COMPACT);
-    event->participant.attributes = slice_of(*ret_attributes);
+    node_write(text, attributes);
+    event->participant.attributes = buf_slice(text);
     return true;
 }
 
-static bool read_room(const json_t *object, struct diag *diag, struct webhook_event *event) {
+static bool read_room(const struct node *object, struct diag *diag, struct webhook_event *event) {
     const struct fields fields = {object, "room.", diag};
     return fields_text(&fields, "sid", EVENT_MAX_SID, &event->room.sid) &&
            fields_text(&fields, "name", EVENT_MAX_NAME, &event->room.name) &&
            fields_text(&fields, "metadata", SIZE_MAX, &event->room.metadata);
 }
 
-static bool read_track(const json_t *object, struct diag *diag, struct webhook_event *event) {
+static bool read_track(const struct node *object, struct diag *diag, struct webhook_event *event) {
     static const char *const types[] = {"AUDIO", "VIDEO", "DATA"};
     const struct fields fields = {object, "track.", diag};
     unsigned type = 0;
@@ -154,10 +152,10 @@ static enum event_kind kind_of(struct slice name) {
     return EVENT_OTHER;
 }
 
-static bool read_event(const json_t *root, struct diag *diag, struct webhook_event *event, char **ret_attributes) {
+static bool read_event(const struct node *root, struct diag *diag, struct webhook_event *event, struct buf *text) {
     const struct fields fields = {root, "", diag};
-    const json_t *created_at, *room, *participant, *track;
-    if (!json_is_object(root)) {
+    const struct node *created_at, *room, *participant, *track;
+    if (!node_is(root, NODE_OBJECT)) {
         return fields_wrong_type(&fields, "", "an object", root);
     }
     if (!fields_text(&fields, "event", EVENT_MAX_SID, &event->name) ||
@@ -170,24 +168,19 @@ static bool read_event(const json_t *root, struct diag *diag, struct webhook_eve
     }
     event->kind = kind_of(event->name);
     return (room == NULL || read_room(room, diag, event)) &&
-           (participant == NULL || read_participant(participant, diag, event, ret_attributes)) &&
+           (participant == NULL || read_participant(participant, diag, event, text)) &&
            (track == NULL || read_track(track, diag, event));
 }
 
 struct webhook_event *event_parse(struct slice body, struct diag *diag) {
     const struct tree_limits limits = {.depth = EVENT_MAX_DEPTH, .values = EVENT_MAX_VALUES};
-    json_t *root = tree_parse(body, &limits, diag);
-    if (root == NULL) {
+    cleanup_tree struct tree *tree = tree_parse(body, &limits, diag);
+    cleanup_buf struct buf attributes = {0};
+    struct webhook_event borrowed = {0};
+    if (tree == NULL || !read_event(tree_root(tree), diag, &borrowed, &attributes)) {
         return NULL;
     }
-    struct webhook_event borrowed = {0}, *event = NULL;
-    char *attributes = NULL;
-    if (read_event(root, diag, &borrowed, &attributes)) {
-        event = event_copy(&borrowed);
-    }
-    free(attributes);
-    json_decref(root);
-    return event;
+    return event_copy(&borrowed);
 }
 
 struct webhook_event *event_copy(const struct webhook_event *event) {

@@ -1,7 +1,6 @@
 /* Reading members, with a sentence for every mistake. */
 #include "webhooks/fields.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -13,34 +12,34 @@ bool fields_wrong(const struct fields *fields, const char *member, const char *w
     return diag_fail(fields->diag, where, "%s", what);
 }
 
-bool fields_wrong_type(const struct fields *fields, const char *member, const char *wanted, const json_t *value) {
+bool fields_wrong_type(const struct fields *fields, const char *member, const char *wanted, const struct node *value) {
     static const char *const names[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string", [JSON_INTEGER] = "a number",
-        [JSON_REAL] = "a number",    [JSON_TRUE] = "true",      [JSON_FALSE] = "false",     [JSON_NULL] = "null",
+        [NODE_OBJECT] = "an object", [NODE_ARRAY] = "an array", [NODE_TEXT] = "a string", [NODE_INTEGER] = "a number",
+        [NODE_REAL] = "a number",    [NODE_TRUE] = "true",      [NODE_FALSE] = "false",   [NODE_NULL] = "null",
     };
     char what[96];
-    snprintf(what, sizeof what, "must be %s, is %s", wanted, names[json_typeof(value)]);
+    snprintf(what, sizeof what, "must be %s, is %s", wanted, names[value->type]);
     return fields_wrong(fields, member, what);
 }
 
-const json_t *fields_member(const struct fields *fields, const char *name) {
-    const json_t *value = json_object_get(fields->object, name);
-    return json_is_null(value) ? NULL : value;
+const struct node *fields_member(const struct fields *fields, const char *name) {
+    const struct node *value = node_member(fields->object, name);
+    return node_is(value, NODE_NULL) ? NULL : value;
 }
 
-bool fields_member_of_two(const struct fields *fields, const char *camel, const char *snake, const json_t **ret) {
-    const json_t *a = fields_member(fields, camel), *b = fields_member(fields, snake);
+bool fields_member_of_two(const struct fields *fields, const char *camel, const char *snake, const struct node **ret) {
+    const struct node *a = fields_member(fields, camel), *b = fields_member(fields, snake);
     *ret = a != NULL ? a : b;
     return a == NULL || b == NULL ||
            fields_wrong(fields, camel, "is there in both spellings, camelCase and snake_case");
 }
 
-bool fields_check_text(const struct fields *fields, const char *name, const json_t *value, size_t max) {
-    if (!json_is_string(value)) {
+bool fields_check_text(const struct fields *fields, const char *name, const struct node *value, size_t max) {
+    if (!node_is(value, NODE_TEXT)) {
         return fields_wrong_type(fields, name, "a string", value);
     }
-    size_t size = json_string_length(value);
-    if (memchr(json_string_value(value), '\0', size) != NULL) {
+    size_t size = value->text.n;
+    if (memchr(value->text.p, '\0', size) != NULL) {
         return fields_wrong(fields, name, "must not hold U+0000");
     }
     if (size > max) {
@@ -52,63 +51,61 @@ bool fields_check_text(const struct fields *fields, const char *name, const json
 }
 
 bool fields_text(const struct fields *fields, const char *name, size_t max, struct slice *ret) {
-    const json_t *value = fields_member(fields, name);
+    const struct node *value = fields_member(fields, name);
     if (value == NULL) {
         return true;
     }
     if (!fields_check_text(fields, name, value, max)) {
         return false;
     }
-    *ret = (struct slice){json_string_value(value), json_string_length(value)};
+    *ret = value->text;
     return true;
 }
 
-bool fields_object(const struct fields *fields, const char *name, const json_t **ret) {
+bool fields_object(const struct fields *fields, const char *name, const struct node **ret) {
     *ret = fields_member(fields, name);
-    return *ret == NULL || json_is_object(*ret) || fields_wrong_type(fields, name, "an object", *ret);
+    return *ret == NULL || node_is(*ret, NODE_OBJECT) || fields_wrong_type(fields, name, "an object", *ret);
 }
 
-bool fields_int64(const struct fields *fields, const char *name, const json_t *value, int64_t *ret) {
+bool fields_int64(const struct fields *fields, const char *name, const struct node *value, int64_t *ret) {
     const double exact = 9007199254740992.0; /* 2^53: above it a double is no longer the number that was written */
     if (value == NULL) {
         return true;
     }
-    if (json_is_integer(value)) {
-        *ret = json_integer_value(value);
+    if (node_is(value, NODE_INTEGER)) {
+        *ret = value->integer;
         return true;
     }
-    if (json_is_real(value)) {
-        double real = json_real_value(value);
+    if (node_is(value, NODE_REAL)) {
+        double real = value->real;
         if (fabs(real) > exact || fabs(real - (double)(int64_t)real) > 0) {
             return fields_wrong(fields, name, "must be a whole number of 64 bits");
         }
         *ret = (int64_t)real;
         return true;
     }
-    if (!json_is_string(value)) {
+    if (!node_is(value, NODE_TEXT)) {
         return fields_wrong_type(fields, name, "a number, or a string that holds one", value);
     }
-    struct slice text = {json_string_value(value), json_string_length(value)};
-    return text_int64(text, ret) || fields_wrong(fields, name, "must be a whole number of 64 bits");
+    return text_int64(value->text, ret) || fields_wrong(fields, name, "must be a whole number of 64 bits");
 }
 
-bool fields_enum(const struct fields *fields, const char *name, const json_t *value, struct fields_names table,
+bool fields_enum(const struct fields *fields, const char *name, const struct node *value, struct fields_names table,
                  unsigned *ret_index) {
     if (value == NULL) {
         *ret_index = 0;
         return true;
     }
-    if (json_is_integer(value)) {
-        json_int_t number = json_integer_value(value);
-        *ret_index = number >= 0 && number < (json_int_t)table.count ? (unsigned)number : table.count;
+    if (node_is(value, NODE_INTEGER)) {
+        int64_t number = value->integer;
+        *ret_index = number >= 0 && number < (int64_t)table.count ? (unsigned)number : table.count;
         return true;
     }
-    if (!json_is_string(value)) {
+    if (!node_is(value, NODE_TEXT)) {
         return fields_wrong_type(fields, name, "a name or a number", value);
     }
-    struct slice text = {json_string_value(value), json_string_length(value)};
     *ret_index = 0;
-    while (*ret_index < table.count && !slice_is(text, table.names[*ret_index])) {
+    while (*ret_index < table.count && !slice_is(value->text, table.names[*ret_index])) {
         (*ret_index)++;
     }
     return true;

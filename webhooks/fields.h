@@ -4,32 +4,30 @@
 #define WEBHOOKS_FIELDS_H
 
 #include "base/diag.h"
-#include "base/slice.h"
-
-struct json_t;
+#include "base/node.h"
 
 struct fields {
-    const struct json_t *object;
+    const struct node *object;
     const char *path;  /* what to put before a member's name: "participant.", "" at the top */
     struct diag *diag; /* may be NULL */
 };
 
 /* Fill the diag and return false. */
 bool fields_wrong(const struct fields *fields, const char *name, const char *what);
-bool fields_wrong_type(const struct fields *fields, const char *name, const char *wanted, const struct json_t *value);
+bool fields_wrong_type(const struct fields *fields, const char *name, const char *wanted, const struct node *value);
 
 /* NULL when it is absent or null. */
-const struct json_t *fields_member(const struct fields *fields, const char *name);
+const struct node *fields_member(const struct fields *fields, const char *name);
 /* A member with two spellings, camelCase and snake_case; both at once are a mistake. */
-bool fields_member_of_two(const struct fields *fields, const char *camel, const char *snake, const struct json_t **ret);
+bool fields_member_of_two(const struct fields *fields, const char *camel, const char *snake, const struct node **ret);
 
 /* VALUE is text of at most MAX bytes without U+0000. */
-bool fields_check_text(const struct fields *fields, const char *name, const struct json_t *value, size_t max);
+bool fields_check_text(const struct fields *fields, const char *name, const struct node *value, size_t max);
 /* These leave RET alone when the member is absent; fields_object gives NULL. Text is borrowed from the object. */
 bool fields_text(const struct fields *fields, const char *name, size_t max, struct slice *ret);
-bool fields_object(const struct fields *fields, const char *name, const struct json_t **ret);
+bool fields_object(const struct fields *fields, const char *name, const struct node **ret);
 /* VALUE (NULL: absent) as a 64-bit number: protojson writes a string, and reads strings, 5 and 5.0. */
-bool fields_int64(const struct fields *fields, const char *name, const struct json_t *value, int64_t *ret);
+bool fields_int64(const struct fields *fields, const char *name, const struct node *value, int64_t *ret);
 
 /* An enum's names, at their numbers. */
 struct fields_names {
@@ -37,7 +35,7 @@ struct fields_names {
     unsigned count;
 };
 /* VALUE (NULL: absent, which is 0) as an enum, written as name or number; what is not in NAMES gives its count. */
-bool fields_enum(const struct fields *fields, const char *name, const struct json_t *value, struct fields_names names,
+bool fields_enum(const struct fields *fields, const char *name, const struct node *value, struct fields_names names,
                  unsigned *ret_number);
 
 #endif

@@ -17,8 +17,9 @@
 
 enum { NAME_LENGTH = 16, DATAGRAM_MAX = 4096, DATAGRAMS_A_TURN = 16 };
 
-static socklen_t make_address(struct notify *notify, const char *directory, const char *instance) {
-    struct sockaddr_un *address = &notify->address;
+static socklen_t make_address(struct notify *notify, const char *directory, const char *instance,
+                              struct sockaddr_un *ret_address) {
+    struct sockaddr_un *address = ret_address;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     int length = snprintf(address->sun_path, sizeof address->sun_path, "%s/%.*s", directory, NAME_LENGTH, instance);
     if (length > 0 && (size_t)length < sizeof address->sun_path && notify->sender == geteuid()) {
@@ -30,6 +31,12 @@ static socklen_t make_address(struct notify *notify, const char *directory, cons
     memcpy(address->sun_path, notify->name, name_length);
     address->sun_path[0] = '\0';
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + name_length);
+}
+
+static void remove_file(const struct notify *notify) {
+    if (notify->name[0] != '@') {
+        unlink(notify->name);
+    }
 }
 
 static bool says_ready(struct slice text) {
@@ -94,7 +101,8 @@ static void on_readable(struct watcher *watcher, uint32_t events) {
 
 bool notify_start(struct notify *notify, struct loop *loop, const char *directory, const char *instance,
                   struct diag *diag) {
-    socklen_t size = make_address(notify, directory, instance);
+    struct sockaddr_un address;
+    socklen_t size = make_address(notify, directory, instance, &address);
     int one = 1;
     notify->told = false;
     notify->watcher.on_ready = on_readable;
@@ -102,11 +110,9 @@ bool notify_start(struct notify *notify, struct loop *loop, const char *director
     if (notify->fd < 0) {
         return diag_fail(diag, "NOTIFY_SOCKET", "no socket for it: %m");
     }
-    if (notify->address.sun_path[0] != '\0') {
-        unlink(notify->address.sun_path);
-    }
+    remove_file(notify);
     setsockopt(notify->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
-    if (bind(notify->fd, (const struct sockaddr *)&notify->address, size) != 0) {
+    if (bind(notify->fd, (const struct sockaddr *)&address, size) != 0) {
         int error = errno;
         close(take_fd(notify->fd));
         errno = error;
@@ -121,9 +127,7 @@ void notify_stop(struct notify *notify) {
         return;
     }
     watcher_stop(&notify->watcher);
-    if (notify->address.sun_path[0] != '\0') {
-        unlink(notify->address.sun_path);
-    }
+    remove_file(notify);
     close(take_fd(notify->fd));
 }
 

@@ -11,8 +11,7 @@
 struct notify {
     void (*on_ready)(struct notify *self); /* once */
     uid_t sender;                          /* who is heard, beside us and root */
-    struct sockaddr_un address;
-    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says; '@' for an abstract socket */
+    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
     struct watcher watcher;
     int fd; /* -1: none */
     bool told;

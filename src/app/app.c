@@ -18,17 +18,21 @@ static bool is_done(const struct app *app) {
     if (app->leaving) {
         return app->hurried && app->queue.count == 0; /* what was answered 200 is in the journal before we go */
     }
-    bool nothing_to_wait_for = app->hurried || bridge_live(app->bridge) == bridge_undeleted(app->bridge);
-    return app->stops > 0 && local_is_idle(app->local) && nothing_to_wait_for;
+    if (app->stops == 0 || !local_is_idle(app->local)) {
+        return false; /* asked after every turn: the calls are counted only when it may be the last */
+    }
+    return app->hurried || bridge_live(app->bridge) == bridge_undeleted(app->bridge);
 }
 
 static void run(struct app *app) {
+    log_batch(true);
     while (!is_done(app)) {
         http_server_turn(app->server, LONGEST_TURN_MS);
         if (log_flush() > 0 && app->log_timer.loop == NULL) {
             timer_start(&app->log_timer, app->loop, LOG_RETRY_MS);
         }
     }
+    log_batch(false);
 }
 
 static void log_start(const struct app *app) {

@@ -1,11 +1,11 @@
-/* HMAC-SHA256 (RFC 2104), SHA-256, constant-time comparison: what sipbridge wants of libsodium, beside
- * base/vault. */
+/* HMAC-SHA256 (RFC 2104), SHA-256, constant-time comparison: what sipbridge wants of libcrypto and of
+ * libsodium, beside base/vault. */
 #ifndef AUTH_HMAC_H
 #define AUTH_HMAC_H
 
 #include "base/slice.h"
 
-enum { HMAC_SIZE = 32, HMAC_STATE_SIZE = 208 };
+enum { HMAC_SIZE = 32, HMAC_STATE_SIZE = 224 };
 
 /* A secret after HMAC's first step (both padded key blocks hashed), so that each use costs only the text. */
 struct hmac_key {

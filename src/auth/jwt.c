@@ -3,9 +3,10 @@
 #include "auth/jwt.h"
 
 #include <assert.h>
-#include <jansson.h>
 
 #include "auth/base64.h"
+#include "base/mem.h"
+#include "base/tree.h"
 
 /* {"alg":"HS256","typ":"JWT"} as LiveKit's library writes it, and so do we. */
 static const char usual_header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
@@ -32,18 +33,15 @@ static bool split(struct slice token, struct parts *ret) {
 }
 
 /* The JSON object in a part; NULL when it is none. */
-static json_t *decode(struct slice part) {
+static struct tree *decode(struct slice part) {
+    static const struct tree_limits limits = {.depth = 16, .values = JWT_MAX_SIZE, .no_nul = true};
     unsigned char text[JWT_MAX_SIZE];
     size_t size;
     if (!base64_decode(BASE64_URL, part, text, sizeof text, &size)) {
         return NULL;
     }
-    json_t *object = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, NULL);
-    if (object != NULL && !json_is_object(object)) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    cleanup_tree struct tree *tree = tree_parse((struct slice){(const char *)text, size}, &limits, NULL);
+    return node_is(tree_root(tree), NODE_OBJECT) ? take_ptr(tree) : NULL;
 }
 
 /* What is wrong with the header, NULL for nothing. "crit" (RFC 7515 4.1.11) lists extensions that a receiver must
@@ -52,18 +50,14 @@ static const char *check_header(struct slice part) {
     if (slice_is(part, usual_header)) {
         return NULL;
     }
-    json_t *header = decode(part);
-    const char *bad = NULL;
+    cleanup_tree struct tree *header = decode(part);
     if (header == NULL) {
-        bad = "header";
-    } else if (!json_is_string(json_object_get(header, "alg")) ||
-               strcmp(json_string_value(json_object_get(header, "alg")), "HS256") != 0) {
-        bad = "alg";
-    } else if (json_object_get(header, "crit") != NULL) {
-        bad = "crit";
+        return "header";
     }
-    json_decref(header);
-    return bad;
+    if (!slice_is(node_text(node_member(tree_root(header), "alg")), "HS256")) {
+        return "alg";
+    }
+    return node_member(tree_root(header), "crit") != NULL ? "crit" : NULL;
 }
 
 enum jwt_result jwt_open(const struct keyring *keys, struct slice token, struct jwt *ret) {
@@ -90,29 +84,29 @@ enum jwt_result jwt_open(const struct keyring *keys, struct slice token, struct 
 }
 
 void jwt_release(struct jwt *jwt) {
-    json_decref(jwt->claims);
+    tree_free(jwt->claims);
     jwt->claims = NULL;
 }
 
 bool jwt_has(const struct jwt *jwt, const char *claim) {
-    return json_object_get(jwt->claims, claim) != NULL;
+    return node_member(tree_root(jwt->claims), claim) != NULL;
 }
 
 enum jwt_claim jwt_text(const struct jwt *jwt, const char *claim, struct slice *ret) {
-    json_t *value = json_object_get(jwt->claims, claim);
-    if (!json_is_string(value)) {
+    const struct node *value = node_member(tree_root(jwt->claims), claim);
+    if (!node_is(value, NODE_TEXT)) {
         return value == NULL ? JWT_ABSENT : JWT_WRONG_TYPE;
     }
-    *ret = (struct slice){json_string_value(value), json_string_length(value)};
+    *ret = value->text;
     return JWT_GIVEN;
 }
 
 enum jwt_claim jwt_number(const struct jwt *jwt, const char *claim, double *ret) {
-    json_t *value = json_object_get(jwt->claims, claim);
-    if (!json_is_number(value)) {
+    const struct node *value = node_member(tree_root(jwt->claims), claim);
+    if (!node_is(value, NODE_INTEGER) && !node_is(value, NODE_REAL)) {
         return value == NULL ? JWT_ABSENT : JWT_WRONG_TYPE;
     }
-    *ret = json_number_value(value);
+    *ret = value->type == NODE_INTEGER ? (double)value->integer : value->real;
     return JWT_GIVEN;
 }
 

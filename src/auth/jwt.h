@@ -5,7 +5,7 @@
 
 #include "auth/keyring.h"
 
-struct json_t;
+struct tree;
 
 enum { JWT_MAX_SIZE = 8192, JWT_LEEWAY_S = 60 };
 
@@ -22,8 +22,8 @@ struct jwt {
     int key;                    /* index of the key that made the signature */
     struct slice signed_text;   /* borrowed from the token */
     unsigned char mac[HMAC_SIZE];
-    struct json_t *claims; /* NULL unless JWT_OK */
-    const char *bad;       /* JWT_BAD_HEADER: the member that is wrong */
+    struct tree *claims; /* NULL unless JWT_OK */
+    const char *bad;     /* JWT_BAD_HEADER: the member that is wrong */
 };
 
 /* Fills RET as far as it came: key is -1 until a signature fits. Release it whatever the result. */

@@ -34,6 +34,7 @@ static struct log_options options = {.fd = STDOUT_FILENO, .level = LOG_INFO, .fo
 static log_listener *listener;
 static void *listener_context;
 
+static bool batch;
 static uint64_t told; /* how many of the lost records the log itself has mentioned */
 
 struct entry {
@@ -264,12 +265,25 @@ size_t log_flush(void) {
     return outflow_waiting();
 }
 
+void log_batch(bool yes) {
+    batch = yes;
+}
+
+static bool may_wait(const struct entry *entry) {
+    return batch && entry->level > LOG_WARNING && outflow_waiting() < OUTFLOW_WRITE_MAX;
+}
+
 static void emit(const struct entry *entry) {
-    outflow_drain();
+    bool waits = may_wait(entry);
+    if (!waits) {
+        outflow_drain();
+    }
     tell_lost();
     build_record(entry);
     outflow_put(buf_slice(&record));
-    outflow_drain();
+    if (!waits) {
+        outflow_drain();
+    }
 }
 
 static void trim(struct buf *buf) {

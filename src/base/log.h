@@ -45,6 +45,9 @@ void log_change(const struct log_options *wanted);
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_about *about, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* YES: from now on log_flush is called after every turn of the loop, and records below LOG_WARNING may wait for it, so that
+ * those of one turn share a write. At most OUTFLOW_WRITE_MAX bytes of them do. */
+void log_batch(bool yes);
 /* Tries to write what waits in the ring; returns how many bytes still wait. The loop calls it. */
 size_t log_flush(void);
 /* The fd to watch for writability while log_flush is not 0. */

@@ -72,9 +72,27 @@ static size_t read_char(struct slice text, uint32_t *ret_code) {
     return lead->length;
 }
 
+/* How many bytes of ASCII TEXT begins with, or a few less: eight are looked at together. */
+static size_t ascii_size(struct slice text) {
+    uint64_t eight;
+    size_t size = 0;
+    for (; size + sizeof eight <= text.n; size += sizeof eight) {
+        memcpy(&eight, text.p + size, sizeof eight);
+        if ((eight & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    return size;
+}
+
 bool text_is_utf8(struct slice text) {
     uint32_t code;
     while (text.n > 0) {
+        size_t plain = ascii_size(text);
+        text = (struct slice){text.p + plain, text.n - plain};
+        if (text.n == 0) {
+            return true;
+        }
         size_t length = read_char(text, &code);
         if (length == 0) {
             return false;
@@ -103,15 +121,29 @@ static size_t escape_char(struct slice text, const char *backslash, char *piece,
     return length;
 }
 
+/* How many characters of TEXT stand for themselves: printable ASCII but the backslash. */
+static size_t plain_size(struct slice text) {
+    size_t size = 0;
+    while (size < text.n && text.p[size] >= ' ' && text.p[size] <= '~' && text.p[size] != '\\') {
+        size++;
+    }
+    return size;
+}
+
 /* Remembers the last place at which "…" still fits, to go back there when TEXT turns out too long. */
 static void escape(struct buf *out, struct slice text, size_t limit, const char *backslash) {
     size_t start = out->len, cut_at = out->len;
     buf_add(out, "", 0);
     while (text.n > 0) {
         char piece[16];
-        size_t read;
+        size_t read = plain_size(text), used = out->len - start;
+        if (read > 0 && used + read + sizeof ELLIPSIS - 1 <= limit) {
+            buf_add(out, text.p, read);
+            cut_at = out->len;
+            text = (struct slice){text.p + read, text.n - read};
+            continue;
+        }
         size_t length = escape_char(text, backslash, piece, &read);
-        size_t used = out->len - start;
         if (used + length > limit) {
             out->len = cut_at;
             buf_adds(out, limit >= sizeof ELLIPSIS - 1 ? ELLIPSIS : "");

@@ -2,10 +2,14 @@
 #include "base/mem.h"
 #include "bridge/internal.h"
 
-static struct leg_identity *find(const struct bridge_call *call, uint64_t sid) {
-    for (unsigned i = 0; i < CALL_LEGS; i++) {
-        if (call->identities[i].text != NULL && call->identities[i].sid == sid) {
-            return (struct leg_identity *)&call->identities[i];
+unsigned bridge_identity_count(const struct bridge_call *call) {
+    return call->next_identity < CALL_LEGS ? call->next_identity : CALL_LEGS;
+}
+
+static const struct leg_identity *find(const struct bridge_call *call, uint64_t sid) {
+    for (unsigned i = 0; i < bridge_identity_count(call); i++) {
+        if (call->identities[i].sid == sid) {
+            return &call->identities[i];
         }
     }
     return NULL;
@@ -15,9 +19,13 @@ void bridge_keep_identity(struct bridge_call *call, uint64_t sid, struct slice i
     if (find(call, sid) != NULL) {
         return;
     }
-    struct leg_identity *place = &call->identities[call->next_identity++ % CALL_LEGS];
-    free(place->text);
-    *place = (struct leg_identity){sid, xmemdup(identity.p, identity.n)};
+    unsigned count = bridge_identity_count(call), place = call->next_identity++ % CALL_LEGS;
+    if (place == count) {
+        call->identities = xrealloc(call->identities, (count + 1) * sizeof *call->identities);
+    } else {
+        free(call->identities[place].text);
+    }
+    call->identities[place] = (struct leg_identity){sid, xmemdup(identity.p, identity.n)};
 }
 
 const char *bridge_identity_of(const struct bridge_call *call, uint64_t sid) {
@@ -26,7 +34,9 @@ const char *bridge_identity_of(const struct bridge_call *call, uint64_t sid) {
 }
 
 void bridge_forget_identities(struct bridge_call *call) {
-    for (unsigned i = 0; i < CALL_LEGS; i++) {
-        free(take_ptr(call->identities[i].text));
+    for (unsigned i = 0; i < bridge_identity_count(call); i++) {
+        free(call->identities[i].text);
     }
+    free(take_ptr(call->identities));
+    call->next_identity = 0;
 }

@@ -17,7 +17,7 @@ struct call_leg_text {
     bool known;
 };
 
-/* A leg by the hash of its sid. Owned text; NULL: an unused place. */
+/* A leg by the hash of its sid. Owned text. */
 struct leg_identity {
     uint64_t sid;
     char *text;
@@ -28,13 +28,13 @@ struct agent_use;
 struct bridge_call {
     struct call_entry entry; /* first: table entries are cast back by container_of */
     struct call_leg_text leg;
-    struct leg_identity identities[CALL_LEGS]; /* of those who came last */
-    unsigned next_identity;
-    char *room_agent;            /* agent_name of the room's metadata, or NULL */
-    struct directory *directory; /* held from the choice on: a call keeps the agent entry it began with */
-    const struct agent *agent;   /* NULL until chosen, and of a restored call until a process of it is to be started */
-    char *agent_name;            /* NULL until chosen */
-    char *metadata;              /* of the rule that chose it, or NULL */
+    struct leg_identity *identities; /* of those who came last, at most CALL_LEGS: a ring once it is full */
+    unsigned next_identity;          /* how many were ever kept */
+    char *room_agent;                /* agent_name of the room's metadata, or NULL */
+    struct directory *directory;     /* held from the choice on: a call keeps the agent entry it began with */
+    const struct agent *agent; /* NULL until chosen, and of a restored call until a process of it is to be started */
+    char *agent_name;          /* NULL until chosen */
+    char *metadata;            /* of the rule that chose it, or NULL */
     int64_t after_call_ms, stop_timeout_ms; /* its entry's, for the end of its process */
     struct agent_use *use;                  /* counted against the agent's max; NULL when not */
     char instance[ENGINE_INSTANCE_SIZE];
@@ -175,6 +175,8 @@ void bridge_forgive(struct bridge *bridge);
 void bridge_keep_identity(struct bridge_call *call, uint64_t sid, struct slice identity);
 const char *bridge_identity_of(const struct bridge_call *call, uint64_t sid);
 void bridge_forget_identities(struct bridge_call *call);
+/* How many are known. */
+unsigned bridge_identity_count(const struct bridge_call *call);
 
 /* record.c: CALL changed, so that it is kept at the next flush; not any more; is forgotten in the journal. */
 void bridge_mark(struct bridge *bridge, struct bridge_call *call);

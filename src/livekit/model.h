@@ -83,7 +83,7 @@ struct livekit_answer {
     /* Items without the id they must have, or with an id, name or sip.* attribute that no webhook may carry either
      * (EVENT_MAX_SID, EVENT_MAX_NAME, U+0000): not in the list. */
     size_t left_out;
-    struct json_t *tree;          /* the text lives here … */
+    struct tree *tree;            /* the text lives here … */
     struct livekit_block *blocks; /* … and here */
 };
 

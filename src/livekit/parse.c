@@ -1,13 +1,12 @@
 /* A table of members for each kind of item, and a function for what a table cannot say. */
 #include "livekit/parse.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "livekit/reader.h"
-#include "webhooks/tree.h"
 
 enum { MAX_ESCAPED = 4096 }; /* of a message, before tokens in it are hidden and it is cut to PARSE_MESSAGE_SIZE */
 
@@ -60,7 +59,7 @@ static const struct reader_row dispatch_rows[] = {
 };
 
 /* READER for OBJECT, which is the member NAME of what it read before. PATH: room for the longer path. */
-static struct reader within(const struct reader *reader, const json_t *object, const char *name, char path[96]) {
+static struct reader within(const struct reader *reader, const struct node *object, const char *name, char path[96]) {
     snprintf(path, 96, "%s%s.", reader->fields.path, name);
     struct reader inner = *reader;
     inner.fields.object = object;
@@ -68,7 +67,7 @@ static struct reader within(const struct reader *reader, const json_t *object, c
     return inner;
 }
 
-static bool read_sip_attributes(const struct reader *reader, const json_t *attributes,
+static bool read_sip_attributes(const struct reader *reader, const struct node *attributes,
                                 struct livekit_participant *participant) {
     const struct {
         const char *name;
@@ -79,7 +78,7 @@ static bool read_sip_attributes(const struct reader *reader, const json_t *attri
         {"sip.callID", &participant->call_id},          {"sip.callStatus", &participant->call_status},
     };
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        const json_t *value = json_object_get(attributes, wanted[i].name);
+        const struct node *value = node_member(attributes, wanted[i].name);
         if (!reader_text(reader, wanted[i].name, value, READER_SHORT, wanted[i].ret)) {
             return false;
         }
@@ -88,37 +87,35 @@ static bool read_sip_attributes(const struct reader *reader, const json_t *attri
 }
 
 static bool read_attributes(const struct reader *reader, struct livekit_participant *participant) {
-    const json_t *attributes;
+    const struct node *attributes;
     char path[96];
-    if (!reader_object(reader, "attributes", &attributes) || json_object_size(attributes) == 0) {
-        return attributes == NULL || json_is_object(attributes);
+    if (!reader_object(reader, "attributes", &attributes) || node_count(attributes) == 0) {
+        return attributes == NULL || node_is(attributes, NODE_OBJECT);
     }
     struct reader inner = within(reader, attributes, "attributes", path);
     if (participant->kind == KIND_SIP && !read_sip_attributes(&inner, attributes, participant)) {
         return false;
     }
-    char *text = json_dumps(attributes, JSON_COMPACT);
-    size_t size = strlen(text);
-    char *kept = reader_alloc(reader->answer, size + 1);
-    memcpy(kept, text, size);
-    free(text);
-    participant->attributes = (struct slice){kept, size};
+    cleanup_buf struct buf text = {0};
+    node_write(&text, attributes);
+    char *kept = reader_alloc(reader->answer, text.len + 1);
+    memcpy(kept, text.p, text.len);
+    participant->attributes = (struct slice){kept, text.len};
     return true;
 }
 
 static bool read_tracks(const struct reader *reader, struct livekit_participant *participant) {
     static const char *const types[] = {"AUDIO", "VIDEO", "DATA"};
-    const json_t *tracks;
+    const struct node *tracks;
     if (!reader_array(reader, "tracks", &tracks)) {
         return false;
     }
-    for (size_t i = 0; i < json_array_size(tracks); i++) {
-        const json_t *track = json_array_get(tracks, i);
+    for (const struct node *track = node_first(tracks); track != NULL; track = node_next(track)) {
         char path[96];
         unsigned type = 0;
         struct slice sid = {0};
         struct reader inner = within(reader, track, "tracks", path);
-        if (!json_is_object(track)) {
+        if (!node_is(track, NODE_OBJECT)) {
             return fields_wrong_type(&reader->fields, "tracks", "a list of objects", track);
         }
         if (!fields_enum(&inner.fields, "type", fields_member(&inner.fields, "type"),
@@ -153,15 +150,14 @@ static bool read_participant(const struct reader *reader, void *item) {
 /* The password goes once it is seen that there is one: nothing that is kept holds it. */
 static bool read_trunk(const struct reader *reader, void *item) {
     struct livekit_trunk *trunk = item;
-    const json_t *password;
+    const struct node *password;
     struct slice text = {0};
     if (!reader_member(reader, "auth_password", &password) ||
         !reader_text(reader, "auth_password", password, READER_TEXT, &text)) {
         return false;
     }
-    trunk->has_password = json_string_length(password) > 0;
-    json_object_del((json_t *)reader->fields.object, "auth_password");
-    json_object_del((json_t *)reader->fields.object, "authPassword");
+    trunk->has_password = node_text(password).n > 0;
+    node_wipe(password);
     return true;
 }
 
@@ -170,7 +166,7 @@ struct rule_room {
     bool random;
 };
 
-static bool read_rule_kind(const struct reader *outer, const json_t *object, struct livekit_rule *rule) {
+static bool read_rule_kind(const struct reader *outer, const struct node *object, struct livekit_rule *rule) {
     static const struct {
         const char *name, *room, *random;
         enum livekit_rule_kind kind;
@@ -183,7 +179,7 @@ static bool read_rule_kind(const struct reader *outer, const json_t *object, str
     char rule_path[96], path[96];
     struct reader reader = within(outer, object, "rule", rule_path);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        const json_t *given;
+        const struct node *given;
         if (!reader_object(&reader, kinds[i].name, &given)) {
             return false;
         }
@@ -208,33 +204,31 @@ static bool read_rule_kind(const struct reader *outer, const json_t *object, str
     return true;
 }
 
-static bool read_room_config(const struct reader *outer, const json_t *object, struct livekit_rule *rule) {
+static bool read_room_config(const struct reader *outer, const struct node *object, struct livekit_rule *rule) {
     static const struct reader_row rows[] = {ROW(rule, room_metadata, "metadata", TEXT)};
     static const struct reader_row agent_rows[] = {{"agent_name", READER_TEXT, 0}};
     char path[96], agent_path[96];
     struct reader reader = within(outer, object, "room_config", path);
-    const json_t *agents;
+    const struct node *agents;
     if (!reader_item(&reader, READER_ROWS(rows), rule) || !reader_array(&reader, "agents", &agents)) {
         return false;
     }
-    size_t count = json_array_size(agents);
-    struct slice *names = reader_alloc(outer->answer, count * sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *agent = json_array_get(agents, i);
+    struct slice *names = reader_alloc(outer->answer, node_count(agents) * sizeof *names), *name = names;
+    for (const struct node *agent = node_first(agents); agent != NULL; agent = node_next(agent)) {
         struct reader inner = within(&reader, agent, "agents", agent_path);
-        if (!json_is_object(agent)) {
+        if (!node_is(agent, NODE_OBJECT)) {
             return fields_wrong_type(&reader.fields, "agents", "a list of objects", agent);
         }
-        if (!reader_item(&inner, READER_ROWS(agent_rows), &names[i])) {
+        if (!reader_item(&inner, READER_ROWS(agent_rows), name++)) {
             return false;
         }
     }
-    rule->agents = (struct livekit_texts){names, count};
+    rule->agents = (struct livekit_texts){names, node_count(agents)};
     return true;
 }
 
 static bool read_rule(const struct reader *reader, void *item) {
-    const json_t *kind, *config;
+    const struct node *kind, *config;
     return reader_object(reader, "rule", &kind) && reader_object(reader, "room_config", &config) &&
            (kind == NULL || read_rule_kind(reader, kind, item)) &&
            (config == NULL || read_room_config(reader, config, item));
@@ -242,7 +236,7 @@ static bool read_rule(const struct reader *reader, void *item) {
 
 static bool read_dispatch(const struct reader *outer, void *item) {
     struct livekit_dispatch *dispatch = item;
-    const json_t *state, *jobs = NULL;
+    const struct node *state, *jobs = NULL;
     char path[96];
     if (!reader_object(outer, "state", &state)) {
         return false;
@@ -251,7 +245,7 @@ static bool read_dispatch(const struct reader *outer, void *item) {
     if (state != NULL && !reader_array(&reader, "jobs", &jobs)) {
         return false;
     }
-    dispatch->jobs = json_array_size(jobs);
+    dispatch->jobs = node_count(jobs);
     return true;
 }
 
@@ -270,7 +264,7 @@ static const struct {
 };
 
 /* Adds the item to ITEMS, which has room for it, or counts it as left out. */
-static bool read_item(const struct reader *wanted, const json_t *object, char *items) {
+static bool read_item(const struct reader *wanted, const struct node *object, char *items) {
     struct livekit_answer *answer = wanted->answer;
     char *item = items + answer->count * shapes[answer->what].size;
     bool unusable = false;
@@ -291,19 +285,18 @@ static bool read_item(const struct reader *wanted, const json_t *object, char *i
     return true;
 }
 
-static bool read_list(const char *name, const json_t *list, struct livekit_answer *answer, struct diag *diag) {
-    size_t count = json_array_size(list);
-    char *items = reader_alloc(answer, count * shapes[answer->what].size);
+static bool read_list(const char *name, const struct node *list, struct livekit_answer *answer, struct diag *diag) {
+    char *items = reader_alloc(answer, node_count(list) * shapes[answer->what].size);
     answer->items = items;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *object = json_array_get(list, i);
+    size_t place = 0;
+    for (const struct node *object = node_first(list); object != NULL; object = node_next(object)) {
         char path[48];
-        snprintf(path, sizeof path, "%s[%zu].", name, i);
+        snprintf(path, sizeof path, "%s[%zu].", name, place++);
         const struct reader reader = {.fields = {object, path, diag}, .answer = answer};
-        if (json_is_null(object)) {
+        if (node_is(object, NODE_NULL)) {
             continue; /* LiveKit's answer where an id that was asked for is gone */
         }
-        if (!json_is_object(object)) {
+        if (!node_is(object, NODE_OBJECT)) {
             path[strlen(path) - 1] = '\0';
             return fields_wrong_type(&(struct fields){object, path, diag}, "", "an object", object);
         }
@@ -314,12 +307,12 @@ static bool read_list(const char *name, const json_t *list, struct livekit_answe
     return true;
 }
 
-static bool read_answer(const struct parse_shape *shape, const json_t *root, struct livekit_answer *answer,
+static bool read_answer(const struct parse_shape *shape, const struct node *root, struct livekit_answer *answer,
                         struct diag *diag) {
     bool unusable;
     const struct reader reader = {.fields = {root, "", diag}, .answer = answer, .unusable = &unusable};
-    const json_t *list;
-    if (!json_is_object(root)) {
+    const struct node *list;
+    if (!node_is(root, NODE_OBJECT)) {
         return fields_wrong_type(&reader.fields, "", "an object", root);
     }
     if (shape->what == LIVEKIT_NOTHING) {
@@ -336,7 +329,7 @@ static bool read_answer(const struct parse_shape *shape, const json_t *root, str
 bool parse_answer(const struct parse_shape *shape, struct slice body, struct livekit_answer *ret, struct diag *diag) {
     const struct tree_limits limits = {.depth = PARSE_MAX_DEPTH, .values = PARSE_MAX_VALUES};
     *ret = (struct livekit_answer){.what = shape->what, .tree = tree_parse(body, &limits, diag)};
-    if (ret->tree != NULL && read_answer(shape, ret->tree, ret, diag)) {
+    if (ret->tree != NULL && read_answer(shape, tree_root(ret->tree), ret, diag)) {
         return true;
     }
     parse_release(ret);
@@ -345,7 +338,7 @@ bool parse_answer(const struct parse_shape *shape, struct slice body, struct liv
 
 void parse_release(struct livekit_answer *answer) {
     reader_free_blocks(answer);
-    json_decref(answer->tree);
+    tree_free(answer->tree);
     *answer = (struct livekit_answer){0};
 }
 
@@ -362,10 +355,10 @@ static void hide_tokens(struct buf *out, const char *text) {
     buf_adds(out, text);
 }
 
-static void read_message(const json_t *message, char ret[PARSE_MESSAGE_SIZE]) {
+static void read_message(const struct node *message, char ret[PARSE_MESSAGE_SIZE]) {
     struct buf escaped cleanup_buf = {0}, shown cleanup_buf = {0}, cut cleanup_buf = {0};
     buf_adds(&escaped, "");
-    text_escape(&escaped, (struct slice){json_string_value(message), json_string_length(message)}, MAX_ESCAPED);
+    text_escape(&escaped, node_text(message), MAX_ESCAPED);
     hide_tokens(&shown, escaped.p);
     text_clean(&cut, buf_slice(&shown), PARSE_MESSAGE_SIZE - 8);
     snprintf(ret, PARSE_MESSAGE_SIZE, "%s", cut.len > 0 ? cut.p : "");
@@ -373,13 +366,13 @@ static void read_message(const json_t *message, char ret[PARSE_MESSAGE_SIZE]) {
 
 bool parse_error(struct slice body, char ret_code[PARSE_CODE_SIZE], char ret_message[PARSE_MESSAGE_SIZE]) {
     const struct tree_limits limits = {.depth = PARSE_MAX_DEPTH, .values = 1000};
-    json_t *root = tree_parse(body, &limits, NULL);
-    const char *code = json_string_value(json_object_get(root, "code"));
-    bool is_error = code != NULL && code[0] != '\0' && code[strspn(code, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+    cleanup_tree struct tree *tree = tree_parse(body, &limits, NULL);
+    const struct node *root = tree_root(tree);
+    const char *code = node_text(node_member(root, "code")).p;
+    bool is_error = code[0] != '\0' && code[strspn(code, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
     if (is_error) {
         snprintf(ret_code, PARSE_CODE_SIZE, "%s", code);
-        read_message(json_object_get(root, "msg"), ret_message);
+        read_message(node_member(root, "msg"), ret_message);
     }
-    json_decref(root);
     return is_error;
 }

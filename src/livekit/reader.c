@@ -2,7 +2,6 @@
 #include "livekit/reader.h"
 
 #include <ctype.h>
-#include <jansson.h>
 
 #include "base/mem.h"
 
@@ -37,7 +36,7 @@ static void camel_case(const char *snake, char *ret, size_t size) {
     ret[n] = '\0';
 }
 
-bool reader_member(const struct reader *reader, const char *snake, const json_t **ret) {
+bool reader_member(const struct reader *reader, const char *snake, const struct node **ret) {
     char camel[48];
     if (strchr(snake, '_') == NULL) {
         *ret = fields_member(&reader->fields, snake);
@@ -47,26 +46,26 @@ bool reader_member(const struct reader *reader, const char *snake, const json_t 
     return fields_member_of_two(&reader->fields, camel, snake, ret);
 }
 
-bool reader_object(const struct reader *reader, const char *snake, const json_t **ret) {
+bool reader_object(const struct reader *reader, const char *snake, const struct node **ret) {
     return reader_member(reader, snake, ret) &&
-           (*ret == NULL || json_is_object(*ret) || fields_wrong_type(&reader->fields, snake, "an object", *ret));
+           (*ret == NULL || node_is(*ret, NODE_OBJECT) || fields_wrong_type(&reader->fields, snake, "an object", *ret));
 }
 
-bool reader_array(const struct reader *reader, const char *snake, const json_t **ret) {
+bool reader_array(const struct reader *reader, const char *snake, const struct node **ret) {
     return reader_member(reader, snake, ret) &&
-           (*ret == NULL || json_is_array(*ret) || fields_wrong_type(&reader->fields, snake, "a list", *ret));
+           (*ret == NULL || node_is(*ret, NODE_ARRAY) || fields_wrong_type(&reader->fields, snake, "a list", *ret));
 }
 
-bool reader_text(const struct reader *reader, const char *name, const json_t *value, enum reader_kind kind,
+bool reader_text(const struct reader *reader, const char *name, const struct node *value, enum reader_kind kind,
                  struct slice *ret) {
     static const size_t limits[] = {[READER_SID] = EVENT_MAX_SID,
                                     [READER_KEY] = EVENT_MAX_NAME,
                                     [READER_SHORT] = EVENT_MAX_NAME,
                                     [READER_TEXT] = SIZE_MAX};
-    if (value != NULL && !json_is_string(value)) {
+    if (value != NULL && !node_is(value, NODE_TEXT)) {
         return fields_wrong_type(&reader->fields, name, "a string", value);
     }
-    struct slice text = {json_string_value(value), value != NULL ? json_string_length(value) : 0};
+    struct slice text = node_text(value);
     bool has_nul = text.n > 0 && memchr(text.p, '\0', text.n) != NULL;
     bool is_missing = text.n == 0 && (kind == READER_SID || kind == READER_KEY);
     if (kind != READER_TEXT && (has_nul || is_missing || text.n > limits[kind])) {
@@ -78,29 +77,29 @@ bool reader_text(const struct reader *reader, const char *name, const json_t *va
 }
 
 static bool read_texts(const struct reader *reader, const char *name, struct livekit_texts *ret) {
-    const json_t *list;
+    const struct node *list;
     if (!reader_array(reader, name, &list) || list == NULL) {
         return list == NULL;
     }
-    size_t count = json_array_size(list);
-    struct slice *texts = reader_alloc(reader->answer, count * sizeof *texts);
-    for (size_t i = 0; i < count; i++) {
-        if (!reader_text(reader, name, json_array_get(list, i), READER_TEXT, &texts[i])) {
+    struct slice *texts = reader_alloc(reader->answer, node_count(list) * sizeof *texts), *text = texts;
+    for (const struct node *item = node_first(list); item != NULL; item = node_next(item)) {
+        if (!reader_text(reader, name, item, READER_TEXT, text++)) {
             return false;
         }
     }
-    *ret = (struct livekit_texts){texts, count};
+    *ret = (struct livekit_texts){texts, node_count(list)};
     return true;
 }
 
-static bool read_flag(const struct reader *reader, const char *name, const json_t *value, bool *ret) {
-    *ret = json_is_true(value);
-    return value == NULL || json_is_boolean(value) || fields_wrong_type(&reader->fields, name, "true or false", value);
+static bool read_flag(const struct reader *reader, const char *name, const struct node *value, bool *ret) {
+    *ret = node_is(value, NODE_TRUE);
+    return value == NULL || *ret || node_is(value, NODE_FALSE) ||
+           fields_wrong_type(&reader->fields, name, "true or false", value);
 }
 
 static bool read_row(const struct reader *reader, const struct reader_row *row, void *item) {
     void *at = (char *)item + row->offset;
-    const json_t *value;
+    const struct node *value;
     if (row->kind == READER_TEXTS) {
         return read_texts(reader, row->name, at);
     }

@@ -39,10 +39,10 @@ void *reader_alloc(struct livekit_answer *answer, size_t size);
 void reader_free_blocks(struct livekit_answer *answer);
 
 /* These fill the diag and return false. RET is NULL when the member is absent or null. */
-bool reader_member(const struct reader *reader, const char *snake, const struct json_t **ret);
-bool reader_object(const struct reader *reader, const char *snake, const struct json_t **ret);
-bool reader_array(const struct reader *reader, const char *snake, const struct json_t **ret);
-bool reader_text(const struct reader *reader, const char *name, const struct json_t *value, enum reader_kind kind,
+bool reader_member(const struct reader *reader, const char *snake, const struct node **ret);
+bool reader_object(const struct reader *reader, const char *snake, const struct node **ret);
+bool reader_array(const struct reader *reader, const char *snake, const struct node **ret);
+bool reader_text(const struct reader *reader, const char *name, const struct node *value, enum reader_kind kind,
                  struct slice *ret);
 /* Reads every row into ITEM. */
 bool reader_item(const struct reader *reader, struct reader_rows rows, void *item);

@@ -1,10 +1,10 @@
-/* The load generator of run.py:  load PORT CONNECTIONS SIZE FILE
+/* The load generator of run.py:  load PORT CONNECTIONS SIZE FILE COUNT
  *
- * FILE holds whole HTTP requests of SIZE bytes each, every one different and signed beforehand. They are sent once,
+ * FILE holds whole HTTP requests of SIZE bytes each, every one different and signed beforehand. The first COUNT are sent once,
  * in their order, over CONNECTIONS kept-alive connections to 127.0.0.1, one at a time on each. Prints how many were
  * answered 200 with an empty body, how many otherwise, the nanoseconds that took and those of CPU time used here (a
- * generator that is always busy measures itself). A connection that breaks, or 30 s without an answer, is an end
- * with exit code 1. */
+ * generator that is always busy measures itself), and the nanoseconds from request to answer, p50, p99 and p99.9. A
+ * connection that breaks, or 30 s without an answer, is an end with exit code 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -29,11 +29,13 @@ struct connection {
     const char *unsent; /* of the request at hand */
     size_t unsent_size, answer_size;
     bool waits; /* for EPOLLOUT */
+    long long sent_at;
     char answer[ANSWER_SIZE];
 };
 
 static const char *requests;
 static size_t request_size, request_count, next_request, done, bad;
+static long long *latencies; /* of those that are done */
 static int epoll_fd;
 
 static void die(const char *what) {
@@ -76,6 +78,7 @@ static void send_next(struct connection *connection) {
     connection->unsent = requests + next_request++ * request_size;
     connection->unsent_size = request_size;
     connection->answer_size = 0;
+    connection->sent_at = nanoseconds(CLOCK_MONOTONIC);
     send_some(connection);
 }
 
@@ -96,7 +99,7 @@ static void take_answer(struct connection *connection) {
         return;
     }
     bool empty = end[4] == '\0' && strcasestr(answer, "\r\ncontent-length: 0\r\n") != NULL;
-    done++;
+    latencies[done++] = nanoseconds(CLOCK_MONOTONIC) - connection->sent_at;
     bad += strncmp(answer, "HTTP/1.1 200 ", 13) != 0 || !empty;
     send_next(connection);
 }
@@ -115,15 +118,18 @@ static void connect_to(struct connection *connection, int port) {
     watch(connection, EPOLL_CTL_ADD, EPOLLIN);
 }
 
-static void map_requests(const char *path) {
+/* COUNT: at most so many. */
+static void map_requests(const char *path, size_t count) {
     struct stat stat;
     int fd = open(path, O_RDONLY);
     if (fd < 0 || fstat(fd, &stat) != 0) {
         die(path);
     }
     request_count = (size_t)stat.st_size / request_size;
+    request_count = count < request_count ? count : request_count;
+    latencies = calloc(request_count, sizeof *latencies);
     requests = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-    if (requests == MAP_FAILED) {
+    if (requests == MAP_FAILED || latencies == NULL) {
         die("mmap");
     }
 }
@@ -147,16 +153,27 @@ static void run(void) {
     }
 }
 
+static int by_size(const void *a, const void *b) {
+    long long one = *(const long long *)a, other = *(const long long *)b;
+    return (one > other) - (one < other);
+}
+
+/* Nearest rank; the latencies are sorted. */
+static long long percentile(size_t thousandths) {
+    size_t rank = (done * thousandths + 999) / 1000;
+    return latencies[rank > 0 ? rank - 1 : 0];
+}
+
 int main(int argc, char **argv) {
     static struct connection connections[MOST_CONNECTIONS];
-    int port = argc == 5 ? atoi(argv[1]) : 0, count = argc == 5 ? atoi(argv[2]) : 0;
-    request_size = argc == 5 ? strtoul(argv[3], NULL, 10) : 0;
+    int port = argc == 6 ? atoi(argv[1]) : 0, count = argc == 6 ? atoi(argv[2]) : 0;
+    request_size = argc == 6 ? strtoul(argv[3], NULL, 10) : 0;
     if (port < 1 || count < 1 || count > MOST_CONNECTIONS || request_size < 1) {
-        fprintf(stderr, "usage: load PORT CONNECTIONS SIZE FILE\n");
+        fprintf(stderr, "usage: load PORT CONNECTIONS SIZE FILE COUNT\n");
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    map_requests(argv[4]);
+    map_requests(argv[4], strtoul(argv[5], NULL, 10));
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < count; i++) {
         connect_to(&connections[i], port);
@@ -166,7 +183,9 @@ int main(int argc, char **argv) {
         send_next(&connections[i]);
     }
     run();
-    printf("%zu %zu %lld %lld\n", done - bad, bad, nanoseconds(CLOCK_MONOTONIC) - start,
-           nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    long long took = nanoseconds(CLOCK_MONOTONIC) - start, used = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    qsort(latencies, done, sizeof *latencies, by_size);
+    printf("%zu %zu %lld %lld %lld %lld %lld\n", done - bad, bad, took, used, percentile(500), percentile(990),
+           percentile(999));
     return 0;
 }

@@ -15,9 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 import livekit  # noqa: E402
-from daemon import UnixConnection, cpu_seconds, is_alive, processes_marked, wait_for  # noqa: E402
+from daemon import UnixConnection, is_alive, processes_marked, wait_for  # noqa: E402
 
-LOAD_REQUESTS = 40000
 LOAD_CONNECTIONS = 32
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -50,7 +49,7 @@ class Tools:
     def __init__(self, where):
         h2o = shlex.split(self.run("pkg-config", "--cflags", "--libs", "libh2o-evloop"))
         self.agent, self.load = (self.build(where, name) for name in ("agent", "load"))
-        self.bare_h2o = self.build(where, "bare_h2o", "-DH2O_USE_LIBUV=0", *h2o)
+        self.bare_h2o = self.build(where, "peers/h2o/bare_h2o", "-DH2O_USE_LIBUV=0", *h2o)
 
     @staticmethod
     def run(*command):
@@ -60,9 +59,9 @@ class Tools:
         return done.stdout
 
     def build(self, where, name, *flags):
-        compiler = os.environ.get("CC", "cc")
-        self.run(compiler, "-O2", "-D_GNU_SOURCE", "-o", f"{where}/{name}", str(HERE / f"{name}.c"), *flags)
-        return f"{where}/{name}"
+        compiler, program = os.environ.get("CC", "cc"), f"{where}/{Path(name).name}"
+        self.run(compiler, "-O2", "-D_GNU_SOURCE", "-o", program, str(HERE / f"{name}.c"), *flags)
+        return program
 
 
 class Server:
@@ -110,8 +109,9 @@ class Server:
     def leftovers(self):
         return []
 
-    def cpu_seconds(self):
-        return cpu_seconds(self.pid)
+    def cpu_ns(self):
+        """CPU time of all its threads, exact (the kernel's other figure has ticks of 10 ms)."""
+        return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
 
 
 class Daemon(Server):
@@ -123,8 +123,8 @@ class Daemon(Server):
         self.environment = {
             "PATH": os.environ["PATH"], "LIVEKIT_API_KEY": livekit.KEY, "LIVEKIT_API_SECRET": livekit.SECRET,
             "LIVEKIT_API_URL": "off", "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": f"unix:{self.admin}",
-            "SIP_STATE_DIR": str(self.dir / "state"), "SIP_ON_EXIT": "stop", "SIP_AGENT_COMMAND": agent,
-            "SIP_AGENT_ENV": "BENCH_MARK", "BENCH_MARK": str(self.dir), **settings,
+            "SIP_STATE_DIR": str(self.dir / "state"), "SIP_ON_EXIT": "stop",
+            "SIP_MAX_PRESSURE": "0", **({"SIP_AGENT_COMMAND": agent} if agent else {}), "SIP_AGENT_ENV": "BENCH_MARK", "BENCH_MARK": str(self.dir), **settings,
         }
         (self.dir / "state").mkdir(mode=0o700)
 
@@ -141,20 +141,41 @@ class Daemon(Server):
         return [pid for pid in processes_marked(f"BENCH_MARK={self.dir}".encode()) if pid != self.pid]
 
     def resident_kib(self):
-        for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Rss:"):
-                return int(line.split()[1])
-        raise Wrong("/proc/PID/smaps_rollup has no Rss")
-
-    def live_calls(self):
-        return len(json.loads(self.ask("/health/sip-bridge-status"))["calls"])
+        return smaps_kib(self.pid, "Rss")
 
     def ask(self, path):
+        """The body of GET PATH at the admin side."""
         connection = UnixConnection(str(self.admin))
         connection.request("GET", path)
         body = connection.getresponse().read()
         connection.close()
         return body
+
+    def status(self):
+        return json.loads(self.ask("/health/sip-bridge-status"))
+
+    def live_calls(self):
+        return len(self.status()["calls"])
+
+    def start_calls(self, count, known=()):
+        """COUNT calls in all, KNOWN of them before, each with its agent in the room."""
+        line = Line(self.port)
+        calls = [livekit.Call(caller=f"+1555{n:07d}") for n in range(len(known), count)]
+        for call in calls:
+            line.tell(*call.ringing())
+        wait_for(lambda: len(self.leftovers()) == count, f"{count} agents run", timeout=120)
+        for call in calls:
+            line.tell(*call.answered())
+        line.close()
+        return [*known, *calls]
+
+
+def smaps_kib(pid, what):
+    """Rss: what is in memory of it; Pss: the same, of what it shares only its share."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1])
+    raise Wrong(f"/proc/PID/smaps_rollup has no {what}")
 
 
 class Line:
@@ -220,9 +241,9 @@ def fit(event, size):
     return event
 
 
-def write_requests(path, event, count, changes, first_id=0):
+def write_requests(path, count, event, changes, first_id=0):
     """COUNT signed requests like EVENT, each with its own event id; CHANGES(n) gives {text in the template: text of
-    the same length} for each. Returns the size of one."""
+    the same length} for each. Returns (path, size of one)."""
     template = livekit.encode(event).decode()
     sizes = set()
     with open(path, "wb") as file:
@@ -235,32 +256,44 @@ def write_requests(path, event, count, changes, first_id=0):
             file.write(request)
     if len(sizes) != 1:
         raise Wrong(f"the requests in {path} have {len(sizes)} different sizes")
-    return sizes.pop()
+    return path, sizes.pop()
 
 
 def foreign(size):
     """Arguments of write_requests: events of rooms that are none of ours."""
     call = livekit.Call(room="web-meeting-of-all-hands_+15550001111_jf2yFd")
-    event = fit(call.room_started() if size < 1000 else call.caller_joined(), size)
-    return event, LOAD_REQUESTS, lambda n: {call.sid: number("RM", n), call.leg: number("PA", n)}
+    event = fit(call.caller_joined(), size)
+    return event, lambda n: {call.sid: number("RM", n), call.leg: number("PA", n)}
 
 
-def about_calls(calls, size):
-    """Arguments of write_requests: events of CALLS in progress: their agent's audio, or one more caller."""
+def about_calls(calls, size, newcomers=False):
+    """Arguments of write_requests: participant_joined of CALLS in progress, in turn, each with an id of its own: their callers
+    again, or NEWCOMERS, one more caller each time."""
     call = calls[0]
-    event = fit(call.agent_track() if size < 1000 else call.caller_joined(), size)
+    event = fit(call.caller_joined(), size)
 
     def changes(n):
         other = calls[n % len(calls)]
-        return {call.sid: other.sid, call.room: other.room, call.agent_leg: other.agent_leg, call.leg: number("PA", n)}
-    return event, LOAD_REQUESTS, changes
+        return {call.sid: other.sid, call.room: other.room, call.leg: number("PA", n) if newcomers else other.leg}
+    return event, changes
 
 
-def send_all(tools, server, path, size):
-    """(requests a second, how busy the server was, how busy the generator was)"""
-    before = server.cpu_seconds()
-    words = tools.run(*pinned(1), tools.load, str(server.port), str(LOAD_CONNECTIONS), str(size), str(path)).split()
-    good, bad, wall_ns, cpu_ns = map(int, words)
-    if bad > 0:
-        raise Wrong(f"{bad} of {good + bad} webhooks were not answered 200 with an empty body")
-    return good * 1e9 / wall_ns, (server.cpu_seconds() - before) * 1e9 / wall_ns, cpu_ns / wall_ns
+class Sent:
+    """What one run of the load generator measured."""
+
+    def __init__(self, words, server_ns):
+        good, bad, wall_ns, cpu_ns, *latencies = map(int, words)
+        if bad > 0:
+            raise Wrong(f"{bad} of {good + bad} webhooks were not answered 200 with an empty body")
+        self.rate = good * 1e9 / wall_ns
+        self.cost_us = server_ns / good / 1000
+        self.busy, self.generator_busy = server_ns / wall_ns, cpu_ns / wall_ns
+        self.latency_us = [ns / 1000 for ns in latencies]  # p50, p99, p99.9
+
+
+def send(tools, server, requests, count, connections=LOAD_CONNECTIONS):
+    """The first COUNT of REQUESTS, (path, size of one)."""
+    path, size = requests
+    before = server.cpu_ns()
+    words = tools.run(*pinned(1), tools.load, str(server.port), str(connections), str(size), str(path), str(count)).split()
+    return Sent(words, server.cpu_ns() - before)

@@ -62,7 +62,7 @@ static void test_whole_event(void **state) {
     assert_slice(
         event->participant.attributes,
         "{\"sip.trunkPhoneNumber\":\"+1234567\",\"sip.phoneNumber\":\"+15550001111\",\"sip.trunkID\":\"ST_1\","
-        "\"sip.ruleID\":\"SDR_1\",\"sip.callID\":\"SCL_1\",\"sip.callStatus\":\"hangup\",\"x\":\"\\u001B\\\"\"}");
+        "\"sip.ruleID\":\"SDR_1\",\"sip.callID\":\"SCL_1\",\"sip.callStatus\":\"hangup\",\"x\":\"\\u001b\\\"\"}");
     event_free(event);
 }
 
