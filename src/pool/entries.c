@@ -2,24 +2,17 @@
 #include "base/mem.h"
 #include "pool/shelf.h"
 
-static char *copy(const char *text) {
-    return xstrdup(text != NULL ? text : "");
+static const char *text(const char *text_or_null) {
+    return text_or_null != NULL ? text_or_null : "";
 }
 
+/* The former options' text is there still, and is not looked at any more afterwards. */
 static void take_options(struct pool *pool, const struct pool_options *options) {
+    struct order_access *access = &pool->access;
+    const char *key = text(options->api_key), *secret = text(options->api_secret);
+    bool other = strcmp(text(access->api_key), key) != 0 || strcmp(text(access->api_secret), secret) != 0;
     pool->options = *options;
-    pool->url = copy(options->livekit_url);
-    pool->key = copy(options->api_key);
-    pool->secret = copy(options->api_secret);
-}
-
-static void release_access(struct pool *pool) {
-    free(pool->url);
-    free(pool->key);
-    if (pool->secret != NULL) {
-        explicit_bzero(pool->secret, strlen(pool->secret));
-    }
-    free(pool->secret);
+    *access = (struct order_access){text(options->livekit_url), key, secret, access->generation + other};
 }
 
 struct pool *pool_new(const struct pool_options *options, const struct pool_ports *ports) {
@@ -40,7 +33,6 @@ void pool_free(struct pool *pool) {
         shelf_free(shelf);
     }
     directory_release(pool->directory);
-    release_access(pool);
     free(pool);
 }
 
@@ -87,11 +79,10 @@ static void take_agent(struct pool *pool, const struct agent *agent, mono_ms now
     struct shelf *shelf = NULL;
     struct order_parts parts;
     struct order order;
-    const struct order_access access = {pool->url, pool->key, pool->secret};
     if (agent->broken != NULL || agent->standby.least == 0) {
         return;
     }
-    order_init(&order, agent, &access);
+    order_init(&order, agent, &pool->access);
     const struct engine_job job = order_job(&order, "", "", &parts);
     HASH_FIND_STR(pool->shelves, agent->name, shelf);
     if (shelf == NULL) {
@@ -150,7 +141,6 @@ void pool_set_directory(struct pool *pool, struct directory *directory) {
 }
 
 void pool_set_options(struct pool *pool, const struct pool_options *options) {
-    release_access(pool);
     take_options(pool, options);
     if (!pool->closed) {
         refresh(pool);

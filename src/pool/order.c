@@ -15,23 +15,19 @@ void order_init(struct order *order, const struct agent *agent, const struct ord
         .cwd = agent->cwd != NULL ? xstrdup(agent->cwd) : NULL,
         .id = copy(agent->id),
         .url = copy(access->livekit_url),
-        .key = copy(agent->api_credentials ? access->api_key : NULL),
-        .secret = copy(agent->api_credentials ? access->api_secret : NULL),
+        .api = agent->api_credentials,
+        .credentials = access->generation,
+        .access = access,
     };
 }
 
 void order_release(struct order *order) {
-    if (order->secret != NULL) {
-        explicit_bzero(order->secret, strlen(order->secret));
-    }
     free(order->agent);
     argv_free(order->command);
     argv_free(order->env);
     free(order->cwd);
     free(order->id);
     free(order->url);
-    free(order->key);
-    free(order->secret);
     *order = (struct order){0};
 }
 
@@ -61,8 +57,8 @@ struct engine_job order_job(const struct order *order, const char *label, const 
     };
     add(&job, ret_parts, "LIVEKIT_URL", order->url);
     add(&job, ret_parts, "SIP_AGENT_NAME", order->agent);
-    add(&job, ret_parts, "LIVEKIT_API_KEY", order->key);
-    add(&job, ret_parts, "LIVEKIT_API_SECRET", order->secret);
+    add(&job, ret_parts, "LIVEKIT_API_KEY", order->api ? order->access->api_key : "");
+    add(&job, ret_parts, "LIVEKIT_API_SECRET", order->api ? order->access->api_secret : "");
     add(&job, ret_parts, "SIP_STANDBY", "1");
     return job;
 }
@@ -91,13 +87,22 @@ static struct slice value_of(const struct engine_pair *pairs, size_t count, cons
     return (struct slice){0};
 }
 
+static bool same_credentials(const struct order *order, const struct engine_job *job) {
+    const struct order_access *access = order->access;
+    struct slice key = value_of(job->call_env, job->call_env_count, "LIVEKIT_API_KEY");
+    struct slice secret = value_of(job->call_env, job->call_env_count, "LIVEKIT_API_SECRET");
+    if (!order->api) {
+        return key.n == 0 && secret.n == 0;
+    }
+    return order->credentials == access->generation && slice_is(key, access->api_key) &&
+           slice_is(secret, access->api_secret);
+}
+
 bool order_fits(const struct order *order, const struct engine_job *job) {
     const struct engine_pair *env = job->call_env;
     bool named = order->agent[0] == '\0' || same_text(order->agent, job->agent);
     return named && same_list(order->command, job->command) && same_list(order->env, job->env) &&
            same_text(order->cwd, job->cwd) &&
            slice_is(value_of(job->places, job->place_count, "agent_id"), order->id) &&
-           slice_is(value_of(env, job->call_env_count, "LIVEKIT_URL"), order->url) &&
-           slice_is(value_of(env, job->call_env_count, "LIVEKIT_API_KEY"), order->key) &&
-           slice_is(value_of(env, job->call_env_count, "LIVEKIT_API_SECRET"), order->secret);
+           slice_is(value_of(env, job->call_env_count, "LIVEKIT_URL"), order->url) && same_credentials(order, job);
 }

@@ -55,7 +55,7 @@ struct pool_ports {
 };
 
 struct pool_options {
-    const char *livekit_url, *api_key, *api_secret; /* borrowed for the call */
+    const char *livekit_url, *api_key, *api_secret; /* borrowed until the next options, or while the pool lives */
     size_t starts_at_once;                          /* SIP_STANDBY_STARTS */
     size_t max_starts;                              /* SIP_MAX_STARTS; 0: no limit */
     size_t max_calls;                               /* SIP_MAX_CALLS; 0: no limit: more never wait for one agent */

@@ -52,7 +52,7 @@ struct shelf {
 struct pool {
     struct pool_ports ports;
     struct pool_options options; /* but for its text */
-    char *url, *key, *secret;    /* … which is here */
+    struct order_access access;  /* … which is here */
     struct directory *directory;
     struct shelf *shelves; /* by the agent's name */
     struct standby *reserved;

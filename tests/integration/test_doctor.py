@@ -679,6 +679,12 @@ def test_agent_that_fails_again_and_again(ward):
     it.doctor().bad("failing-agents", "agents that fail again and again: support", "sipbridge reload")
 
 
+def test_standbys_that_fail(ward):
+    it = ward(agents={"support": {"command": ["false"], "standby": 1}})
+    wait_for(lambda: it.daemon.status()["standbys"]["support"]["fails"], "they failed again and again", 30)
+    it.doctor().warns("standbys", "no standby is ready of: support", "sipbridge reload")
+
+
 def test_file_limit_of_max_calls(ward):
     it = ward(runs=False)
     found = it.doctor(preexec=limit_files, SIP_MAX_CALLS="60")

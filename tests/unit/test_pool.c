@@ -463,6 +463,34 @@ static void test_changed_entry(void **state) {
     close_scene(&scene);
 }
 
+/* Whoever has LiveKit's credentials in its environment is of no use with others; who has a token is. */
+static void test_other_credentials(void **state) {
+    (void)state;
+    struct scene scene;
+    struct pool_options other = plain;
+    open_scene(&scene, "{\"support\":{\"command\":[\"run\"],\"standby\":1},"
+                       "\"api\":{\"command\":[\"run\"],\"standby\":1,\"credentials\":\"api\"}}");
+    settle(&scene, 1);
+    const struct engine_pair env[] = {{"LIVEKIT_URL", {"ws://livekit", 12}},
+                                      {"LIVEKIT_API_KEY", {"key", 3}},
+                                      {"LIVEKIT_API_SECRET", {"secret", 6}}};
+    struct engine_job job = job_of_support;
+    job.agent = "api";
+    assert_false(call_as(&scene, "RM_1", &job)); /* its entry meant a token */
+    job.call_env = env;
+    job.call_env_count = ARRAY_LEN(env);
+    assert_true(call_as(&scene, "RM_2", &job));
+    settle(&scene, 1);
+    unsigned before = scene.count;
+    other.api_secret = "another";
+    pool_set_options(scene.pool, &other);
+    pool_tick(scene.pool);
+    assert_int_equal(scene.count, before + 1);
+    assert_false(call_as(&scene, "RM_3", &job));
+    assert_true(call(&scene, "RM_4"));
+    close_scene(&scene);
+}
+
 /* A call that was handed over may come back, so its shelf is there a little longer. */
 static void test_entry_gone_after_a_call(void **state) {
     (void)state;
@@ -693,6 +721,7 @@ int main(void) {
         cmocka_unit_test(test_end_of_one_that_waited_long_is_no_failure),
         cmocka_unit_test(test_not_taken),
         cmocka_unit_test(test_changed_entry),
+        cmocka_unit_test(test_other_credentials),
         cmocka_unit_test(test_entry_gone_after_a_call),
         cmocka_unit_test(test_other_numbers_only),
         cmocka_unit_test(test_too_old),
