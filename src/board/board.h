@@ -12,6 +12,7 @@
  *   ends     the last calls that ended, newest first: {"sid","agent","called","why","text","answered","ring_ms",
  *            "ended_ms","talk_ms"}
  *   errors   the last warnings and errors of the log, newest first: {"at_ms","text"}
+ *   pools    standbys by agent: {"agent","ready","wanted","starting","handed_over","missed"}
  * Numbers of callers and called are masked. Nobody looks: it costs nothing. */
 #ifndef BOARD_BOARD_H
 #define BOARD_BOARD_H
@@ -35,7 +36,7 @@ struct board_options {
     struct loop *loop;
     const struct bridge *bridge;
     void *context;
-    /* Appends members without the braces: "status":"healthy","message":"…","errors":[…] */
+    /* Appends members without the braces: "status":"healthy","message":"…","errors":[…],"pools":[…] */
     void (*add_health)(void *context, struct buf *out);
 };
 

@@ -99,6 +99,14 @@ void ops_health_json(const struct ops *ops, struct buf *out) {
     buf_adds(out, "}\n");
 }
 
+static void add_pool(void *context, const struct pool_view *view) {
+    struct buf *out = context;
+    buf_adds(out, out->p[out->len - 1] == '[' ? "{" : ",{");
+    json_add_field(out, "agent", view->agent[0] != '\0' ? slice_of(view->agent) : SLICE("every agent"));
+    buf_addf(out, ",\"ready\":%u,\"wanted\":%u,\"starting\":%u,\"handed_over\":%llu,\"missed\":%llu}", view->ready,
+             view->wanted, view->starting, (unsigned long long)view->handed_over, (unsigned long long)view->missed);
+}
+
 void ops_board_health(void *context, struct buf *out) {
     const struct ops *ops = context;
     const struct ops_errors *errors = ops->errors;
@@ -115,5 +123,10 @@ void ops_board_health(void *context, struct buf *out) {
         json_add_field(out, "text", slice_of(errors->list[place].text));
         buf_addc(out, '}');
     }
-    buf_adds(out, "]");
+    buf_addc(out, ']');
+    json_add_raw(out, "pools", SLICE("["));
+    if (ops->pool != NULL) {
+        pool_each(ops->pool, add_pool, out);
+    }
+    buf_addc(out, ']');
 }

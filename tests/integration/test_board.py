@@ -8,6 +8,7 @@ import livekit
 import pytest
 from daemon import wait_for
 from livekit import Call
+from test_standby import agent as standby
 
 PARTS = {"/board": "text/html", "/board/board.css": "text/css", "/board/board.js": "text/javascript"}
 
@@ -25,7 +26,7 @@ class Viewer:
         headers = {"Host": host, **({"Authorization": f"Bearer {token}"} if token else {})}
         self.connection.request("GET", "/board/events", headers=headers)
         self.answer = self.connection.getresponse()
-        self.calls, self.ends, self.status, self.version = {}, [], None, None
+        self.calls, self.ends, self.pools, self.status, self.version = {}, [], [], None, None
 
     def take(self):
         """The next event, noted."""
@@ -40,7 +41,7 @@ class Viewer:
         for sid in part.get("gone", []):
             self.calls.pop(sid, None)
         self.calls.update({call["sid"]: call for call in part.get("calls", [])})
-        self.ends = part.get("ends", self.ends)
+        self.ends, self.pools = part.get("ends", self.ends), part.get("pools", self.pools)
         self.status, self.version = part.get("status", self.status), part.get("version", self.version)
         return part
 
@@ -132,6 +133,18 @@ def test_health_and_errors(board):
         part = viewer.take()
     assert "mistake" in part["message"]
     assert part["errors"][0]["at_ms"] > 0 and "rules" in part["errors"][0]["text"]
+
+
+def test_standbys(start):
+    daemon = start(agents=lambda d: {"support": standby(d, standby=2)}, SIP_ADMIN_LISTEN="127.0.0.1:0")
+    viewer = Viewer(admin_port(daemon))
+    viewer.take_until(lambda: viewer.pools and viewer.pools[0]["ready"] == 2)
+    assert viewer.pools[0]["agent"] == "support" and viewer.pools[0]["wanted"] == 2
+    call = Call()
+    daemon.post(*call.ringing())
+    viewer.take_until(lambda: viewer.pools[0]["handed_over"] == 1)
+    daemon.post(*call.hung_up())
+    viewer.close()
 
 
 def test_fifty_look_and_no_more(board):

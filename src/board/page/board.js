@@ -87,7 +87,8 @@ function showPools(pools) {
   $("pools").closest("section").hidden = pools.length === 0;
   $("pools").replaceChildren(...pools.map(pool => {
     const row = document.createElement("tr");
-    cells(row, [pool.agent, String(pool.ready), String(pool.wanted), String(pool.starting)], ["", "", "", ""]);
+    row.classList.toggle("short", pool.ready < pool.wanted);
+    cells(row, [pool.agent, ...[pool.ready, pool.wanted, pool.starting, pool.handed_over, pool.missed].map(String)], Array(6).fill(""));
     return row;
   }));
 }
