@@ -56,6 +56,12 @@ static void bash_verbs(struct buf *out, const char *path, const struct cli_comma
     buf_addf(out, "' verbs=yes options='%s' ;;\n", *path == '\0' ? "--help --version" : "--help");
 }
 
+static void bash_words(struct buf *out, const char *name, const struct buf *words) {
+    if (words->len > 0) {
+        buf_addf(out, " %s='%s'", name, words->p);
+    }
+}
+
 static void bash_command(struct buf *out, const char *prefix, const struct cli_command *command) {
     cleanup_free char *path = xasprintf("%s%s", prefix, command->name);
     if (command->verbs != NULL) {
@@ -71,9 +77,10 @@ static void bash_command(struct buf *out, const char *prefix, const struct cli_c
     const struct cli_option *common = help_common_options(command, &count);
     add_options(&words, command->options, command->option_count);
     add_options(&words, common, count);
-    buf_addf(out, "  '%s') options='%s'", path, words.options.p);
-    buf_addf(out, words.files.len > 0 ? " files='%s'" : "", words.files.p);
-    buf_addf(out, words.values.len > 0 ? " values='%s'" : "", words.values.p);
+    buf_addf(out, "  '%s')", path);
+    bash_words(out, "options", &words.options);
+    bash_words(out, "files", &words.files);
+    bash_words(out, "values", &words.values);
     bash_arguments(out, command->arguments);
     buf_adds(out, " ;;\n");
     buf_release(&words.options);
