@@ -18,6 +18,11 @@ static struct job *find_job(struct seeker *seeker, const char *instance) {
     return NULL;
 }
 
+static void found(struct seeker *seeker, struct job *job) {
+    STAILQ_REMOVE(&seeker->jobs, job, job, waiting);
+    seeker->on_found(seeker, job);
+}
+
 /* The agent itself leads its session; what it started has the same environment. */
 static void look_at(void *context, pid_t pid) {
     struct seeker *seeker = context;
@@ -27,14 +32,23 @@ static void look_at(void *context, pid_t pid) {
         return;
     }
     struct job *job = find_job(seeker, instance);
-    if (job != NULL && proc_stat(pid, &stat) && job_adopt(job, pid, stat.birth)) {
-        STAILQ_REMOVE(&seeker->jobs, job, job, waiting);
-        seeker->on_found(seeker, job);
+    if (job != NULL && proc_stat(pid, &stat) && job_adopt(job, pid, stat.birth) == JOB_TAKEN) {
+        found(seeker, job);
+    }
+}
+
+static void look_where_it_was(struct seeker *seeker) {
+    for (struct job *job = STAILQ_FIRST(&seeker->jobs), *next; job != NULL; job = next) {
+        next = STAILQ_NEXT(job, waiting);
+        if (job->former_pid != 0 && job_adopt(job, job->former_pid, job->former_birth) == JOB_TAKEN) {
+            found(seeker, job);
+        }
     }
 }
 
 static void on_again(struct timer *timer) {
     struct seeker *seeker = container_of(timer, struct seeker, again);
+    look_where_it_was(seeker);
     proc_each(look_at, seeker);
     for (struct job *job = STAILQ_FIRST(&seeker->jobs), *next; job != NULL; job = next) {
         next = STAILQ_NEXT(job, waiting);

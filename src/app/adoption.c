@@ -63,11 +63,14 @@ static bool restore(struct app *app, const struct journal_entry *entry) {
     return false;
 }
 
-void adoption_restore(struct app *app) {
+bool adoption_restore(struct app *app, struct diag *diag) {
     struct journal_list entries = {0};
     size_t restored = 0;
     loop_refresh(app->loop);
-    journal_dir_load(&app->journal, &entries);
+    if (!journal_dir_load(&app->journal, &entries, diag)) {
+        journal_list_release(&entries);
+        return false; /* agents live on: whoever starts us again tries again */
+    }
     if (entries.count > 0 && app->reconcile != NULL) {
         bridge_presume_away(app->bridge);
     }
@@ -80,6 +83,7 @@ void adoption_restore(struct app *app) {
                  (unsigned long long)local_counters(app->local)->adopted);
     }
     app_touched(app);
+    return true;
 }
 
 void adoption_close(struct app *app) {

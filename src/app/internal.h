@@ -80,11 +80,11 @@ void app_manager_stopping(struct app *app);
 void app_manager_close(struct app *app);
 
 /* adoption.c: the journal, and what is taken back from it. OPEN comes before the bridge, RESTORE after its rules, CLOSE
- * while the bridge is still there. */
+ * while the bridge is still there. RESTORE: false with DIAG when the journal cannot be read now. */
 bool adoption_open(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 struct journal_port adoption_port(struct app *app);
 void adoption_before_start(void *context);
-void adoption_restore(struct app *app);
+bool adoption_restore(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void adoption_close(struct app *app);
 /* livekit.c: before and after the bridge is built. */
 bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));

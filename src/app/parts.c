@@ -291,8 +291,8 @@ bool app_build(struct app *app, struct diag *diag) {
     if (app->source != NULL) {
         on_source_change(app);
     }
-    if (app->settings->enabled) {
-        adoption_restore(app);
+    if (app->settings->enabled && !adoption_restore(app, diag)) {
+        return false;
     }
     if (!build_server(app, diag)) {
         return false;

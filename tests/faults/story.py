@@ -1,0 +1,257 @@
+"""What happens in a run: calls that begin, end, lose their agent, while the daemon meets a fault; and the promises that must
+hold when the daemon is well again, or the next one has taken its place."""
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import odd_livekit as odd
+import livekit
+from daemon import SANITIZER, is_alive, wait_for
+from faulty import Subject
+from livekit import Call
+
+PATIENCE_S = 30
+STAYING = "read line; exec sleep 1000"
+CRASHING = "exit 3"
+
+
+class Wrong(AssertionError):
+    """A promise was broken."""
+
+
+class Store:
+    """One database of a Redis that many stories share."""
+
+    def __init__(self, port, database):
+        self.port, self.database = port, database
+        self.url = f"redis://localhost:{port}/{database}"
+
+    def command(self, stream, *words):
+        stream.sendall(b"".join([b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(w), w) for w in map(str.encode, words))]))
+        answer = stream.recv(4096)
+        assert answer[:1] in b"+:", answer
+
+    def set(self, rules, agents=None):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as stream:
+            self.command(stream, "SELECT", str(self.database))
+            for name, entry in (agents or {}).items():
+                self.command(stream, "HSET", "sip_agents", name, json.dumps(entry))
+            self.command(stream, "SET", "sip_dispatch_rules", json.dumps(rules))
+
+
+def agents_of(mark):
+    """{call sid: [pid]} of all agents that were started for the daemon MARK."""
+    found = {}
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            words = Path(entry.path, "environ").read_bytes()
+            if mark in words and b"SIP_INSTANCE=" in words and is_alive(entry.name):
+                sid = next(w[13:] for w in words.split(b"\0") if w.startswith(b"SIP_CALL_SID="))
+                found.setdefault(sid.decode(), []).append(int(entry.name))
+    return found
+
+
+class Story:
+    def __init__(self, server, store):
+        self.server, self.store = server, store
+        self.daemon = Subject({"REDIS_URL": store.url, "LIVEKIT_API_URL": server.url, "SIP_ON_EXIT": "keep",
+                               "SIP_REJOIN_GRACE": "0s", "SIP_RECONCILE": "1s", "SIP_STOP_TIMEOUT": "1s"})
+        self.mark = b"MARK=" + self.daemon.mark()
+        self.calls = []            # that are in progress
+        self.over = []             # that are not
+        self.unheard = []          # (call, event) that were not answered 200 yet, in order
+        self.lost = []             # that were answered so that LiveKit does not send them again
+        self.crashing = None
+        entry = {"env": {"MARK": str(self.daemon.dir)}}
+        store.set(self.rules(False), {"stays": {"command": ["/bin/sh", "-c", STAYING], "order": 1, **entry},
+                                      "crashes": {"command": ["/bin/sh", "-c", CRASHING], **entry}})
+
+    @staticmethod
+    def rules(late):
+        number = "+4*" if late else "+3*"
+        return [{"pattern": "+1234567", "agent_name": "stays"}, {"pattern": "+1999*", "agent_name": "crashes"},
+                {"pattern": number, "agent_name": "stays"}]
+
+    # --- what LiveKit knows and tells ---
+
+    def tell(self, call, *events):
+        self.unheard += [(call, event) for event in events]
+        self.deliver()
+
+    def deliver(self):
+        """Sends what was not heard, those of a room in their order; what fails is sent again later."""
+        again, stuck = [], set()
+        for call, event in self.unheard:
+            if call.sid in stuck or not self.post(event):
+                stuck.add(call.sid)
+                again.append((call, event))
+        self.unheard = again
+
+    def post(self, event):
+        if self.daemon.has_ended():
+            return False
+        body = livekit.encode(event)
+        try:
+            status = self.daemon.post_raw(body, livekit.webhook_token(body))
+        except (OSError, http.client.HTTPException):
+            self.daemon.forget_connection()
+            return False
+        if status in (400, 401, 413):
+            self.lost.append((status, event["event"]))
+        return status == 200 or status < 500
+
+    def ring(self, call):
+        self.server.add(call)
+        self.calls.append(call)
+        self.tell(call, *call.ringing())
+
+    def answer(self, call):
+        with self.server.lock:
+            self.server.rooms[call.room][1].append(odd.agent(call))
+        self.tell(call, *call.answered())
+
+    def hang_up(self, call):
+        self.server.remove(call)
+        self.end(call)
+        self.tell(call, *call.hung_up())
+
+    def end(self, call):
+        self.calls.remove(call)
+        self.over.append(call)
+
+    def hear_of_deleted(self):
+        """LiveKit tells the end of a room that the bridge deleted."""
+        call = self.crashing
+        if call in self.calls and call.room in self.server.deleted:
+            self.end(call)
+            self.tell(call, call.caller_left("ROOM_DELETED"), call.room_finished())
+
+    # --- the plot ---
+
+    def begin(self):
+        """A call that was there before."""
+        self.earlier = Call(caller="+15550000001")
+        self.ring(self.earlier)
+        self.answer(self.earlier)
+
+    def go_on(self):
+        """Everything a busy bridge does."""
+        short, self.staying = Call(caller="+15550000002"), Call(caller="+15550000003")
+        late = Call(called="+49", caller="+15550000004")
+        self.crashing = Call(called="+19990", caller="+15550000005")
+        self.ring(self.crashing)
+        self.ring(short)
+        self.ring(self.staying)
+        self.store.set(self.rules(True))
+        self.answer(self.staying)
+        self.answer(short)
+        self.hear_of_deleted()
+        self.hang_up(short)
+        self.ring(late)
+        self.answer(late)
+        self.hear_of_deleted()
+
+    # --- the promises ---
+
+    def agents(self):
+        return agents_of(self.mark)
+
+    def is_settled(self):
+        """One agent in every call, none without a call, and the bridge says that all is well."""
+        self.hear_of_deleted()
+        self.deliver()
+        if self.unheard or self.crashing in self.calls or self.daemon.has_ended():
+            return False
+        agents = self.agents()
+        if {sid: 1 for sid in agents} != {sid: len(pids) for sid, pids in agents.items()}:
+            return False
+        if set(agents) != {call.sid for call in self.calls}:
+            return False
+        status = self.daemon.status()
+        shown = {call["sid"]: [call["pid"]] for call in status["calls"]}
+        return shown == agents and self.daemon.health()["status"] == "healthy" and agents
+
+    def settle(self, what):
+        """Seconds until it is so; the agents."""
+        began = time.monotonic()
+        try:
+            agents = wait_for(self.try_settled, "settled", PATIENCE_S)
+        except AssertionError:
+            raise Wrong(f"{what}: not settled after {PATIENCE_S} s: {self.state()}") from None
+        return time.monotonic() - began, agents
+
+    def try_settled(self):
+        try:
+            return self.is_settled()
+        except (OSError, http.client.HTTPException):
+            self.daemon.forget_connection()
+            return False
+
+    def state(self):
+        told = {"calls": [call.sid for call in self.calls], "agents": self.agents(), "unheard": len(self.unheard),
+                "lost": self.lost, "ended": self.daemon.process.poll()}
+        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+            told["shown"] = [(c["sid"], c["state"], c["pid"]) for c in self.daemon.calls()]
+            told["health"] = self.daemon.health()
+        return json.dumps(told, default=str)
+
+    def check_files(self):
+        """Nothing but what is kept of calls that are over, for a while."""
+        state = self.daemon.state
+        kept = [json.loads(path.read_text()) for path in (state / "journal").glob("*.json")]
+        if not all(entry["over"] for entry in kept):
+            raise Wrong(f"the journal has calls that are not over: {kept}")
+        odd_ones = [path.name for path in [*(state / "journal").iterdir(), *state.iterdir()]
+                    if path.name == "set-aside" or (path.name.endswith(".tmp") and not path.name.endswith(".json.tmp"))]
+        odd_ones += [path.name for path in (state / "notify").iterdir()]
+        if odd_ones:
+            raise Wrong(f"left in the state directory: {odd_ones}")
+
+    def check_words(self):
+        stderr = (self.daemon.dir / "stderr").read_text(errors="replace")
+        if SANITIZER.search(stderr):
+            raise Wrong(stderr)
+        return stderr
+
+    def stop(self, number):
+        self.daemon.forget_connection()
+        self.daemon.process.send_signal(number)
+        if self.daemon.process.wait(PATIENCE_S) != (0 if number == signal.SIGTERM else -number):
+            raise Wrong(f"exit code {self.daemon.process.returncode}\n{self.daemon.story()}")
+
+    def start_again(self):
+        self.daemon.process.stdout.close()
+        self.daemon.start_clean()
+
+    def finish(self):
+        """All hang up. What the daemon has open when nobody is left."""
+        for call in list(self.calls):
+            self.hang_up(call)
+        def empty():
+            self.deliver()
+            return not self.unheard and not self.agents() and self.daemon.status()["process_count"] == 0 and not self.daemon.calls()
+        try:
+            wait_for(empty, "nothing is left", PATIENCE_S)
+        except AssertionError:
+            raise Wrong(f"not all is over: {self.state()}") from None
+        descriptors = self.daemon.descriptors()
+        self.stop(signal.SIGTERM)
+        self.check_files()
+        self.check_words()
+        return descriptors
+
+    def close(self):
+        if self.daemon.process is not None and not self.daemon.has_ended():
+            self.daemon.process.kill()
+            self.daemon.process.wait()
+        self.daemon.clean_up()
+        for call in self.calls:
+            with contextlib.suppress(KeyError):
+                self.server.remove(call)
