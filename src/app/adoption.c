@@ -23,8 +23,26 @@ static void drop(void *self, const char *sid) {
     journal_dir_drop(&app->journal, sid);
 }
 
-static void flush(struct task *task) {
-    bridge_flush(container_of(task, struct app, journal_task)->bridge);
+/* What cannot be kept (the disk is full) is tried again, or a call in which nothing happens would be lost to the next start
+ * long after there is room again. */
+static void flush(struct app *app) {
+    bool failed_before = bridge_is_unkept(app->bridge);
+    if (!bridge_flush(app->bridge)) {
+        timer_start(&app->journal_timer, app->loop, JOURNAL_RETRY_MS);
+        return;
+    }
+    timer_cancel(&app->journal_timer);
+    if (failed_before) {
+        log_info(NULL, "the journal can be written again: a restart harms no call");
+    }
+}
+
+static void on_task(struct task *task) {
+    flush(container_of(task, struct app, journal_task));
+}
+
+static void on_retry(struct timer *timer) {
+    flush(container_of(timer, struct app, journal_timer));
 }
 
 struct journal_port adoption_port(struct app *app) {
@@ -32,8 +50,7 @@ struct journal_port adoption_port(struct app *app) {
 }
 
 void adoption_before_start(void *context) {
-    const struct app *app = context;
-    bridge_flush(app->bridge);
+    flush(context);
 }
 
 static bool read_boot_id(struct app *app, struct diag *diag) {
@@ -46,7 +63,8 @@ static bool read_boot_id(struct app *app, struct diag *diag) {
 }
 
 bool adoption_open(struct app *app, struct diag *diag) {
-    app->journal_task.run = flush;
+    app->journal_task.run = on_task;
+    app->journal_timer.on_due = on_retry;
     return journal_dir_open(&app->journal, app->state.journal, diag) && read_boot_id(app, diag);
 }
 
@@ -91,4 +109,5 @@ void adoption_close(struct app *app) {
         bridge_flush(app->bridge);
     }
     task_cancel(&app->journal_task);
+    timer_cancel(&app->journal_timer);
 }

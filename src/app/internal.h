@@ -20,7 +20,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20, JOURNAL_RETRY_MS = 1000 };
 
 struct app {
     struct settings *settings;
@@ -37,7 +37,7 @@ struct app {
     struct task journal_task;
     struct loop *loop;
     struct signals signals;
-    struct timer bridge_timer, log_timer;
+    struct timer bridge_timer, log_timer, journal_timer;
     struct file_watch keys_watch;
     struct event_queue queue;
     struct receiver *receiver;

@@ -1,4 +1,6 @@
 """A daemon with tests/faults/shim.c in it: what it is told and what it counted is in a file that both map."""
+import collections
+import contextlib
 import errno
 import mmap
 import os
@@ -6,14 +8,14 @@ import struct
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-from daemon import Daemon, binary, wait_for  # noqa: E402
+from daemon import Daemon, binary  # noqa: E402
 
 # As shim.c has them.
 KINDS = ("any memory open read write send receive rename remove mkdir truncate stat sync socket accept connect epoll_create "
          "epoll_ctl epoll_wait pidfd_open signal waitid spawn thread inotify signalfd fcntl quiet").split()
 HEAD = struct.Struct("=IIQQiiQ")
-NAMES = {errno.ENOENT: "ENOENT"}
 
 
 def shim():
@@ -68,7 +70,7 @@ class Subject(Daemon):
     """A daemon that can be started with the shim, and without it."""
 
     def __init__(self, settings):
-        super().__init__({"SIP_LISTEN": f"unix:{{dir}}", **settings}, wait=False)
+        super().__init__(settings, wait=False)
         self.settings["SIP_LISTEN"] = f"unix:{self.dir}/public.sock"
         self.control = Control(self.dir / "control")
 
@@ -96,14 +98,14 @@ class Subject(Daemon):
         self.control.close()
 
     def descriptors(self):
-        """What the daemon has open but for streams to others: {kind: count}."""
-        found = {}
-        directory = Path(f"/proc/{self.process.pid}/fd")
+        """What the daemon has open: {kind: count}."""
+        with open("/proc/net/unix") as table:
+            local = {line.split()[6] for line in table}
+        found = collections.Counter()
+        directory = f"/proc/{self.process.pid}/fd"
         for entry in os.listdir(directory):
-            try:
-                target = os.readlink(directory / entry)
-            except OSError:
-                continue
-            name = "socket" if target.startswith("socket:") else "pipe" if target.startswith("pipe:") else target
-            found[name] = found.get(name, 0) + 1
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"{directory}/{entry}")
+                kind, colon, inode = target.partition(":[")
+                found["local socket" if kind == "socket" and inode[:-1] in local else kind if colon else target] += 1
         return found
