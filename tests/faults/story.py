@@ -17,6 +17,7 @@ from faulty import Subject
 from livekit import Call
 
 PATIENCE_S = 60  # the machine may be busy; nothing takes that long
+SOON_S = 2       # more than an agent needs to start
 STAYING = "read line; exec sleep 1000"
 CRASHING = "exit 3"
 
@@ -127,26 +128,27 @@ class Story:
         self.tell(call, *call.ringing())
 
     def answer(self, call):
-        """Its agent joins and speaks, as soon as there is one."""
+        """Its agent joins and speaks, as soon as there is one: now, or when all is well again."""
         self.answering.add(call.sid)
-        self.tell(call, *call.answered())
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: self.daemon.has_ended() or call.sid in self.agents(), "its agent runs", SOON_S)
+        self.see_agents(self.agents())
 
     def see_agents(self, agents):
-        """Who is in the rooms: the agents that live. One that took another's place joins and speaks, too."""
+        """Who is in the rooms: the agents that live. One that takes another's place pushes it out, as LiveKit does."""
         for call in self.calls:
-            if call.sid not in self.answering:
+            pid = agents.get(call.sid, [None])[0] if call.sid in self.answering else None
+            if pid == self.present.get(call.sid):
                 continue
-            pid = agents.get(call.sid, [None])[0]
-            if pid != self.present.get(call.sid):
-                with self.server.lock:
-                    people = self.server.rooms[call.room][1]
-                    people[1:] = [odd.agent(call)] if pid else []
-                if pid and call.sid in self.present:
-                    self.tell(call, call.agent_left("DUPLICATE_IDENTITY"))
-                    call.agent_leg = livekit.sid("PA")
-                    self.tell(call, *call.answered())
-                if pid:
-                    self.present[call.sid] = pid
+            former = self.present.get(call.sid)
+            self.present[call.sid] = pid
+            if former and pid:
+                self.tell(call, call.agent_left("DUPLICATE_IDENTITY"))
+                call.agent_leg = livekit.sid("PA")
+            with self.server.lock:
+                self.server.rooms[call.room][1][1:] = [odd.agent(call)] if pid else []
+            if pid:
+                self.tell(call, *call.answered())
 
     def hang_up(self, call):
         self.server.remove(call)
