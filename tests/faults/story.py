@@ -73,8 +73,9 @@ def agents_of(mark):
 
 
 class Story:
-    def __init__(self, server, store, unreadable=False):
-        self.server, self.store, self.unreadable = server, store, unreadable
+    def __init__(self, server, store, unreadable=False, may_give_up=False):
+        self.server, self.store = server, store
+        self.unreadable, self.may_give_up = unreadable, may_give_up
         self.daemon = Subject({"REDIS_URL": store.url, "LIVEKIT_API_URL": server.url, "SIP_ON_EXIT": "keep",
                                "SIP_REJOIN_GRACE": "0s", "SIP_RECONCILE": "1s", "SIP_STOP_TIMEOUT": "1s"})
         self.mark = b"MARK=" + self.daemon.mark()
@@ -146,12 +147,16 @@ class Story:
                 self.tell(call, call.agent_left("DUPLICATE_IDENTITY"))
                 call.agent_leg = livekit.sid("PA")
             with self.server.lock:
-                self.server.rooms[call.room][1][1:] = [odd.agent(call)] if pid else []
+                people = self.server.rooms.get(call.room, (None, []))[1]
+                people[1:] = [odd.agent(call)] if pid else []
             if pid:
                 self.tell(call, *call.answered())
 
     def hang_up(self, call):
-        self.server.remove(call)
+        if call not in self.calls:
+            return
+        with contextlib.suppress(KeyError):
+            self.server.remove(call)
         self.end(call)
         self.tell(call, *call.hung_up())
 
@@ -160,9 +165,11 @@ class Story:
         self.over.append(call)
 
     def hear_of_deleted(self):
-        """LiveKit tells the end of a room that the bridge deleted."""
-        call = self.crashing
-        if call in self.calls and call.room in self.server.deleted:
+        """LiveKit tells the end of a room that the bridge deleted: that of the call whose agent crashes; of others only where
+        no agent can be had (the fault stays)."""
+        for call in [call for call in self.calls if call.room in self.server.deleted]:
+            if call is not self.crashing and not self.may_give_up:
+                raise Dropped(f"the call {call.sid} was hung up\n{self.daemon.story()}")
             self.end(call)
             self.tell(call, call.caller_left("ROOM_DELETED"), call.room_finished())
 
@@ -210,7 +217,13 @@ class Story:
             return False
         status = self.daemon.status()
         shown = {call["sid"]: [call["pid"]] for call in status["calls"]}
-        return shown == agents and self.daemon.health()["status"] == "healthy" and agents
+        return shown == agents and self.is_well() and agents
+
+    def is_well(self):
+        """An agent that could not be started is left alone for a while, and health says so."""
+        health = self.daemon.health()
+        resting = self.may_give_up and health["message"].startswith("an agent fails again and again")
+        return health["status"] == "healthy" or resting
 
     def settle(self, what):
         """Seconds until it is so; the agents."""
@@ -295,6 +308,8 @@ class Story:
     def check_descriptors(self, clean):
         """No more than the daemon of a clean run has at that point; idle connections to LiveKit and Redis vary."""
         self.daemon.forget_connection()
+        if self.was_set_aside():
+            return  # another agent is there, whose streams the clean run does not have
 
         def more():
             now = self.daemon.descriptors()

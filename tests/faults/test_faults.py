@@ -44,8 +44,8 @@ class Stage:
         self.redis, self.server = redis, server
         self.databases, self.looks = itertools.cycle(range(DATABASES)), {}
 
-    def story(self, unreadable=False):
-        return Story(self.server, Store(self.redis.port, next(self.databases)), unreadable)
+    def story(self, **forgiven):
+        return Story(self.server, Store(self.redis.port, next(self.databases)), **forgiven)
 
     def look(self, when):
         """(how often a run calls what, what it has open), once for each process."""
@@ -66,7 +66,7 @@ def stage():
 
 def try_one(stage, fault, number):
     """The outcome, or what went wrong."""
-    story = stage.story(unreadable=fault.when == "start" and fault.error == errno.EIO)
+    story = stage.story(unreadable=fault.when == "start" and fault.error == errno.EIO, may_give_up=fault.stays)
     try:
         return trial.run(story, fault, number, stage.look(fault.when)[1])
     except Exception as error:  # whatever it is, it is told with its number
