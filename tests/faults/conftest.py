@@ -22,7 +22,6 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Workers get their seed from the first process."""
-    config.addinivalue_line("markers", "long: takes minutes; run by --all only")
     if not hasattr(config, "workerinput"):
         config.seed = config.getoption("--seed") or str(random.randrange(10**9))
     else:
@@ -40,14 +39,6 @@ def pytest_configure_node(node):
 
 def pytest_report_header(config):
     return f"sipbridge: {binary()}; faults are chosen with --seed {config.seed}"
-
-
-def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--all"):
-        skip = pytest.mark.skip(reason="takes minutes: --all runs it")
-        for item in items:
-            if "long" in item.keywords:
-                item.add_marker(skip)
 
 
 def pytest_terminal_summary(terminalreporter, config):

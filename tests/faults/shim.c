@@ -32,10 +32,35 @@
 
 /* `any` is every call but those of memory; `quiet` are those that no test makes fail on its own. Their order is known
  * to faulty.py. */
-#define KINDS(X)                                                                                                       \
-    X(any) X(memory) X(open) X(read) X(write) X(send) X(receive) X(rename) X(remove) X(mkdir) X(truncate) X(stat)      \
-    X(sync) X(socket) X(accept) X(connect) X(epoll_create) X(epoll_ctl) X(epoll_wait) X(pidfd_open) X(signal) X(waitid) \
-    X(spawn) X(thread) X(inotify) X(signalfd) X(fcntl) X(quiet)
+#define KINDS(X)    \
+    X(any)          \
+    X(memory)       \
+    X(open)         \
+    X(read)         \
+    X(write)        \
+    X(send)         \
+    X(receive)      \
+    X(rename)       \
+    X(remove)       \
+    X(mkdir)        \
+    X(truncate)     \
+    X(stat)         \
+    X(sync)         \
+    X(socket)       \
+    X(accept)       \
+    X(connect)      \
+    X(epoll_create) \
+    X(epoll_ctl)    \
+    X(epoll_wait)   \
+    X(pidfd_open)   \
+    X(signal)       \
+    X(waitid)       \
+    X(spawn)        \
+    X(thread)       \
+    X(inotify)      \
+    X(signalfd)     \
+    X(fcntl)        \
+    X(quiet)
 
 enum kind {
 #define X(name) KIND_##name,
@@ -195,8 +220,8 @@ WRAP_STREAM(send, send, (int fd, const void *from, size_t size, int flags), (fd,
 WRAP_STREAM(send, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 WRAP_STREAM(send, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 WRAP_STREAM(send, sendto,
-     (int fd, const void *from, size_t size, int flags, const struct sockaddr *to, socklen_t to_size),
-     (fd, from, size, flags, to, to_size))
+            (int fd, const void *from, size_t size, int flags, const struct sockaddr *to, socklen_t to_size),
+            (fd, from, size, flags, to, to_size))
 WRAP_STREAM(receive, recv, (int fd, void *to, size_t size, int flags), (fd, to, size, flags))
 WRAP_STREAM(receive, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 WRAP(quiet, int, -1, bind, (int fd, const struct sockaddr *to, socklen_t size), (fd, to, size))
@@ -205,9 +230,10 @@ WRAP(quiet, int, -1, shutdown, (int fd, int how), (fd, how))
 WRAP(quiet, int, -1, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
      (fd, level, name, value, size))
 WRAP(epoll_create, int, -1, epoll_create1, (int flags), (flags))
-WRAP(epoll_ctl, int, -1, epoll_ctl, (int fd, int operation, int on, struct epoll_event *event), (fd, operation, on, event))
+WRAP(epoll_ctl, int, -1, epoll_ctl, (int fd, int operation, int on, struct epoll_event *event),
+     (fd, operation, on, event))
 WRAP(epoll_wait, int, -1, epoll_wait, (int fd, struct epoll_event *to, int count, int ms), (fd, to, count, ms))
-WRAP(quiet, int, -1, poll, (struct pollfd *fds, nfds_t count, int ms), (fds, count, ms))
+WRAP(quiet, int, -1, poll, (struct pollfd * fds, nfds_t count, int ms), (fds, count, ms))
 WRAP(signalfd, int, -1, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags))
 WRAP(inotify, int, -1, inotify_init1, (int flags), (flags))
 WRAP(inotify, int, -1, inotify_add_watch, (int fd, const char *path, uint32_t events), (fd, path, events))
