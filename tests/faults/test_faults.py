@@ -34,8 +34,8 @@ FAULTS = [Fault("busy", "any"), Fault("start", "any"), *MEMORY,
           *(Fault("start", kind, error) for kind, error in (ONCE | ONLY_START).items()),
           *(Fault("busy", kind, error, stays=True) for kind, error in STAYING.items())]
 # How many n are tried of a fault that has so many: those of which much is expected get more.
-USUAL = {"any": 70, "memory": 40}
-FEW = 8
+USUAL = {"any": 50, "memory": 30}
+FEW = 6
 
 
 class Stage:
