@@ -8,7 +8,7 @@
 #   tests/run.sh --quick          debug build, unit tests, lint: for every edit, under a minute
 #   tests/run.sh --preset NAME    build, unit tests and integration tests of one preset (release, debug, asan, clang)
 #   tests/run.sh --no-lint ...    without lint
-#   tests/run.sh --no-e2e ...     without the calls through livekit-server, the installation and systemd
+#   tests/run.sh --no-e2e ...     without the calls through livekit-server, the installation, systemd and the faults
 #   tests/run.sh ... -- ARGS      ARGS go to pytest (-k rules, -x)
 set -euo pipefail
 
@@ -75,6 +75,10 @@ if [ -n "$integration" ]; then
     -n 4 --dist loadfile tests/integration "${pytest_args[@]}"
 fi
 if $e2e; then
+  step "faults: some n of every function, release; a few of them, asan; a crowd, a full disk, a share of the long run"
+  SIPBRIDGE_BIN=$root/build/release/sipbridge "$python" -m pytest -q -p no:cacheprovider -n 4 tests/faults "${pytest_args[@]}"
+  SIPBRIDGE_BIN=$root/build/asan/sipbridge "$python" -m pytest -q -p no:cacheprovider -n 4 --share 0.05 \
+    tests/faults/test_faults.py "${pytest_args[@]}"
   step "end to end: calls through the real livekit-server"
   export SIPBRIDGE_BIN=$root/build/release/sipbridge
   "$python" -m pytest -q -p no:cacheprovider --durations=5 -n 2 -m "not alone" tests/e2e "${pytest_args[@]}"

@@ -2,7 +2,6 @@
 #include "spawner/local/entries.h"
 
 #include <dirent.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -12,10 +11,10 @@ static const char *next_name(DIR *dir) {
     return entry != NULL ? entry->d_name : NULL;
 }
 
-void entries_each(const char *path, entries_visit *each, void *context) {
+bool entries_each(const char *path, entries_visit *each, void *context) {
     DIR *dir = opendir(path);
     if (dir == NULL) {
-        return;
+        return false;
     }
     for (const char *name = next_name(dir); name != NULL; name = next_name(dir)) {
         bool is_dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
@@ -24,4 +23,5 @@ void entries_each(const char *path, entries_visit *each, void *context) {
         }
     }
     closedir(dir);
+    return true;
 }

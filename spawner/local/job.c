@@ -1,7 +1,9 @@
 /* The life of one job. Everything but posix_spawn returns at once; posix_spawn waits only for the kernel's exec. */
 #include "spawner/local/job.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -175,7 +177,7 @@ bool job_start(struct job *job, struct diag *diag) {
         return false;
     }
     struct proc_stat stat = {0};
-    job->birth = proc_stat(job->pid, &stat) ? stat.birth : 0; /* it is a zombie at worst: ours to reap */
+    job->birth = proc_stat(job->pid, &stat) ? stat.birth : 0; /* 0: no descriptor is left to read it */
     free(take_ptr(job->line));
     strv_release(&job->argv);
     strv_release(&job->env);
@@ -255,13 +257,20 @@ struct job *job_of_predecessor(struct job_host *host, const struct engine_adopti
 }
 
 /* Looked at when its pidfd is open: what is found true then is true of whom the pidfd means. */
-static bool is_the_one(const struct job *job, pid_t pid, uint64_t birth) {
+static enum job_taken judge(const struct job *job, pid_t pid, uint64_t birth, uint64_t *ret_birth) {
     char instance[ENGINE_INSTANCE_SIZE];
     struct proc_stat stat;
-    if (!proc_stat(pid, &stat) || stat.birth != birth || stat.state == 'Z' || stat.state == 'X') {
-        return false;
+    if (!proc_stat(pid, &stat)) {
+        return kill(pid, 0) != 0 && errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
     }
-    return !proc_instance(pid, instance) || strcmp(instance, job->instance) == 0;
+    if (stat.state == 'Z' || stat.state == 'X' || (birth != 0 && stat.birth != birth)) {
+        return JOB_GONE;
+    }
+    *ret_birth = stat.birth;
+    if (proc_instance(pid, instance)) {
+        return strcmp(instance, job->instance) == 0 ? JOB_TAKEN : JOB_GONE;
+    }
+    return birth != 0 ? JOB_TAKEN : JOB_UNSEEN;
 }
 
 static void limit_again(const struct job *job) {
@@ -272,23 +281,23 @@ static void limit_again(const struct job *job) {
     }
 }
 
-bool job_adopt(struct job *job, pid_t pid, uint64_t birth) {
+enum job_taken job_adopt(struct job *job, pid_t pid, uint64_t birth) {
     job->exit.on_exit = on_exit_seen;
     if (!child_watch_start(&job->exit, job->host->loop, pid)) {
-        return false;
+        return errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
     }
-    if (!is_the_one(job, pid, birth)) {
+    enum job_taken taken = judge(job, pid, birth, &job->birth);
+    if (taken != JOB_TAKEN) {
         child_watch_stop(&job->exit);
-        return false;
+        return taken;
     }
     job->pid = pid;
-    job->birth = birth;
     limit_again(job);
     job->secret = job->secret_name != NULL ? proc_variable(pid, job->secret_name) : NULL;
     if (job->ladder.rung != LADDER_RUNNING) {
         climb(job);
     }
-    return true;
+    return JOB_TAKEN;
 }
 
 void job_reap(struct job *job) {

@@ -57,6 +57,8 @@ struct job {
     int in;                               /* our end of its stdin; -1 while queued, and where a predecessor had it */
     bool adopted;                         /* a predecessor started it: its end is seen, its status is not */
     unsigned looks;                       /* adopted, without a pid yet: how often its process was looked for */
+    pid_t former_pid;                     /* and which it was, or 0 */
+    uint64_t former_birth;
     struct child_watch exit;
     struct notify notify;
     struct ladder ladder;
@@ -71,9 +73,11 @@ struct job *job_new(struct job_host *host, const struct engine_job *order, struc
 bool job_start(struct job *job, struct diag *diag) __attribute__((warn_unused_result));
 /* A job that a predecessor started: without a process until job_adopt. NULL with DIAG. */
 struct job *job_of_predecessor(struct job_host *host, const struct engine_adoption *adoption, struct diag *diag);
-/* Takes PID back as its process, and climbs on where it was told to stop. False when it is another one by its birth or
- * its SIP_INSTANCE, or gone. */
-bool job_adopt(struct job *job, pid_t pid, uint64_t birth) __attribute__((warn_unused_result));
+/* JOB_UNSEEN: for want of a descriptor or memory it cannot be told who it is. */
+enum job_taken { JOB_TAKEN, JOB_GONE, JOB_UNSEEN };
+/* Takes PID back as its process, and climbs on where it was told to stop. JOB_GONE when it is another one by its birth or
+ * its SIP_INSTANCE, or none. A BIRTH of 0 is not known: then the SIP_INSTANCE must be there. */
+enum job_taken job_adopt(struct job *job, pid_t pid, uint64_t birth) __attribute__((warn_unused_result));
 /* Climbs the ladder of a started or adopted job; of one without a process as soon as it has one. */
 void job_stop(struct job *job, const struct engine_stop *stop);
 /* Its process is a zombie: ends with on_exit (nothing happens if it is none). */

@@ -218,9 +218,12 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
         return;
     }
     jobs_add(&local->jobs, job);
-    if (adoption->pid == 0) {
+    enum job_taken taken = adoption->pid == 0 ? JOB_UNSEEN : job_adopt(job, adoption->pid, adoption->birth);
+    if (taken == JOB_UNSEEN) {
+        job->former_pid = adoption->pid;
+        job->former_birth = adoption->birth;
         seeker_add(&local->seeker, job);
-    } else if (job_adopt(job, adoption->pid, adoption->birth)) {
+    } else if (taken == JOB_TAKEN) {
         jobs_add_pid(&local->jobs, job);
         local->host.counters.adopted++;
         upkeep_watch(&local->upkeep);

@@ -19,14 +19,18 @@ static struct job *find_job(struct seeker *seeker, const char *instance) {
     return NULL;
 }
 
-static bool take(struct seeker *seeker, struct job *job, pid_t pid) {
-    struct proc_stat stat;
-    if (getsid(pid) != pid || !proc_stat(pid, &stat) || !job_adopt(job, pid, stat.birth)) {
+static bool take(struct seeker *seeker, struct job *job, pid_t pid, uint64_t birth) {
+    if (job_adopt(job, pid, birth) != JOB_TAKEN) {
         return false;
     }
     STAILQ_REMOVE(&seeker->jobs, job, job, waiting);
     seeker->on_found(seeker, job);
     return true;
+}
+
+static bool take_leader(struct seeker *seeker, struct job *job, pid_t pid) {
+    struct proc_stat stat;
+    return getsid(pid) == pid && proc_stat(pid, &stat) && take(seeker, job, pid, stat.birth);
 }
 
 struct leader {
@@ -49,7 +53,7 @@ static void look_in_groups(struct seeker *seeker) {
         groups_name(name, job->label, job->instance);
         cgroup_each(seeker->cgroup, name, note_leader, &leader);
         if (leader.pid != 0) {
-            (void)take(seeker, job, leader.pid);
+            (void)take_leader(seeker, job, leader.pid);
         }
     }
 }
@@ -60,12 +64,22 @@ static void look_at(void *context, pid_t pid) {
     char instance[ENGINE_INSTANCE_SIZE];
     struct job *job = getsid(pid) == pid && proc_instance(pid, instance) ? find_job(seeker, instance) : NULL;
     if (job != NULL) {
-        (void)take(seeker, job, pid);
+        (void)take_leader(seeker, job, pid);
+    }
+}
+
+static void look_where_it_was(struct seeker *seeker) {
+    for (struct job *job = STAILQ_FIRST(&seeker->jobs), *next; job != NULL; job = next) {
+        next = STAILQ_NEXT(job, waiting);
+        if (job->former_pid != 0) {
+            (void)take(seeker, job, job->former_pid, job->former_birth);
+        }
     }
 }
 
 static void on_again(struct timer *timer) {
     struct seeker *seeker = container_of(timer, struct seeker, again);
+    look_where_it_was(seeker);
     if (cgroup_is_used(seeker->cgroup)) {
         look_in_groups(seeker);
     }

@@ -23,14 +23,6 @@ static void drop(void *self, const char *sid) {
     journal_dir_drop(&app->journal, sid);
 }
 
-/* The journal comes first: a daemon that dies between the two has lost a line of the call log, but none is there twice.
- * Where the journal cannot be written the line is: better twice than not at all. */
-static void flush(struct task *task) {
-    struct app *app = container_of(task, struct app, journal_task);
-    bridge_flush(app->bridge);
-    call_log_flush(&app->call_log);
-}
-
 void adoption_on_ended(void *self, const struct call_record *record) {
     struct app *app = self;
     call_log_add(&app->call_log, record);
@@ -38,13 +30,38 @@ void adoption_on_ended(void *self, const struct call_record *record) {
     task_add(&app->journal_task, app->loop);
 }
 
+/* What cannot be kept (the disk is full) is tried again, or a call in which nothing happens would be lost to the next start
+ * long after there is room again. */
+static void flush_journal(struct app *app) {
+    bool failed_before = bridge_is_unkept(app->bridge);
+    if (!bridge_flush(app->bridge)) {
+        timer_start(&app->journal_timer, app->loop, JOURNAL_RETRY_MS);
+        return;
+    }
+    timer_cancel(&app->journal_timer);
+    if (failed_before) {
+        log_info(NULL, "the journal can be written again: a restart harms no call");
+    }
+}
+
+/* The journal comes first: a daemon that dies between the two has lost a line of the call log, but none is there twice.
+ * Where the journal cannot be written the line is: better twice than not at all. */
+static void on_task(struct task *task) {
+    struct app *app = container_of(task, struct app, journal_task);
+    flush_journal(app);
+    call_log_flush(&app->call_log);
+}
+
+static void on_retry(struct timer *timer) {
+    flush_journal(container_of(timer, struct app, journal_timer));
+}
+
 struct journal_port adoption_port(struct app *app) {
     return (struct journal_port){.self = app, .on_dirty = on_dirty, .keep = keep, .drop = drop};
 }
 
 void adoption_before_start(void *context) {
-    const struct app *app = context;
-    bridge_flush(app->bridge);
+    flush(context);
 }
 
 static bool read_boot_id(struct app *app, struct diag *diag) {
@@ -57,7 +74,8 @@ static bool read_boot_id(struct app *app, struct diag *diag) {
 }
 
 bool adoption_open(struct app *app, struct diag *diag) {
-    app->journal_task.run = flush;
+    app->journal_task.run = on_task;
+    app->journal_timer.on_due = on_retry;
     return journal_dir_open(&app->journal, app->state.journal, diag) && read_boot_id(app, diag) &&
            standby_dir_open(&app->standby_dir, app->state.standby, app->boot, diag);
 }
@@ -75,11 +93,14 @@ static bool restore(struct app *app, const struct journal_entry *entry) {
     return false;
 }
 
-void adoption_restore(struct app *app) {
+bool adoption_restore(struct app *app, struct diag *diag) {
     struct journal_list entries = {0};
     size_t restored = 0;
     loop_refresh(app->loop);
-    journal_dir_load(&app->journal, &entries);
+    if (!journal_dir_load(&app->journal, &entries, diag)) {
+        journal_list_release(&entries);
+        return false; /* agents live on: whoever starts us again tries again */
+    }
     if (entries.count > 0 && app->reconcile != NULL) {
         bridge_presume_away(app->bridge);
     }
@@ -92,6 +113,7 @@ void adoption_restore(struct app *app) {
                  (unsigned long long)local_counters(app->local)->adopted);
     }
     app_touched(app);
+    return true;
 }
 
 void adoption_close(struct app *app) {
@@ -100,4 +122,5 @@ void adoption_close(struct app *app) {
     }
     task_cancel(&app->journal_task);
     call_log_release(&app->call_log);
+    timer_cancel(&app->journal_timer);
 }

@@ -23,7 +23,7 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20 };
+enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20, JOURNAL_RETRY_MS = 1000 };
 
 struct app {
     struct settings *settings;
@@ -41,7 +41,7 @@ struct app {
     struct call_log call_log;
     struct loop *loop;
     struct signals signals;
-    struct timer bridge_timer, log_timer;
+    struct timer bridge_timer, log_timer, journal_timer;
     struct file_watch keys_watch;
     struct event_queue queue;
     struct receiver *receiver;
@@ -96,12 +96,12 @@ void app_manager_stopping(struct app *app);
 void app_manager_close(struct app *app);
 
 /* adoption.c: the journal, and what is taken back from it. OPEN comes before the bridge, RESTORE after its rules, CLOSE
- * while the bridge is still there. */
+ * while the bridge is still there. RESTORE: false with DIAG when the journal cannot be read now. */
 bool adoption_open(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 struct journal_port adoption_port(struct app *app);
 void adoption_on_ended(void *self, const struct call_record *record);
 void adoption_before_start(void *context);
-void adoption_restore(struct app *app);
+bool adoption_restore(struct app *app, struct diag *diag) __attribute__((warn_unused_result));
 void adoption_close(struct app *app);
 /* livekit.c: before and after the bridge is built. */
 bool app_build_livekit(struct app *app, struct diag *diag) __attribute__((warn_unused_result));

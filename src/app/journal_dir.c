@@ -100,6 +100,7 @@ static char *sid_of(const char *name) {
     return text_is_sid(slice_of(sid)) ? take_ptr(sid) : NULL;
 }
 
+/* False with DIAG and errno. */
 static bool read_text(const struct journal_dir *dir, const char *name, struct buf *out, struct diag *diag) {
     struct stat st;
     cleanup_fd int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -107,26 +108,39 @@ static bool read_text(const struct journal_dir *dir, const char *name, struct bu
         return diag_fail(diag, "", errno == ELOOP ? "it is a symbolic link" : "it cannot be opened: %m");
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+        errno = EINVAL;
         return diag_fail(diag, "", "it is not a file of ours");
     }
     return file_read_fd(fd, "", JOURNAL_MAX_BYTES, out, diag);
 }
 
-static bool load_one(const struct journal_dir *dir, const char *name, struct journal_entry *ret_entry,
-                     struct diag *diag) {
+enum loaded { LOADED, LOADED_NONE, LOADED_NOT_NOW };
+
+/* The machine has none left at the moment: that says nothing of the file. */
+static bool is_want(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+static enum loaded load_one(const struct journal_dir *dir, const char *name, struct journal_entry *ret_entry,
+                            struct diag *diag) {
     cleanup_buf struct buf text = {0};
     cleanup_free char *sid = sid_of(name);
     if (sid == NULL) {
-        return diag_fail(diag, "", "its name is not a call sid and .json");
+        diag_fail(diag, "", "its name is not a call sid and .json");
+        return LOADED_NONE;
     }
-    if (!read_text(dir, name, &text, diag) || !journal_read(buf_slice(&text), ret_entry, diag)) {
-        return false;
+    if (!read_text(dir, name, &text, diag)) {
+        return is_want(errno) ? LOADED_NOT_NOW : LOADED_NONE;
+    }
+    if (!journal_read(buf_slice(&text), ret_entry, diag)) {
+        return LOADED_NONE;
     }
     if (!slice_is(ret_entry->sid, sid)) {
         journal_release(ret_entry);
-        return diag_fail(diag, "sid", "is that of another file");
+        diag_fail(diag, "sid", "is that of another file");
+        return LOADED_NONE;
     }
-    return true;
+    return LOADED;
 }
 
 static void add(struct journal_list *list, const struct journal_entry *entry) {
@@ -143,19 +157,23 @@ static bool is_beside(const char *name) {
     return length > tail && strcmp(name + length - tail, tmp_suffix) == 0;
 }
 
-static void visit(const struct journal_dir *dir, const char *name, struct journal_list *list) {
-    struct diag diag = {0};
+/* False with DIAG when nothing can be said of it now. */
+static bool visit(const struct journal_dir *dir, const char *name, struct journal_list *list, struct diag *diag) {
     struct journal_entry entry;
     if (name[0] == '.' || strcmp(name, SET_ASIDE) == 0) {
-        return;
+        return true;
     }
     if (is_beside(name)) {
         unlinkat(dir->fd, name, 0);
-    } else if (load_one(dir, name, &entry, &diag)) {
-        add(list, &entry);
-    } else {
-        set_aside(dir, name, &diag);
+        return true;
     }
+    struct diag why = {0};
+    switch (load_one(dir, name, &entry, &why)) {
+    case LOADED: add(list, &entry); return true;
+    case LOADED_NONE: set_aside(dir, name, &why); return true;
+    case LOADED_NOT_NOW: break;
+    }
+    return diag_fail(diag, "SIP_STATE_DIR", "%s/%s: %s", dir->path, name, why.what);
 }
 
 struct names {
@@ -171,17 +189,19 @@ static void add_name(void *context, int directory, const char *name) {
 }
 
 /* The names are collected before a file is moved: what is told of a directory that changes is open. */
-void journal_dir_load(const struct journal_dir *dir, struct journal_list *ret_list) {
+bool journal_dir_load(const struct journal_dir *dir, struct journal_list *ret_list, struct diag *diag) {
     struct names names = {0};
-    entries_each(dir->path, add_name, &names);
+    bool readable = entries_each(dir->path, add_name, &names) ||
+                    diag_fail(diag, "SIP_STATE_DIR", "%s cannot be read: %m", dir->path);
     for (size_t i = 0; i < names.count; i++) {
-        visit(dir, names.list[i], ret_list);
+        readable = readable && visit(dir, names.list[i], ret_list, diag);
         free(names.list[i]);
     }
     free(names.list);
     if (ret_list->count > 0) {
         qsort(ret_list->list, ret_list->count, sizeof *ret_list->list, journal_order);
     }
+    return readable;
 }
 
 void journal_list_release(struct journal_list *list) {

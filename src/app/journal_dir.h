@@ -29,8 +29,10 @@ struct journal_list {
     struct journal_entry *list;
     size_t count, room;
 };
-/* Fills a zeroed list; sets aside what is no entry. */
-void journal_dir_load(const struct journal_dir *dir, struct journal_list *ret_list);
+/* Fills a zeroed list; sets aside what is no entry. False with DIAG, and with what was read so far, when the journal cannot
+ * be read now, for no descriptor or memory is left: nothing is wrong with it then. */
+bool journal_dir_load(const struct journal_dir *dir, struct journal_list *ret_list, struct diag *diag)
+    __attribute__((warn_unused_result));
 void journal_list_release(struct journal_list *list);
 /* Closes it. Twice, or of one never opened (zeroed but for fd -1), does nothing. */
 void journal_dir_close(struct journal_dir *dir);

@@ -328,7 +328,9 @@ bool app_build(struct app *app, struct diag *diag) {
         on_source_change(app);
     }
     if (app->settings->enabled) {
-        adoption_restore(app);
+        if (!adoption_restore(app, diag)) {
+            return false;
+        }
         standbys_end_left(app);
     }
     if (!build_server(app, diag)) {

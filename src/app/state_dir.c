@@ -65,11 +65,10 @@ static bool lock_root(struct state_dir *dir, struct diag *diag) {
 
 static const char identity_form[] = "%16" SCNx64 " %16[0-9a-f]%n";
 
-static bool read_identity(struct state_dir *dir, const char *path) {
-    cleanup_buf struct buf text = {0};
+static bool parse_identity(struct state_dir *dir, const char *text) {
     int size = 0;
-    return file_read(path, 100, &text, NULL) && sscanf(text.p, identity_form, &dir->seed, dir->mark, &size) == 2 &&
-           size == 33 && strlen(dir->mark) == sizeof dir->mark - 1;
+    return sscanf(text, identity_form, &dir->seed, dir->mark, &size) == 2 && size == 33 &&
+           strlen(dir->mark) == sizeof dir->mark - 1;
 }
 
 static uint64_t draw(void) {
@@ -79,23 +78,34 @@ static uint64_t draw(void) {
     return value;
 }
 
-/* Without the old identity the legs in the journal are strangers, and the agents nobody's: said, and lived with. */
-static bool find_identity(struct state_dir *dir, struct diag *diag) {
+static bool make_identity(struct state_dir *dir, const char *path, struct diag *diag) {
     char text[40];
-    cleanup_free char *path = xasprintf("%s/identity", dir->root);
-    if (read_identity(dir, path)) {
-        return true;
-    }
-    if (access(path, F_OK) == 0) {
-        log_error(NULL, "%s is damaged and written anew: who is in the calls of the former start is found out again",
-                  path);
-    }
     dir->seed = draw();
     snprintf(dir->mark, sizeof dir->mark, "%016" PRIx64, draw());
     snprintf(text, sizeof text, "%016" PRIx64 " %s\n", dir->seed, dir->mark);
     cleanup_fd int root = open(dir->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return (root >= 0 && file_replace(root, "identity", slice_of(text))) ||
            diag_fail(diag, "SIP_STATE_DIR", "%s cannot be written: %m", path);
+}
+
+/* Without the old identity the legs in the journal are strangers, and the agents nobody's: said, and lived with where it
+ * is damaged; one that only cannot be read now is left for the next start. */
+static bool find_identity(struct state_dir *dir, struct diag *diag) {
+    cleanup_buf struct buf text = {0};
+    cleanup_free char *path = xasprintf("%s/identity", dir->root);
+    bool found = file_read(path, 100, &text, diag);
+    if (!found && errno != ENOENT && errno != EFBIG) {
+        return false;
+    }
+    bool is_there = found || errno == EFBIG;
+    if (found && parse_identity(dir, text.p)) {
+        return true;
+    }
+    if (is_there) {
+        log_error(NULL, "%s is damaged and written anew: who is in the calls of the former start is found out again",
+                  path);
+    }
+    return make_identity(dir, path, diag);
 }
 
 bool state_dir_open(struct state_dir *dir, const char *root, struct diag *diag) {

@@ -1,11 +1,13 @@
 /* Sentences about what is wrong and where. */
 #include "base/diag.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 bool(diag_fail)(struct diag *diag, const char *where, const char *format, ...) {
+    int error = errno;
     if (diag == NULL) {
         return false;
     }
@@ -14,6 +16,7 @@ bool(diag_fail)(struct diag *diag, const char *where, const char *format, ...) {
     va_start(args, format);
     vsnprintf(diag->what, sizeof diag->what, format, args);
     va_end(args);
+    errno = error;
     return false;
 }
 

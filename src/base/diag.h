@@ -10,7 +10,7 @@ struct diag {
     char what[352];  /* one sentence without a full stop; caller-controlled text in it is already escaped */
 };
 
-/* Fills DIAG (may be NULL) and returns false, so that a parser can `return diag_fail(…)`. Too long is cut. */
+/* Fills DIAG (may be NULL) and returns false, so that a parser can `return diag_fail(…)`. Too long is cut; errno stays. */
 bool diag_fail(struct diag *diag, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same, so that compilers and analysers see at every call that the result is false. */
 #define diag_fail(...)                \

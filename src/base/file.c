@@ -26,6 +26,7 @@ bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes,
         }
         ret_bytes->len += (size_t)got;
         if (ret_bytes->len - start > limit) {
+            errno = EFBIG;
             return diag_fail(diag, name, "is larger than %zu bytes", limit);
         }
     }

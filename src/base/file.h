@@ -6,7 +6,7 @@
 #include "base/diag.h"
 
 /* Appends what is in PATH to RET_BYTES; at most LIMIT bytes may be there. False with DIAG (where = PATH) when it
- * cannot be read or is larger. */
+ * cannot be read or is larger, and errno: EFBIG when it is larger. */
 bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag)
     __attribute__((warn_unused_result));
 /* The same of an open FD, to its end; NAME is what DIAG calls it. */

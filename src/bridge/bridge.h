@@ -62,8 +62,11 @@ void bridge_set_options(struct bridge *bridge, const struct bridge_options *opti
 struct journal_entry;
 bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mono_ms now, struct diag *diag)
     __attribute__((warn_unused_result));
-/* Keeps in the journal what changed since the last flush. False when something could not be kept. */
+/* Keeps in the journal what changed since the last flush. False when something could not be kept: whoever called tries
+ * again. */
 bool bridge_flush(struct bridge *bridge);
+/* Whether the last flush was such a one. */
+bool bridge_is_unkept(const struct bridge *bridge);
 
 /* The rules and agents for calls from now on (it holds them); READY: there is something to decide with. */
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,

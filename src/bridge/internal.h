@@ -96,6 +96,7 @@ struct bridge {
     struct log_limit refused_limit, full_limit;
     bool presumed_away;      /* it is not known yet whether LiveKit is there */
     struct call_queue dirty; /* what the journal has of them is old */
+    bool unkept;             /* and could not be renewed */
 };
 
 static inline struct bridge_call *call_of(struct call_entry *entry) {

@@ -117,5 +117,10 @@ bool bridge_flush(struct bridge *bridge) {
         }
     }
     TAILQ_CONCAT(&bridge->dirty, &failed, by_dirty);
-    return TAILQ_EMPTY(&bridge->dirty);
+    bridge->unkept = !TAILQ_EMPTY(&bridge->dirty);
+    return !bridge->unkept;
+}
+
+bool bridge_is_unkept(const struct bridge *bridge) {
+    return bridge->unkept;
 }

@@ -1,14 +1,18 @@
 /* sipbridge serve: the daemon. */
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "app/app.h"
 #include "app/keys.h"
+#include "base/mem.h"
 #include "cli/cli.h"
 
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
         return CLI_USAGE;
     }
+    json_set_alloc_funcs(xmalloc, free); /* or a good document would be taken for a bad one when memory is out */
     cleanup_settings struct settings settings = {0};
     struct diag diag = {0};
     if (!cli_settings(cli, &settings)) {

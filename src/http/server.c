@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -321,6 +323,11 @@ static void on_outer_failed(struct http_server *server, int error) {
     uint64_t skipped;
     if (error == EINTR) { /* stopped and continued: nothing happened */
         return;
+    }
+    if (error == ENOSPC ||
+        error == ENOMEM) { /* of epoll_ctl: h2o has forgotten that socket, which may be a listening one */
+        fprintf(stderr, "sipbridge: SIP epoll_ctl of a socket failed: %s; it would never be served\n", strerror(error));
+        abort();
     }
     if (log_limit_pass(&limit, clock_mono_ms(), &skipped)) {
         log_error(NULL, "waiting for HTTP requests failed: %s; they wait, again in 10 ms", strerror(error));

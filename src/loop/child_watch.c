@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -28,7 +28,7 @@ static int above_zero(int fd) {
 
 bool child_watch_start(struct child_watch *watch, struct loop *loop, pid_t pid) {
     assert(watch->on_exit != NULL && watch->pidfd <= 0);
-    int fd = above_zero((int)syscall(SYS_pidfd_open, pid, 0));
+    int fd = above_zero(pidfd_open(pid, 0));
     if (fd < 0) {
         return false;
     }

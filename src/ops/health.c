@@ -16,6 +16,8 @@
     X(DEGRADED, "the newest rules are not in use: they have a mistake", source_rules_state(s)->error[0] != '\0')      \
     X(DEGRADED, "the newest agents are not in use: they have a mistake", source_directory_state(s)->error[0] != '\0') \
     X(DEGRADED, "no agent can be had: none is known, or all are broken", !has_agent(s))                               \
+    X(DEGRADED, "the journal of calls cannot be written: a crash now would end their agents",                         \
+      bridge_is_unkept(ops->bridge))                                                                                  \
     X(DEGRADED, "LiveKit's API cannot be reached: calls go on, but none can be hung up",                              \
       livekit_is(ops, CONTACT_AWAY))                                                                                  \
     X(DEGRADED, "LiveKit's API refuses our key", livekit_is(ops, CONTACT_REFUSED))                                    \

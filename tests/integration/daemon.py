@@ -35,14 +35,15 @@ def binary():
 
 def wait_for(condition, what, timeout=10.0):
     """The first true value of CONDITION; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.001
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"after {timeout:g} s still not: {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
 
 
 def holds_for(condition, seconds, what):

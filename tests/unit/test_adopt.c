@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -317,6 +318,49 @@ static void test_reused_pid_is_not_touched(void **state) {
     }
 }
 
+/* Its birth could not be noted, or it could not be looked at: its SIP_INSTANCE tells that it is the one, or is not. */
+static void test_birth_that_is_not_known(void **state) {
+    (void)state;
+    struct world world = {0};
+    pid_t pid = launch(&world, "sleep", instance_of("e"));
+    open_engine(&world);
+    adopt(&world, instance_of("e"), pid, 0);
+    assert_int_equal(local_counters(world.local)->adopted, 1);
+    stop(&world, (struct engine_stop){.kill = true});
+    WAIT_FOR(&world, has_exited(&world));
+    close_engine(&world);
+    struct world other = {0};
+    pid_t stranger = launch(&other, "sleep", "0000000000000005aaaaaaaaaaaaaaaa");
+    open_engine(&other);
+    adopt(&other, instance_of("f"), stranger, 0);
+    WAIT_FOR(&other, has_exited(&other));
+    assert_false(proc_is_gone(stranger));
+    kill(stranger, SIGKILL);
+    close_engine(&other);
+}
+
+/* For the first look there is no descriptor left, for the second there is. */
+static void test_no_descriptor_for_the_first_look(void **state) {
+    (void)state;
+    struct world world = {0};
+    struct rlimit limit, none;
+    pid_t pid = launch(&world, "sleep", instance_of("9"));
+    uint64_t birth = birth_of(pid);
+    open_engine(&world);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){0, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    adopt(&world, instance_of("9"), pid, birth);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    list_is(&world, "RM_1 0 sought;");
+    WAIT_FOR(&world, world.count > 0);
+    assert_int_equal(world.events[0].kind, ENGINE_STARTED);
+    assert_int_equal(world.events[0].pid, pid);
+    stop(&world, (struct engine_stop){.kill = true});
+    WAIT_FOR(&world, has_exited(&world));
+    close_engine(&world);
+}
+
 static void test_process_that_is_gone(void **state) {
     (void)state;
     struct world world = {0};
@@ -478,6 +522,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_second_job_of_its_label_is_not_started),
         cmocka_unit_test(test_ladder),
         cmocka_unit_test(test_reused_pid_is_not_touched),
+        cmocka_unit_test(test_birth_that_is_not_known),
+        cmocka_unit_test(test_no_descriptor_for_the_first_look),
         cmocka_unit_test(test_process_that_is_gone),
         cmocka_unit_test(test_intent_is_sought_and_found),
         cmocka_unit_test(test_intent_that_came_to_nothing),

@@ -11,6 +11,7 @@
 #include "app/journal_dir.h"
 #include "app/state_dir.h"
 #include "scratch.h"
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static struct journal_entry entry_of(const char *sid) {
@@ -50,7 +51,7 @@ static void test_entries_come_back_in_order(void **state) {
     journal_dir_drop(&dir, "RM_5");
     assert_int_equal(faccessat(dir.fd, "RM_5.json.tmp", F_OK, 0), -1);
     struct journal_list list = {0};
-    journal_dir_load(&dir, &list);
+    assert_true(journal_dir_load(&dir, &list, NULL));
     static const char *const wanted[] = {"RM_2", "RM_1", "RM_4", "RM_3"};
     assert_int_equal(list.count, ARRAY_LEN(wanted));
     for (size_t i = 0; i < list.count; i++) {
@@ -91,7 +92,7 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
     struct journal_entry good = entry_of("RM_good");
     keep(&dir, &good);
     struct journal_list list = {0};
-    journal_dir_load(&dir, &list);
+    assert_true(journal_dir_load(&dir, &list, NULL));
     assert_int_equal(list.count, 1);
     journal_list_release(&list);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -103,7 +104,7 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
         assert_int_equal(faccessat(dir.fd, gone[i], F_OK, AT_SYMLINK_NOFOLLOW), -1);
     }
     struct journal_list again = {0};
-    journal_dir_load(&dir, &again); /* and is not looked at again */
+    assert_true(journal_dir_load(&dir, &again, NULL)); /* and is not looked at again */
     assert_int_equal(again.count, 1);
     journal_list_release(&again);
     journal_dir_close(&dir);
@@ -211,6 +212,52 @@ static void test_identity_stays(void **state) {
     scratch_free(root);
 }
 
+/* Nothing is wrong with what cannot be read for want of a descriptor: it is left for the next start. */
+static void test_no_descriptor_left(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    struct journal_list list = {0};
+    struct rlimit limit, none;
+    struct diag diag = {0};
+    struct state_dir home = {.lock = -1};
+    open_dir(&dir, &root);
+    struct journal_entry entry = entry_of("RM_1");
+    keep(&dir, &entry);
+    assert_true(state_dir_open(&home, root, &diag));
+    cleanup_free char *mark = xstrdup(home.mark);
+    state_dir_release(&home);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){0, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool loaded = journal_dir_load(&dir, &list, &diag);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_false(loaded);
+    assert_string_equal(diag.where, "SIP_STATE_DIR");
+    assert_int_equal(faccessat(dir.fd, "RM_1.json", F_OK, 0), 0);
+    home = (struct state_dir){.lock = -1};
+    assert_true(state_dir_open(&home, root, &diag));
+    assert_string_equal(home.mark, mark);
+    state_dir_release(&home);
+    journal_list_release(&list);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+/* What is there and is no file is not drawn anew: the agents that live know the former one. */
+static void test_identity_that_cannot_be_read(void **state) {
+    (void)state;
+    char *root = scratch_new();
+    struct state_dir dir = {.lock = -1};
+    struct diag diag = {0};
+    cleanup_free char *path = xasprintf("%s/identity", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(state_dir_open(&dir, root, &diag));
+    assert_string_equal(diag.where, path);
+    state_dir_release(&dir);
+    scratch_free(root);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_come_back_in_order),
@@ -220,6 +267,8 @@ int main(void) {
         cmocka_unit_test(test_directory_that_is_none),
         cmocka_unit_test(test_one_owner_at_a_time),
         cmocka_unit_test(test_identity_stays),
+        cmocka_unit_test(test_no_descriptor_left),
+        cmocka_unit_test(test_identity_that_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

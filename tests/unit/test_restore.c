@@ -377,8 +377,10 @@ static void test_only_what_changed_is_kept(void **state) {
     stage.cannot_keep = true;
     stage_caller_leaves(&stage, "RM_1", "PA_1");
     assert_false(bridge_flush(stage.bridge));
+    assert_true(bridge_is_unkept(stage.bridge));
     stage.cannot_keep = false;
     assert_true(bridge_flush(stage.bridge));
+    assert_false(bridge_is_unkept(stage.bridge));
     assert_int_equal(stage.kept, kept + 1);
     assert_non_null(strstr(stage.journal.p, "\"end\":\"CALLER_LEFT\""));
     stage_close(&stage);

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""One hour's worth of calls, as fast as they go:  tests/faults/long_run.py [--calls 180000] [--at-once 20] [--bin FILE]
+
+Every call is six signed webhooks and a process of its own (`sleep`, started when the call begins and stopped when its
+caller hangs up); so many are in progress at once. What the daemon holds when the first thousand calls are over is compared
+with what it holds at the end: descriptors, watchers of its epolls, processes and files of calls in progress must be the
+same. Memory may grow by what is remembered for a while, and no more: the ids of webhooks (200,000, 10 minutes) and calls
+that are over (2 minutes). With --to-the-end it is waited until those calls are forgotten, too, and their files gone.
+Prints a table; fails when something leaks."""
+import argparse
+import collections
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "integration")]
+import livekit  # noqa: E402
+from daemon import wait_for  # noqa: E402
+from parts import Daemon, Line, Wrong, number, request_of  # noqa: E402
+from servers import free_port  # noqa: E402
+
+FIRST = 1000
+# What one remembered webhook id, and one call that is over, may cost: measured on amd64, with room for the allocator.
+ID_BYTES, OVER_BYTES, SPARE_KIB = 200, 4000, 4096
+MOST_IDS = 200000
+
+
+class Plot:
+    """The six webhooks of call N, signed, made from those of one call."""
+
+    def __init__(self):
+        call = livekit.Call()
+        self.call = call
+        beginning, answered, end = [call.room_started(), call.caller_joined()], call.answered(), call.hung_up()
+        self.parts = [[(event["id"], livekit.encode(event).decode()) for event in events]
+                      for events in (beginning, answered, end)]
+        self.ids = 0
+
+    def requests(self, part, n):
+        call = self.call
+        for event_id, body in self.parts[part]:
+            self.ids += 1
+            for old, new in ((event_id, number("EV", self.ids)), (call.room, call.room[:-12] + f"{n:012d}"),
+                             (call.sid, number("RM", n)), (call.leg, number("PA", 2 * n)),
+                             (call.agent_leg, number("PA", 2 * n + 1))):
+                body = body.replace(old, new)
+            yield request_of(body.encode())
+
+
+class Quiet(Daemon):
+    """Its log has no word of where it listens."""
+
+    def __init__(self, where, binary):
+        self.wanted = free_port()
+        super().__init__(where, binary, agent="sleep 1000", LOG_LEVEL="warning", SIP_LISTEN=f"127.0.0.1:{self.wanted}",
+                         SIP_REJOIN_GRACE="0s")
+
+    def find_port(self):
+        if self.process.poll() is not None:
+            raise Wrong(f"sipbridge ended at its start:\n{self.out.read_text(errors='replace')}")
+        with socket.socket() as probe:
+            return self.wanted if probe.connect_ex(("127.0.0.1", self.wanted)) == 0 else None
+
+
+class Run:
+    def __init__(self, daemon, at_once):
+        self.daemon, self.at_once, self.plot = daemon, at_once, Plot()
+        self.line, self.begun, self.over = Line(daemon.port), 0, 0
+
+    def tell(self, part, n):
+        for request in self.plot.requests(part, n):
+            self.line.post(request)
+
+    def calls(self, count):
+        """COUNT more, in a window: begun, answered when half of the others have begun, over when all have."""
+        last = self.begun + count
+        for n in range(self.begun, last + self.at_once):
+            if n < last:
+                self.tell(0, n)
+            if self.begun <= n - self.at_once // 2 < last:
+                self.tell(1, n - self.at_once // 2)
+            if self.begun <= n - self.at_once < last:
+                self.tell(2, n - self.at_once)
+        self.begun = self.over = last
+        wait_for(lambda: self.daemon.live_calls() == 0, "all calls are over", 120)
+        wait_for(lambda: not self.daemon.leftovers(), "all agents are gone", 120)
+
+    def held(self):
+        pid = self.daemon.pid
+        fds = collections.Counter(os.readlink(f"/proc/{pid}/fd/{fd}").partition(":[")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
+        watchers = sum(line.startswith("tfd:") for fd in os.listdir(f"/proc/{pid}/fdinfo")
+                       for line in Path(f"/proc/{pid}/fdinfo/{fd}").read_text().splitlines())
+        kept = [json.loads(path.read_text())["over"] for path in (self.daemon.dir / "state/journal").glob("*.json")]
+        return {"descriptors": sum(fds.values()), "watchers": watchers, "processes": len(self.daemon.leftovers()),
+                "files of calls in progress": kept.count(False), "notify sockets": len(list((self.daemon.dir / "state/notify").iterdir())),
+                "files of calls that are over": len(kept), "resident, KiB": self.daemon.resident_kib()}
+
+
+def judge(first, last, run):
+    """What leaked."""
+    wrong = [name for name in ("descriptors", "watchers", "processes", "files of calls in progress", "notify sockets")
+             if last[name] > first[name]]
+    ids = min(run.plot.ids, MOST_IDS) * ID_BYTES
+    over = last["files of calls that are over"] * OVER_BYTES
+    allowed = first["resident, KiB"] + (ids + over) // 1024 + SPARE_KIB
+    if last["resident, KiB"] > allowed:
+        wrong.append(f"resident, KiB (at most {allowed})")
+    return wrong
+
+
+def show(first, last, seconds, run):
+    print(f"{run.over} calls, {run.plot.ids} webhooks in {seconds:.0f} s: {run.over / seconds:.0f} calls/s, "
+          f"{run.over / seconds / 50:.1f} times the rate of 50/s")
+    print(f"{'':30}{'after ' + str(FIRST):>14}{'at the end':>14}")
+    for name, value in first.items():
+        print(f"{name:30}{value:>14}{last[name]:>14}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=180000)
+    parser.add_argument("--at-once", type=int, default=20)
+    parser.add_argument("--to-the-end", action="store_true")
+    parser.add_argument("--bin", default=os.environ.get("SIPBRIDGE_BIN", str(HERE.parents[1] / "build/release/sipbridge")))
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    if not os.access(arguments.bin, os.X_OK):
+        print(f"long_run.py: no sipbridge at {arguments.bin}: build the release preset, or say --bin", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="sb-long-") as where, \
+            Quiet(where, os.path.abspath(arguments.bin)) as daemon:
+        run, began = Run(daemon, arguments.at_once), time.monotonic()
+        run.calls(FIRST)
+        first = run.held()
+        run.calls(arguments.calls - FIRST)
+        seconds = time.monotonic() - began
+        if arguments.to_the_end:
+            wait_for(lambda: not list((daemon.dir / "state/journal").glob("*")), "their files are gone", 300)
+        last = run.held()
+        show(first, last, seconds, run)
+        wrong = judge(first, last, run)
+        run.line.close()
+    if wrong:
+        print(f"leaked: {', '.join(wrong)}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Wrong as wrong:
+        print(f"long_run.py: {wrong}", file=sys.stderr)
+        sys.exit(1)
