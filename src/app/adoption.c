@@ -61,7 +61,7 @@ struct journal_port adoption_port(struct app *app) {
 }
 
 void adoption_before_start(void *context) {
-    flush(context);
+    flush_journal(context);
 }
 
 static bool read_boot_id(struct app *app, struct diag *diag) {
