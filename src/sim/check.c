@@ -7,7 +7,8 @@ enum {
     STOP_MS = 5000, /* after_call and stop_timeout, of either agent */
     SLACK_MS = 1000,
     HOUR_MS = 3600 * 1000,
-    START_MS = 8000, /* SIP_NUMBER_WAIT and a start */
+    START_MS = 8000,   /* SIP_NUMBER_WAIT and a start */
+    UNTAKEN_MS = 3500, /* three standbys that do not take their call */
     /* Where LiveKit can be asked it tells what webhooks did not. Of a caller: in the next round, of which the first may
      * come while its list still lags (10 s); the answers to three questions (rooms, people, are they there: 5 s at most
      * each); then the decision and the start. */
@@ -148,6 +149,7 @@ static int64_t silence_limit(const struct plan *plan) {
         return MONO_NEVER;
     }
     int64_t limit = ails ? 120000 : START_MS;
+    limit += plan->standbys ? UNTAKEN_MS : 0;
     limit += is_misled(plan) ? UNTOLD_CALLER_MS : 0;
     limit += plan->can_ask && plan->api_fails_percent > 0 ? UNTOLD_CALLER_MS : 0;
     limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;
@@ -308,9 +310,9 @@ static void note_empty(struct world *world) {
 static void check_starts(struct world *world) {
     int64_t minutes = (world->now - WORLD_START_MS) / 60000;
     int64_t most = 12 * (1 + (int64_t)world->joins + world->room_count) + 4 * minutes;
-    if (world->process_count > most) {
-        world_fail(world, "%d starts for %u callers within %lld min", world->process_count, world->joins,
-                   (long long)minutes);
+    int starts = world->process_count - world->untaken;
+    if (starts > most) {
+        world_fail(world, "%d starts for %u callers within %lld min", starts, world->joins, (long long)minutes);
     }
 }
 
@@ -334,6 +336,7 @@ void check_step(struct world *world) {
     }
     check_outliving(world);
     check_starts(world);
+    standbys_check(world);
 }
 
 /* More people are counted than listed: for all that can be known somebody is in it. */
@@ -347,6 +350,7 @@ static bool hides_somebody(const struct world *world, int place) {
 }
 
 void check_end(struct world *world) {
+    standbys_check_end(world);
     if (processes_any_live(world)) {
         world_fail(world, "at the end of time a process lives");
     }
