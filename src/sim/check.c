@@ -18,6 +18,7 @@ enum {
     ASKING_MS = 15000,    /* a room without a caller is asked for twice, with a confirmation, before it is given up */
     ON_THE_WAY_MS = 8000, /* a DeleteRoom that was right when it was sent may be on its way so long */
     SETTLED_MS = 10000,
+    ANSWER_MS = 50,
 };
 
 static mono_ms later(mono_ms a, mono_ms b) {
@@ -28,11 +29,12 @@ static bool is_orderly(const struct world *world) {
     return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER && !world->plan.loses_within;
 }
 
-/* Somebody of whom no webhook told, but LiveKit's list may have. */
+/* Somebody of whom no webhook told, but LiveKit's list may have; its answer may be on the way when they leave. */
 static bool untold_caller(const struct world *world, int place) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
-        if (guest->here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
+        bool was_here = guest->here || (guest->left_at != 0 && world->now - guest->left_at < ANSWER_MS);
+        if (was_here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
             return world->link != NULL;
         }
     }

@@ -4,8 +4,6 @@
 
 #include "sim/world.h"
 
-enum { READ_MS = 1000 }; /* so long a line may stay unread */
-
 static void tell(struct world *world, int place, enum engine_event_kind kind, enum engine_exit_kind exit_kind,
                  int value) {
     const struct process *process = &world->processes[place];
@@ -187,8 +185,7 @@ static enum plan_behaviour behaviour_for(struct world *world) {
                : (enum plan_behaviour)dice_below(&world->dice, CHOICE_BEHAVIOUR, BEHAVIOUR_COUNT);
 }
 
-/* Its place; WORLD_NOBODY: a promise is broken. */
-static int add(struct world *world, const char *label, const char *instance, const char *agent) {
+int processes_add(struct world *world, const char *label, const char *instance, const char *agent) {
     if (live_of(world, label) != WORLD_NOBODY) {
         world_fail(world, "a second process of %s is started while the first one lives", label);
         return WORLD_NOBODY;
@@ -217,49 +214,27 @@ static void ensure(void *self, const struct engine_job *job) {
         return;
     }
     check_start(world, world_place(job->label), job->agent);
-    int place = add(world, job->label, job->instance, job->agent);
+    int place = processes_add(world, job->label, job->instance, job->agent);
     if (place != WORLD_NOBODY) {
         plan_for(world, place, 1, 50, start, 0);
     }
 }
 
-/* It is gone, or is killed where it hangs, with its line unread. Nobody looks at that in one that was told to go, or was
- * taken back by a later bridge. */
-static void not_taken(struct world *world, const struct happening *happening) {
-    int place = happening->subject;
+void processes_begin_warm(struct world *world, int place) {
+    plan_for(world, place, 0, 1, start, 0);
+}
+
+void processes_lose(struct world *world, int place) {
     struct process *process = &world->processes[place];
-    if (!process->live) {
-        return;
-    }
-    if (!process->adopted && !process->dismissed) {
+    if (process->live && !process->adopted && !process->dismissed) {
         process->live = false;
         process->told_end = process->untaken = true;
         world->untaken++;
         world_say(world, "engine: process %d of %s did not take its call", place, process->label);
         tell(world, place, ENGINE_NOT_TAKEN, EXIT_UNKNOWN, 0);
+        standbys_lost(world, process->instance);
     } else if (process->habit == WAITER_DIES_TOLD) {
         end(world, place, ENDS_CRASHED);
-    }
-}
-
-void processes_hand_over(struct world *world, const struct waiter *waiter, bool told) {
-    int place = add(world, waiter->call, waiter->instance, "support");
-    if (place == WORLD_NOBODY) {
-        return;
-    }
-    struct process *process = &world->processes[place];
-    process->warm = true;
-    process->started = told;
-    process->habit = waiter->habit;
-    bool takes = process->habit == WAITER_GOOD, starts = process->behaviour != BEHAVES_NO_START;
-    process->behaviour = !takes ? BEHAVES_NEVER_JOINS : !starts ? BEHAVES_CRASHES_EARLY : process->behaviour;
-    if (told) {
-        plan_for(world, place, 0, 1, start, 0);
-    }
-    if (told && !takes) {
-        bool hangs = process->habit == WAITER_HANGS;
-        world_plan(world, hangs ? READ_MS : dice_between(&world->waiter_dice, CHOICE_STANDBY_ENDS, 0, 5), not_taken,
-                   place, 0);
     }
 }
 
@@ -335,10 +310,8 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
         plan_for(world, place, 1, 3, told_start, 0);
     }
     world->rooms[process->room].lost_start |= process->habit != WAITER_GOOD; /* it hangs, or dies: as an agent may */
-    if (process->live && !process->started && process->warm) { /* its line never came: it sees the end of file */
-        world->rooms[process->room].lost_start = true;
-        end(world, place, ENDS_DROPPED);
-    } else if (process->live && !process->started && dice_chance(&world->dice, CHOICE_START_LOST, 10)) {
+    bool lost = process->live && !process->started; /* it sees the end of file where its line never came */
+    if (lost && (process->warm || dice_chance(&world->dice, CHOICE_START_LOST, 10))) {
         world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
     }

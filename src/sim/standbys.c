@@ -8,7 +8,11 @@
 #include "sim/stock.h"
 #include "sim/world.h"
 
-enum { FAILS_PERCENT = 25, MOST_UNTAKEN = 3 };
+enum {
+    FAILS_PERCENT = 25,
+    MOST_UNTAKEN = 3,
+    READ_MS = 1000, /* so long a line may stay unread */
+};
 
 static void tell(struct world *world, const struct waiter *waiter, enum engine_event_kind kind) {
     struct engine_event event = {.kind = kind, .pid = 2, .exit_kind = EXIT_UNKNOWN};
@@ -32,7 +36,7 @@ static struct waiter *find(struct world *world, const char *label) {
 
 static struct waiter *unused(struct world *world) {
     for (int i = 0; i < world->waiter_count; i++) {
-        if (world->waiters[i].state == WAITER_GONE) {
+        if (world->waiters[i].state == WAITER_GONE && !world->waiters[i].noted) {
             return &world->waiters[i];
         }
     }
@@ -46,8 +50,8 @@ static enum waiter_habit draw_habit(struct world *world) {
     return fails ? habits[dice_below(&world->waiter_dice, CHOICE_STANDBY_FAILS_HOW, ARRAY_LEN(habits))] : WAITER_GOOD;
 }
 
-static mono_ms soon(struct world *world) {
-    return world->now + dice_between(&world->waiter_dice, CHOICE_STANDBY_ENDS, 0, 5);
+static int64_t soon_ms(struct world *world) {
+    return dice_between(&world->waiter_dice, CHOICE_STANDBY_ENDS, 0, 5);
 }
 
 static void begin(struct world *world, const struct engine_job *job) {
@@ -76,13 +80,39 @@ static void ensure(void *self, const struct engine_job *job) {
     }
 }
 
+static void not_taken(struct world *world, const struct happening *happening) {
+    processes_lose(world, happening->subject);
+}
+
+/* WAITER is its call's process from now on. Not TOLD: its line is not written, and will not be. */
+static void become(struct world *world, struct waiter *waiter, bool told) {
+    waiter->state = WAITER_GONE;
+    int place = processes_add(world, waiter->call, waiter->instance, "support");
+    if (place == WORLD_NOBODY) {
+        return;
+    }
+    struct process *process = &world->processes[place];
+    process->warm = true;
+    process->started = told;
+    bool hangs = waiter->habit == WAITER_HANGS, dies = waiter->habit == WAITER_DIES_TOLD;
+    bool starts = process->behaviour != BEHAVES_NO_START;
+    process->habit = hangs || dies ? waiter->habit : WAITER_GOOD; /* it waits no more, so it does not die of that */
+    process->behaviour = hangs || dies ? BEHAVES_NEVER_JOINS : starts ? process->behaviour : BEHAVES_CRASHES_EARLY;
+    if (!told) {
+        return;
+    }
+    processes_begin_warm(world, place);
+    if (hangs || dies) {
+        world_plan(world, hangs ? READ_MS : soon_ms(world), not_taken, place, 0);
+    }
+}
+
 /* One that was not told its call yet goes without. */
 static void stop(void *self, const char *label, const struct engine_stop *how) {
     struct world *world = self;
     struct waiter *waiter = find(world, label);
     if (waiter != NULL && waiter->state == WAITER_QUEUED) {
-        waiter->state = WAITER_GONE;
-        processes_hand_over(world, waiter, false);
+        become(world, waiter, false);
         waiter = NULL;
     }
     if (waiter == NULL) {
@@ -90,7 +120,7 @@ static void stop(void *self, const char *label, const struct engine_stop *how) {
         engine.stop(engine.self, label, how);
     } else if (memory_passes(world)) {
         bool obeys = waiter->habit != WAITER_HANGS || waiter->state == WAITER_DEAD;
-        mono_ms due = soon(world) + (how->kill || obeys ? 0 : how->after_ms + how->timeout_ms);
+        mono_ms due = world->now + soon_ms(world) + (how->kill || obeys ? 0 : how->after_ms + how->timeout_ms);
         waiter->due = waiter->state == WAITER_ENDING && waiter->due < due ? waiter->due : due;
         waiter->state = WAITER_ENDING;
     }
@@ -154,6 +184,23 @@ static bool is_busy(void *self) {
     return bridge_ringing(world->bridge) > 0;
 }
 
+static void keep(void *self, const struct pool_waiting *waiting) {
+    struct waiter *waiter = find(self, waiting->label);
+    if (waiter == NULL) {
+        world_fail(self, "%s, which is gone, is noted", waiting->label);
+        return;
+    }
+    waiter->noted = true;
+}
+
+static void drop(void *self, const char *label) {
+    struct world *world = self;
+    for (int i = 0; i < world->waiter_count; i++) {
+        struct waiter *waiter = &world->waiters[i];
+        waiter->noted = waiter->noted && strcmp(waiter->label, label) != 0;
+    }
+}
+
 struct engine standbys_engine(struct world *world) {
     struct engine engine = processes_engine(world);
     if (!world->plan.standbys) {
@@ -173,6 +220,8 @@ struct engine standbys_engine(struct world *world) {
         .now = now_of,
         .new_instance = new_instance,
         .is_busy = is_busy,
+        .keep = keep,
+        .drop = drop,
     };
     world->pool = pool_new(&options, &ports);
     return pool_engine(world->pool);
@@ -184,18 +233,28 @@ void standbys_give(struct world *world) {
     }
 }
 
+void standbys_lost(struct world *world, const char *instance) {
+    for (int i = 0; i < world->waiter_count; i++) {
+        struct waiter *waiter = &world->waiters[i];
+        if (waiter->state == WAITER_GONE && strcmp(waiter->instance, instance) == 0) {
+            waiter->state = WAITER_ENDING;
+            waiter->due = world->now + soon_ms(world);
+        }
+    }
+}
+
 /* Of one that was about to be told its call the next bridge knows if it is in the journal. */
 void standbys_take_apart(struct world *world) {
     pool_free(world->pool);
     world->pool = NULL;
     for (int i = 0; i < world->waiter_count; i++) {
         struct waiter *waiter = &world->waiters[i];
+        waiter->noted = false; /* whoever starts next clears up */
         if (waiter->state == WAITER_QUEUED) {
-            waiter->state = WAITER_GONE;
-            processes_hand_over(world, waiter, false);
+            become(world, waiter, false);
         } else if (waiter->state != WAITER_GONE && waiter->state != WAITER_LEFT) {
             waiter->state = WAITER_LEFT;
-            waiter->due = soon(world);
+            waiter->due = world->now + soon_ms(world);
         }
     }
 }
@@ -220,7 +279,7 @@ static void happens(struct world *world, struct waiter *waiter) {
     case WAITER_STARTING: on_start(world, waiter); break;
     case WAITER_READY:
         waiter->state = WAITER_DEAD;
-        waiter->due = soon(world);
+        waiter->due = world->now + soon_ms(world);
         break;
     case WAITER_DEAD:
     case WAITER_ENDING:
@@ -264,8 +323,7 @@ void standbys_tell(struct world *world) {
     for (int i = 0; i < world->waiter_count; i++) {
         struct waiter *waiter = &world->waiters[i];
         if (waiter->state == WAITER_QUEUED && memory_passes(world)) {
-            waiter->state = WAITER_GONE;
-            processes_hand_over(world, waiter, true);
+            become(world, waiter, true);
         }
     }
 }
@@ -307,6 +365,9 @@ void standbys_check_end(struct world *world) {
         const struct waiter *waiter = &world->waiters[i];
         if (waiter->state == WAITER_LEFT && waiter->due < world->now) {
             world_fail(world, "at the end of time a standby of a dead bridge is there");
+        }
+        if (waiter->state == WAITER_GONE && waiter->noted) {
+            world_fail(world, "at the end of time %s, which is gone, is noted", waiter->label);
         }
     }
 }

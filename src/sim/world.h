@@ -42,7 +42,7 @@ struct guest {
     int room, process, caller;           /* places; WORLD_NOBODY: none */
     bool outbound, rival, here, audible; /* rival: another bridge's agent */
     bool listed, listed_audible;         /* so says the copy that ListParticipants shows */
-    mono_ms leaves_at, joined_at, listed_at, silent_since;
+    mono_ms leaves_at, joined_at, left_at, listed_at, silent_since;
     enum disconnect_reason reason;
     enum { TOLD_NOTHING, TOLD_HERE, TOLD_GONE } told, told_before; /* what webhooks have told the bridge */
 };
@@ -98,6 +98,7 @@ struct waiter {
     } habit;
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE], call[ENGINE_LABEL_MAX + 1];
     mono_ms due; /* the next step of its state */
+    bool noted;  /* for a successor, who would end it */
 };
 
 struct process {
@@ -254,8 +255,13 @@ void processes_disconnected(struct world *world, int place);
 /* The last caller of ROOM left. */
 void processes_alone(struct world *world, int room);
 bool processes_any_live(const struct world *world);
-/* WAITER has its call from now on; TOLD: and its line, which its engine had not written else when it died. */
-void processes_hand_over(struct world *world, const struct waiter *waiter, bool told);
+/* The place of a new process; WORLD_NOBODY: a promise is broken. */
+int processes_add(struct world *world, const char *label, const char *instance, const char *agent);
+/* It runs already. */
+void processes_begin_warm(struct world *world, int place);
+/* Its line is unread, and it is gone, or is killed where it hangs. Nobody looks whether one that was told to go, or was
+ * taken back by a later bridge, reads. */
+void processes_lose(struct world *world, int place);
 /* Their bridge died; the next one has adopted what it knows of. */
 void processes_disown(struct world *world);
 void processes_orphans(struct world *world);
@@ -265,6 +271,8 @@ struct engine standbys_engine(struct world *world);
 /* The directory that came with the rules. */
 void standbys_give(struct world *world);
 void standbys_take_apart(struct world *world);
+/* The one of INSTANCE did not take its call, which is told; its end will be. */
+void standbys_lost(struct world *world, const char *instance);
 /* What is due; at the end of a step those who were handed a call are told, once the journal has that. */
 void standbys_tick(struct world *world);
 void standbys_tell(struct world *world);
