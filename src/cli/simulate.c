@@ -132,6 +132,8 @@ static void print_text(const struct run *run) {
            " lost), %" PRIu64 " agent processes started, %" PRIu64 " events\n",
            run->options.calls, seconds, counters->calls, counters->answered, total->webhooks, total->lost,
            counters->starts, total->events);
+    printf("%" PRIu64 " calls handed over to standbys, %" PRIu64 " of them not taken and handed over again\n",
+           counters->warm, counters->lost);
     printf("%" PRIu64 " questions to LiveKit; what no webhook told: %" PRIu64 " callers found, %" PRIu64
            " gone, %" PRIu64 " rooms gone, %" PRIu64 " stale rooms deleted\n",
            total->questions, total->found, total->left, total->ended, total->stale);
@@ -168,6 +170,8 @@ static void print_json(const struct run *run) {
     add_number(&out, "webhooks", run->total.webhooks);
     add_number(&out, "lost", run->total.lost);
     add_number(&out, "starts", counters->starts);
+    add_number(&out, "warm", counters->warm);
+    add_number(&out, "warm_lost", counters->lost);
     add_number(&out, "events", run->total.events);
     add_number(&out, "questions", run->total.questions);
     add_number(&out, "callers_found", run->total.found);

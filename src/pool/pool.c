@@ -191,20 +191,19 @@ static struct standby *find_instance(const struct pool *pool, const char *instan
     return NULL;
 }
 
-/* Once it has the line, a successor knows the process by its call. */
+/* Once it has the line, a successor knows the process by its call. One whose call ended before that has only an end. */
 static void of_a_call(const struct pool *pool, const struct engine_event *event, mono_ms now) {
     struct shelf *shelf = NULL;
-    if (event->kind != ENGINE_NOT_TAKEN && event->kind != ENGINE_STARTED) {
-        return;
-    }
     struct standby *standby = find_instance(pool, event->instance, &shelf);
     if (standby == NULL || standby->state != STANDBY_HANDED) {
         return;
     }
-    if (event->kind == ENGINE_STARTED) {
-        forget(pool, standby);
-    } else {
-        on_lost(shelf, standby, now);
+    switch (event->kind) {
+    case ENGINE_STARTED:
+    case ENGINE_EXITED: forget(pool, standby); break;
+    case ENGINE_NOT_TAKEN: on_lost(shelf, standby, now); break;
+    case ENGINE_START_FAILED:
+    case ENGINE_READY: break;
     }
 }
 

@@ -7,7 +7,8 @@ enum {
     STOP_MS = 5000, /* after_call and stop_timeout, of either agent */
     SLACK_MS = 1000,
     HOUR_MS = 3600 * 1000,
-    START_MS = 8000, /* SIP_NUMBER_WAIT and a start */
+    START_MS = 8000,   /* SIP_NUMBER_WAIT and a start */
+    UNTAKEN_MS = 3500, /* three standbys that do not take their call */
     /* Where LiveKit can be asked it tells what webhooks did not. Of a caller: in the next round, of which the first may
      * come while its list still lags (10 s); the answers to three questions (rooms, people, are they there: 5 s at most
      * each); then the decision and the start. */
@@ -17,6 +18,7 @@ enum {
     ASKING_MS = 15000,    /* a room without a caller is asked for twice, with a confirmation, before it is given up */
     ON_THE_WAY_MS = 8000, /* a DeleteRoom that was right when it was sent may be on its way so long */
     SETTLED_MS = 10000,
+    ANSWER_MS = 50,
 };
 
 static mono_ms later(mono_ms a, mono_ms b) {
@@ -27,11 +29,12 @@ static bool is_orderly(const struct world *world) {
     return world->plan.network == NETWORK_GOOD && world->plan.restart_at == PLAN_NEVER && !world->plan.loses_within;
 }
 
-/* Somebody of whom no webhook told, but LiveKit's list may have. */
+/* Somebody of whom no webhook told, but LiveKit's list may have; its answer may be on the way when they leave. */
 static bool untold_caller(const struct world *world, int place) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
-        if (guest->here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
+        bool was_here = guest->here || (guest->left_at != 0 && world->now - guest->left_at < ANSWER_MS);
+        if (was_here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
             return world->link != NULL;
         }
     }
@@ -148,6 +151,7 @@ static int64_t silence_limit(const struct plan *plan) {
         return MONO_NEVER;
     }
     int64_t limit = ails ? 120000 : START_MS;
+    limit += plan->standbys ? UNTAKEN_MS : 0;
     limit += is_misled(plan) ? UNTOLD_CALLER_MS : 0;
     limit += plan->can_ask && plan->api_fails_percent > 0 ? UNTOLD_CALLER_MS : 0;
     limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;
@@ -308,9 +312,9 @@ static void note_empty(struct world *world) {
 static void check_starts(struct world *world) {
     int64_t minutes = (world->now - WORLD_START_MS) / 60000;
     int64_t most = 12 * (1 + (int64_t)world->joins + world->room_count) + 4 * minutes;
-    if (world->process_count > most) {
-        world_fail(world, "%d starts for %u callers within %lld min", world->process_count, world->joins,
-                   (long long)minutes);
+    int starts = world->process_count - world->untaken;
+    if (starts > most) {
+        world_fail(world, "%d starts for %u callers within %lld min", starts, world->joins, (long long)minutes);
     }
 }
 
@@ -334,6 +338,7 @@ void check_step(struct world *world) {
     }
     check_outliving(world);
     check_starts(world);
+    standbys_check(world);
 }
 
 /* More people are counted than listed: for all that can be known somebody is in it. */
@@ -347,6 +352,7 @@ static bool hides_somebody(const struct world *world, int place) {
 }
 
 void check_end(struct world *world) {
+    standbys_check_end(world);
     if (processes_any_live(world)) {
         world_fail(world, "at the end of time a process lives");
     }

@@ -99,6 +99,13 @@
     X(HANGS, "hangs")           /* when thrown out … */                           \
     X(CRASHES, "crashes")       /* … or so … */                                 \
     X(REJOINS, "rejoins")       /* … or when LiveKit is back */                   \
+    /* agents that are started ahead: drawn from chance of their own (sim.c) */     \
+    X(STANDBYS, "standbys")                                                         \
+    X(STANDBY_FAILS, "standby-fails")                                               \
+    X(STANDBY_FAILS_HOW, "standby-fails-how")                                       \
+    X(STANDBY_READY, "standby-ready-ms")                                            \
+    X(STANDBY_WAITS, "standby-waits-ms") /* until it dies … */                    \
+    X(STANDBY_ENDS, "standby-ends-ms")   /* gone, or told of it, so much later */   \
     /* LiveKit */                                                                   \
     X(FINISHED_TOLD, "finished-told") /* of a room that it had forgotten */         \
     X(REJOINS_AFTER, "rejoins-ms")    /* a phone, when LiveKit is back */           \

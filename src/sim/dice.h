@@ -18,7 +18,7 @@ struct dice {
 };
 
 void dice_init(struct dice *dice, uint64_t seed);
-/* The same, writing down in TAPE (empty) what comes out. */
+/* The same, writing down in TAPE what comes out. */
 void dice_record(struct dice *dice, uint64_t seed, struct tape *tape);
 /* TAPE's outcomes. */
 void dice_replay(struct dice *dice, const struct tape *tape);

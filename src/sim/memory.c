@@ -25,6 +25,7 @@ static bool keep(void *self, const char *sid, struct slice text) {
     }
     buf_clear(&world->journal[world_place(sid)]);
     buf_add_slice(&world->journal[world_place(sid)], text);
+    told_keep_room(world, world_place(sid));
     return true;
 }
 

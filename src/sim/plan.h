@@ -70,6 +70,7 @@ struct plan {
     unsigned api_fails_percent;
     unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal … */
     bool loses_within;     /* … or in which, between any two port operations */
+    bool standbys;         /* processes of one agent are started ahead */
     int64_t lag_ms;        /* ListRooms counts people so late */
     unsigned odd_lists;    /* so many lists of rooms in a row are odd … */
     bool odd_is_half;      /* … half of it is missing, else all */

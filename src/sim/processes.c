@@ -10,7 +10,9 @@ static void tell(struct world *world, int place, enum engine_event_kind kind, en
     struct engine_event event = {.kind = kind, .pid = 1000 + place, .exit_kind = exit_kind, .exit_value = value};
     memcpy(event.label, process->label, sizeof event.label);
     memcpy(event.instance, process->instance, sizeof event.instance);
-    bridge_engine(world->bridge, &event, world->now);
+    if (world->pool == NULL || !pool_event(world->pool, &event)) {
+        bridge_engine(world->bridge, &event, world->now);
+    }
 }
 
 enum ending { ENDS_CLEAN, ENDS_CRASHED, ENDS_KILLED, ENDS_NEVER_AGAIN, ENDS_DROPPED };
@@ -155,12 +157,16 @@ static void start(struct world *world, const struct happening *happening) {
     case BEHAVES_NEVER_JOINS: break;
     default: plan_for(world, place, 20, 400, enter, 0); break;
     }
-    tell(world, place, ENGINE_STARTED, EXIT_UNKNOWN, 0);
+    if (!process->warm || !process->adopted) { /* whoever took back a standby knows its pid */
+        tell(world, place, ENGINE_STARTED, EXIT_UNKNOWN, 0);
+    }
 }
 
 static int live_of(const struct world *world, const char *label) {
     for (int i = world->process_count - 1; i >= 0; i--) {
-        if (world->processes[i].live && strcmp(world->processes[i].label, label) == 0) {
+        const struct process *process = &world->processes[i];
+        bool is_real = process->started || process->owned; /* else its bridge died before it started or told it */
+        if (process->live && is_real && strcmp(process->label, label) == 0) {
             return i;
         }
     }
@@ -179,33 +185,57 @@ static enum plan_behaviour behaviour_for(struct world *world) {
                : (enum plan_behaviour)dice_below(&world->dice, CHOICE_BEHAVIOUR, BEHAVIOUR_COUNT);
 }
 
-static void ensure(void *self, const struct engine_job *job) {
-    struct world *world = self;
-    if (!memory_passes(world)) {
-        return;
-    }
-    if (live_of(world, job->label) != WORLD_NOBODY) {
-        world_fail(world, "a second process of %s is started while the first one lives", job->label);
-        return;
+int processes_add(struct world *world, const char *label, const char *instance, const char *agent) {
+    if (live_of(world, label) != WORLD_NOBODY) {
+        world_fail(world, "a second process of %s is started while the first one lives", label);
+        return WORLD_NOBODY;
     }
     if (world->process_count == WORLD_PROCESSES) {
         world_fail(world, "more than %d processes were started", WORLD_PROCESSES);
-        return;
+        return WORLD_NOBODY;
     }
-    int room = world_place(job->label);
-    check_start(world, room, job->agent);
-    int place = world->process_count++;
+    int room = world_place(label), place = world->process_count++;
     struct process *process = &world->processes[place];
     *process = (struct process){
         .live = true, .owned = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
     process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, CHOICE_IGNORES_TERM, 15);
     process->stays = dice_chance(&world->dice, CHOICE_STAYS_ALONE, 20);
-    process->sales = strcmp(job->agent, "sales") == 0;
-    snprintf(process->label, sizeof process->label, "%s", job->label);
-    snprintf(process->instance, sizeof process->instance, "%s", job->instance);
+    process->sales = strcmp(agent, "sales") == 0;
+    snprintf(process->label, sizeof process->label, "%s", label);
+    snprintf(process->instance, sizeof process->instance, "%s", instance);
     world->rooms[room].process = place;
-    world_say(world, "engine: process %d of %s will be %s", place, job->label, plan_behaviour_name(process->behaviour));
-    plan_for(world, place, 1, 50, start, 0);
+    world_say(world, "engine: process %d of %s will be %s", place, label, plan_behaviour_name(process->behaviour));
+    return place;
+}
+
+static void ensure(void *self, const struct engine_job *job) {
+    struct world *world = self;
+    if (!memory_passes(world)) {
+        return;
+    }
+    check_start(world, world_place(job->label), job->agent);
+    int place = processes_add(world, job->label, job->instance, job->agent);
+    if (place != WORLD_NOBODY) {
+        plan_for(world, place, 1, 50, start, 0);
+    }
+}
+
+void processes_begin_warm(struct world *world, int place) {
+    plan_for(world, place, 0, 1, start, 0);
+}
+
+void processes_lose(struct world *world, int place) {
+    struct process *process = &world->processes[place];
+    if (process->live && !process->adopted && !process->dismissed) {
+        process->live = false;
+        process->told_end = process->untaken = true;
+        world->untaken++;
+        world_say(world, "engine: process %d of %s did not take its call", place, process->label);
+        tell(world, place, ENGINE_NOT_TAKEN, EXIT_UNKNOWN, 0);
+        standbys_lost(world, process->instance);
+    } else if (process->habit == WAITER_DIES_TOLD) {
+        end(world, place, ENDS_CRASHED);
+    }
 }
 
 static void terminate(struct world *world, const struct happening *happening) {
@@ -279,7 +309,9 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
     if (process->live && process->started && adoption->pid == 0) {
         plan_for(world, place, 1, 3, told_start, 0);
     }
-    if (process->live && !process->started && dice_chance(&world->dice, CHOICE_START_LOST, 10)) {
+    world->rooms[process->room].lost_start |= process->habit != WAITER_GOOD; /* it hangs, or dies: as an agent may */
+    bool lost = process->live && !process->started; /* it sees the end of file where its line never came */
+    if (lost && (process->warm || dice_chance(&world->dice, CHOICE_START_LOST, 10))) {
         world->rooms[process->room].lost_start = true;
         end(world, place, ENDS_DROPPED);
     }

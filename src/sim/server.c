@@ -147,6 +147,7 @@ void server_leave(struct world *world, int place, enum disconnect_reason reason)
     }
     store_left(world, place);
     guest->here = guest->audible = false;
+    guest->left_at = world->now;
     guest->reason = reason;
     world_say(world, "livekit: %s (%s) left: %s", guest->identity, guest->sid, disconnect_reason_name(reason));
     bool aborted = reason == DISCONNECT_DUPLICATE_IDENTITY && guest->caller != WORLD_NOBODY;

@@ -7,7 +7,10 @@
 #include "sim/stock.h"
 #include "sim/world.h"
 
-enum { SHORT_SEEDS = 64 }; /* one of so many bridges has no room for a call */
+enum {
+    SHORT_SEEDS = 64, /* one of so many bridges has no room for a call */
+    STANDBY_PERCENT = 40,
+};
 
 struct sim {
     struct sim_stock stock;
@@ -70,7 +73,7 @@ static struct bridge *new_bridge(struct world *world) {
     options.livekit_url = "ws://livekit";
     options.api_key = options.api_secret = "secret";
     struct bridge_ports ports = {
-        .engine = processes_engine(world),
+        .engine = standbys_engine(world),
         .livekit = world->link != NULL ? livekit_link_port(world->link) : livekit_unavailable,
         .journal = memory_port(world),
         .self = world,
@@ -121,6 +124,8 @@ static void add_counters(struct bridge_counters *sum, const struct bridge_counte
     sum->exits += one->exits;
     sum->restarts += one->restarts;
     sum->restored += one->restored;
+    sum->warm += one->warm;
+    sum->lost += one->lost;
     for (unsigned i = 0; i < CALL_END_COUNT; i++) {
         sum->ends[i] += one->ends[i];
     }
@@ -143,6 +148,7 @@ void sim_take_apart(struct world *world) {
     reconcile_free(world->reconcile);
     livekit_link_free(world->link);
     bridge_free(world->bridge);
+    standbys_take_apart(world);
 }
 
 /* Only what the last call used is cleared: most of a world is never touched. */
@@ -151,6 +157,7 @@ static void clear(struct world *world) {
     world->now = WORLD_START_MS;
     world->sequence = world->instances = 0;
     world->room_count = world->guest_count = world->process_count = world->question_count = 0;
+    world->waiter_count = world->untaken = 0;
     world->odd_lists = 0;
     world->pending = 0;
     world->quiet_since = 0;
@@ -181,6 +188,7 @@ static void run(struct sim *sim, bool drawn_full, const struct sim_trace *wanted
                                      : "mixed",
               world->plan.can_ask ? "there" : "unavailable", world->plan.callers, world->plan.callers == 1 ? "" : "s");
     world->memory_short = dice_take(&world->dice, CHOICE_FULL, world->plan.can_ask && drawn_full) != 0;
+    world->plan.standbys = dice_chance(&world->waiter_dice, CHOICE_STANDBYS, STANDBY_PERCENT);
     sim_build(world);
     world_run(world);
     ret_result->questions = (uint64_t)world->question_count;
@@ -191,12 +199,14 @@ static void run(struct sim *sim, bool drawn_full, const struct sim_trace *wanted
 
 void sim_run(struct sim *sim, uint64_t seed, const struct sim_trace *wanted, struct sim_result *ret_result) {
     dice_init(&sim->world.dice, seed);
+    dice_init(&sim->world.waiter_dice, ~seed);
     run(sim, seed % SHORT_SEEDS == 0, wanted, ret_result);
 }
 
 void sim_record(struct sim *sim, uint64_t seed, struct tape *ret_tape, struct sim_result *ret_result) {
     *ret_tape = (struct tape){0};
     dice_record(&sim->world.dice, seed, ret_tape);
+    dice_record(&sim->world.waiter_dice, ~seed, ret_tape);
     run(sim, seed % SHORT_SEEDS == 0, NULL, ret_result);
     tape_sort(ret_tape);
 }
@@ -204,6 +214,7 @@ void sim_record(struct sim *sim, uint64_t seed, struct tape *ret_tape, struct si
 void sim_replay(struct sim *sim, const struct tape *tape, const struct sim_trace *wanted,
                 struct sim_result *ret_result) {
     dice_replay(&sim->world.dice, tape);
+    dice_replay(&sim->world.waiter_dice, tape);
     run(sim, false, wanted, ret_result);
 }
 

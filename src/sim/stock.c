@@ -15,7 +15,8 @@ static const char *const rule_texts[RULES_COUNT] = {
 };
 
 #define AGENTS                                                                                                     \
-    "{\"support\":{\"command\":[\"support\"],\"stop_timeout\":\"5s\",\"order\":1},"                                \
+    "{\"support\":{\"command\":[\"support\"],\"stop_timeout\":\"5s\",\"order\":1,"                                 \
+    "\"standby\":2,\"standby_max\":4,\"standby_max_age\":\"10m\"},"                                                \
     "\"sales\":{\"command\":[\"sales\",\"{room}\"],\"stop_timeout\":\"2s\",\"after_call\":\"3s\",\"credentials\":" \
     "\"api\"}}"
 

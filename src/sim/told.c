@@ -130,6 +130,14 @@ void told_keep(struct world *world) {
     }
 }
 
+void told_keep_room(struct world *world, int room) {
+    world->rooms[room].told_before = world->rooms[room].told;
+    for (int i = 0; i < world->guest_count; i++) {
+        struct guest *guest = &world->guests[i];
+        guest->told_before = guest->room == room ? guest->told : guest->told_before;
+    }
+}
+
 void told_forget(struct world *world) {
     for (int i = 0; i < world->room_count; i++) {
         world->rooms[i].told = world->rooms[i].told_before;

@@ -121,6 +121,12 @@ static void tick(struct world *world) {
     if (!world->dead && world->link != NULL) {
         reconcile_tick(world->reconcile, world->now);
     }
+    if (!world->dead) {
+        standbys_tick(world);
+    }
+    if (!world->dead) {
+        standbys_tell(world);
+    }
 }
 
 /* One thing, then the bridge's own deadlines. */
@@ -151,7 +157,7 @@ static mono_ms next_due(const struct world *world) {
     if (world->link != NULL) {
         due = earlier(due, earlier(livekit_link_next_due(world->link), reconcile_next_due(world->reconcile)));
     }
-    return due;
+    return standbys_due_before(world, due);
 }
 
 static bool any_room(const struct world *world) {
@@ -178,6 +184,7 @@ static bool is_at_rest(struct world *world) {
 void world_give_rules(struct world *world) {
     const struct sim_stock *stock = world->stock;
     bridge_set_rules(world->bridge, stock->rules[world->rules_given], stock->directory, true, world->now);
+    standbys_give(world);
 }
 
 static void give_rules(struct world *world, enum plan_rules rules) {

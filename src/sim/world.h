@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "bridge/reconcile.h"
+#include "pool/pool.h"
 #include "sim/plan.h"
 #include "sim/sim.h"
 
@@ -13,6 +14,7 @@ enum {
     WORLD_ROOMS = 96,
     WORLD_GUESTS = 320,
     WORLD_PROCESSES = 320,
+    WORLD_WAITERS = 32,
     WORLD_ASKED = 64,  /* questions to LiveKit at once */
     WORLD_LISTED = 96, /* in one answer of it */
     WORLD_NOBODY = -1,
@@ -40,7 +42,7 @@ struct guest {
     int room, process, caller;           /* places; WORLD_NOBODY: none */
     bool outbound, rival, here, audible; /* rival: another bridge's agent */
     bool listed, listed_audible;         /* so says the copy that ListParticipants shows */
-    mono_ms leaves_at, joined_at, listed_at, silent_since;
+    mono_ms leaves_at, joined_at, left_at, listed_at, silent_since;
     enum disconnect_reason reason;
     enum { TOLD_NOTHING, TOLD_HERE, TOLD_GONE } told, told_before; /* what webhooks have told the bridge */
 };
@@ -75,13 +77,40 @@ struct room {
     mono_ms ending_at, ended_at; /* since when it is ending, and when it was last seen to */
 };
 
+/* A process that waits for a call. */
+struct waiter {
+    enum waiter_state {
+        WAITER_GONE,
+        WAITER_STARTING,
+        WAITER_READY,
+        WAITER_QUEUED, /* it is about to be told its call, in this step */
+        WAITER_DEAD,   /* which the engine will tell */
+        WAITER_ENDING, /* told to go */
+        WAITER_LEFT,   /* its bridge is dead: it sees the end of file */
+    } state;
+    enum waiter_habit {
+        WAITER_GOOD,
+        WAITER_NO_START,
+        WAITER_NEVER_READY,
+        WAITER_DIES_WAITING,
+        WAITER_DIES_TOLD,
+        WAITER_HANGS, /* reads nothing */
+    } habit;
+    char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE], call[ENGINE_LABEL_MAX + 1];
+    mono_ms due; /* the next step of its state */
+    bool noted;  /* for a successor, who would end it */
+};
+
 struct process {
     bool live, started, reconnecting, leaving, dismissed;
-    bool adopted;       /* by a later bridge: how it ends is not known */
-    bool owned;         /* the bridge that there is started or adopted it */
-    bool told_end;      /* a bridge was told that it ended */
-    mono_ms crashed_at; /* after it had spoken; 0: it did not */
-    unsigned ladder;    /* of the engine that forgot its memory, others than the last are void */
+    bool warm;               /* it was a standby … */
+    enum waiter_habit habit; /* … of this kind … */
+    bool untaken;            /* … and did not take the call */
+    bool adopted;            /* by a later bridge: how it ends is not known */
+    bool owned;              /* the bridge that there is started or adopted it */
+    bool told_end;           /* a bridge was told that it ended */
+    mono_ms crashed_at;      /* after it had spoken; 0: it did not */
+    unsigned ladder;         /* of the engine that forgot its memory, others than the last are void */
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     enum plan_behaviour behaviour;
     bool ignores_term, stays, sales;
@@ -114,6 +143,10 @@ struct world {
     struct bridge *bridge;
     struct livekit_link *link; /* NULL: LiveKit cannot be asked */
     struct reconcile *reconcile;
+    struct pool *pool; /* NULL: no standbys in this plan */
+    struct waiter waiters[WORLD_WAITERS];
+    int waiter_count;
+    struct dice waiter_dice; /* of their own, so that a call without them stays the same */
     const struct sim_stock *stock;
     const struct call_policy *policy;
     const struct sim_trace *trace;
@@ -124,6 +157,7 @@ struct world {
     struct buf journal[WORLD_ROOMS]; /* by the room's place; empty: nothing */
     struct asked asked[WORLD_ASKED];
     int room_count, guest_count, process_count, question_count;
+    int untaken;         /* processes that were no start of a call: standbys that did not take it */
     unsigned odd_lists;  /* lists of rooms to come that are odd */
     size_t pending;      /* happenings that are not of the API */
     mono_ms quiet_since; /* since when only the reconcile has something to do; 0: there is more */
@@ -221,9 +255,31 @@ void processes_disconnected(struct world *world, int place);
 /* The last caller of ROOM left. */
 void processes_alone(struct world *world, int room);
 bool processes_any_live(const struct world *world);
+/* The place of a new process; WORLD_NOBODY: a promise is broken. */
+int processes_add(struct world *world, const char *label, const char *instance, const char *agent);
+/* It runs already. */
+void processes_begin_warm(struct world *world, int place);
+/* Its line is unread, and it is gone, or is killed where it hangs. Nobody looks whether one that was told to go, or was
+ * taken back by a later bridge, reads. */
+void processes_lose(struct world *world, int place);
 /* Their bridge died; the next one has adopted what it knows of. */
 void processes_disown(struct world *world);
 void processes_orphans(struct world *world);
+
+/* standbys.c: the engine, with a pool around it where the plan has one, built with each bridge. */
+struct engine standbys_engine(struct world *world);
+/* The directory that came with the rules. */
+void standbys_give(struct world *world);
+void standbys_take_apart(struct world *world);
+/* The one of INSTANCE did not take its call, which is told; its end will be. */
+void standbys_lost(struct world *world, const char *instance);
+/* What is due; at the end of a step those who were handed a call are told, once the journal has that. */
+void standbys_tick(struct world *world);
+void standbys_tell(struct world *world);
+/* The earlier of DUE and what falls due there; they keep no world going by themselves. */
+mono_ms standbys_due_before(const struct world *world, mono_ms due);
+void standbys_check(struct world *world);
+void standbys_check_end(struct world *world);
 
 /* livekit.c: the API. */
 struct asker livekit_asker(struct world *world);
@@ -235,8 +291,9 @@ void told(struct world *world, enum event_kind kind, int place, int guest);
 void told_ended(struct world *world, int room);
 /* The bridge lost its memory: waits begin anew. */
 void told_lost(struct world *world);
-/* What it was told of by now; and that it died before it could keep what it was told since. */
+/* What it was told of by now, of all or of ROOM; and that it died before it could keep what it was told since. */
 void told_keep(struct world *world);
+void told_keep_room(struct world *world, int room);
 void told_forget(struct world *world);
 
 /* ending.c: what must hold of a call that ends. Whether its room may be deleted; whether a phone is about to join that

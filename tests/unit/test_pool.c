@@ -648,6 +648,18 @@ static void test_what_is_kept(void **state) {
     close_scene(&scene);
 }
 
+/* Its call ended in the turn in which it was handed over: it was never told. */
+static void test_what_is_kept_of_one_that_was_never_told(void **state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, ONE);
+    settle(&scene, 1);
+    assert_true(call(&scene, "RM_1"));
+    tell(&scene, &scene.processes[0], ENGINE_EXITED, 0);
+    assert_int_equal(scene.kept, 0);
+    close_scene(&scene);
+}
+
 static void test_template_serves_every_name(void **state) {
     (void)state;
     struct scene scene;
@@ -732,6 +744,7 @@ int main(void) {
         cmocka_unit_test(test_limits_of_the_machine),
         cmocka_unit_test(test_closing),
         cmocka_unit_test(test_what_is_kept),
+        cmocka_unit_test(test_what_is_kept_of_one_that_was_never_told),
         cmocka_unit_test(test_template_serves_every_name),
         cmocka_unit_test(test_storm),
     };

@@ -240,6 +240,8 @@ static void test_what_failed_once(void **state) {
         {"a caller of whom a list told before any webhook was given up for a former self",
          "network rules loses-line late late.1 delay-ms=134 delay-ms.1=1925 api-failure.5 api-failure.6 enters-ms "
          "second-stay-ms=7959"},
+        {"the note of a standby whose call ended before it was told stayed for ever",
+         "network shared-room callers apart late.7 delay-ms.7=84 mute agent-ms.4 standbys"},
     };
     struct sim *sim = sim_new(&call_policy_default);
     for (size_t i = 0; i < ARRAY_LEN(once); i++) {
