@@ -88,8 +88,8 @@ def check_logs_are_turned_over(root):
     root.run("install", "-d", "-o", "sipbridge", "-g", "sipbridge", "-m", "0750", "/var/log/sipbridge")
     root.run("sh", "-c", "echo '{}' >/var/log/sipbridge/calls.jsonl && chown sipbridge: /var/log/sipbridge/calls.jsonl")
     assert root.run("logrotate", "--force", "/etc/logrotate.d/sipbridge").stderr == ""
-    assert rights(root, "/var/log/sipbridge/calls.jsonl", "/var/log/sipbridge/calls.jsonl.1") == ["640 sipbridge:sipbridge",
-                                                                                                  "644 sipbridge:sipbridge"]
+    assert rights(root, "/var/log/sipbridge/calls.jsonl.1") == ["644 sipbridge:sipbridge"]
+    assert root.run("ls", "/var/log/sipbridge").stdout.split() == ["calls.jsonl.1"], "sipbridge makes the next one itself"
 
 
 def test_before_it_is_configured_and_started_wrongly(root, packages):
