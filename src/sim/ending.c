@@ -145,10 +145,25 @@ void judge_phase(struct world *world, int place, const char *phase) {
     }
 }
 
+/* Over in the step in which it ended, so that nobody saw why: who waits in it is hung up, too. */
+static void judge_abandoned(struct world *world, int place) {
+    const struct room *room = &world->rooms[place];
+    bool late = room->open && room->gone_at != 0 && world->now - room->gone_at > HANG_UP_MS;
+    for (int i = 0; i < world->guest_count && late && is_easy(world); i++) {
+        const struct guest *guest = &world->guests[i];
+        bool waits = guest->here && guest->room == place && guest->caller != WORLD_NOBODY;
+        bool counts = waits && !world->plan.caller[guest->caller].spam && !world->plan.caller[guest->caller].blocked;
+        if (counts && guest->joined_at + ON_ITS_WAY_MS < room->gone_at) {
+            world_fail(world, "%s is over, and %s waits in it", room->sid, guest->sid);
+        }
+    }
+}
+
 void judge_ending(struct world *world, int place) {
     const struct room *room = &world->rooms[place];
     if (room->end == END_NONE) {
         judge_start(world, place);
+        judge_abandoned(world, place);
         return;
     }
     const struct process *process = room->process != WORLD_NOBODY ? &world->processes[room->process] : NULL;
