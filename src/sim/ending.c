@@ -8,6 +8,7 @@ enum {
     HANG_UP_MS = 15000,
     NUMBER_WAIT_MS = 6000 + 100,
     BACK_OFF_MS = 900,
+    HEARD_MS = 50,
 };
 
 /* Nothing goes wrong but agents: what must be done can be done at once. */
@@ -107,17 +108,35 @@ static void judge_start(struct world *world, int place) {
     }
 }
 
+/* In the call, as the bridge had heard. */
+static bool crashed_lately(const struct world *world, const struct process *process) {
+    return process->crashed_at != 0 && world->now - process->crashed_at < 50000 &&
+           process->crashed_at - world->guests[process->guest].spoke_at > HEARD_MS;
+}
+
+/* Whoever comes, or comes back, is served at once. */
+static bool came_since(const struct world *world, int place, mono_ms since) {
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->room == place && guest->caller != WORLD_NOBODY && guest->joined_at + HEARD_MS >= since) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The second crash in a minute is followed by a second of rest. */
 void judge_back_off(struct world *world, int place) {
     mono_ms last = 0;
     unsigned crashes = 0;
     for (int i = 0; i < world->process_count; i++) {
         const struct process *process = &world->processes[i];
-        bool counts = process->room == place && process->crashed_at != 0 && world->now - process->crashed_at < 50000;
+        bool counts = process->room == place && crashed_lately(world, process);
         crashes += counts;
         last = counts ? process->crashed_at : last;
     }
-    if (crashes >= 2 && world->now - last < BACK_OFF_MS && world->plan.callers == 1 && is_easy(world)) {
+    bool soon = crashes >= 2 && world->now - last < BACK_OFF_MS && !came_since(world, place, last);
+    if (soon && world->plan.callers == 1 && is_easy(world)) {
         world_fail(world, "the agent of %s crashed %u times, and is started at once", world->rooms[place].sid, crashes);
     }
 }
@@ -145,10 +164,25 @@ void judge_phase(struct world *world, int place, const char *phase) {
     }
 }
 
+/* Over in the step in which it ended, so that nobody saw why: who waits in it is hung up, too. */
+static void judge_abandoned(struct world *world, int place) {
+    const struct room *room = &world->rooms[place];
+    bool late = room->open && room->gone_at != 0 && world->now - room->gone_at > HANG_UP_MS;
+    for (int i = 0; i < world->guest_count && late && is_easy(world); i++) {
+        const struct guest *guest = &world->guests[i];
+        bool waits = guest->here && guest->room == place && guest->caller != WORLD_NOBODY;
+        bool counts = waits && !world->plan.caller[guest->caller].spam && !world->plan.caller[guest->caller].blocked;
+        if (counts && guest->joined_at + ON_ITS_WAY_MS < room->gone_at) {
+            world_fail(world, "%s is over, and %s waits in it", room->sid, guest->sid);
+        }
+    }
+}
+
 void judge_ending(struct world *world, int place) {
     const struct room *room = &world->rooms[place];
     if (room->end == END_NONE) {
         judge_start(world, place);
+        judge_abandoned(world, place);
         return;
     }
     const struct process *process = room->process != WORLD_NOBODY ? &world->processes[room->process] : NULL;

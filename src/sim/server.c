@@ -135,6 +135,7 @@ int server_join(struct world *world, int room, const struct guest *guest) {
 void server_speak(struct world *world, int guest) {
     if (guest != WORLD_NOBODY && world->guests[guest].here && !world->guests[guest].audible) {
         world->guests[guest].audible = true;
+        world->guests[guest].spoke_at = world->now;
         store_spoke(world, guest);
         network_send(world, EVENT_track_published, world->guests[guest].room, guest);
     }

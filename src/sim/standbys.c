@@ -150,6 +150,10 @@ static bool hand_over(void *self, const char *label, const struct engine_job *jo
     if (!memory_passes(world)) {
         return true;
     }
+    if (waiter == NULL || waiter->state != WAITER_READY) {
+        world_fail(world, "%s is handed to a standby that is not there", job->label);
+        return false;
+    }
     int room = world_place(job->label);
     check_start(world, room, job->agent);
     if (strcmp(job->agent, "support") != 0) {

@@ -47,13 +47,14 @@ static void told_joined(struct world *world, struct room *room, int place) {
 
 static void told_left(struct world *world, struct room *room, int place) {
     struct guest *guest = &world->guests[place];
-    bool was_here = guest->told == TOLD_HERE;
+    bool was_here = guest->told == TOLD_HERE, soft = !disconnect_reason_is_hard(guest->reason);
+    mono_ms back_by = world->now + REJOIN_MS;
+    bool unheard = guest->told == TOLD_NOTHING && soft && is_taken(world, guest); /* it may come back all the same */
+    room->told.over_by = unheard && room->told.over_by < back_by ? back_by : room->told.over_by;
     guest->told = TOLD_GONE;
-    if (was_here && !disconnect_reason_is_hard(guest->reason)) {
-        room->told.back_by = world->now + REJOIN_MS;
-    }
+    room->told.back_by = was_here && soft ? back_by : room->told.back_by;
     if (was_here && told_callers(world, guest->room) == 0) {
-        room->told.over_by = world->now + REJOIN_MS;
+        room->told.over_by = back_by;
         room->lost_at = 0; /* whoever comes back may be served by either bridge */
     }
 }

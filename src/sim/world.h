@@ -42,7 +42,7 @@ struct guest {
     int room, process, caller;           /* places; WORLD_NOBODY: none */
     bool outbound, rival, here, audible; /* rival: another bridge's agent */
     bool listed, listed_audible;         /* so says the copy that ListParticipants shows */
-    mono_ms leaves_at, joined_at, left_at, listed_at, silent_since;
+    mono_ms leaves_at, joined_at, spoke_at, left_at, listed_at, silent_since;
     enum disconnect_reason reason;
     enum { TOLD_NOTHING, TOLD_HERE, TOLD_GONE } told, told_before; /* what webhooks have told the bridge */
 };

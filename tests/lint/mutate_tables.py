@@ -34,8 +34,8 @@ TIME_LIMIT_S = 20
 
 # What the simulation is made of.
 CC = os.environ.get("CC", "cc")
-LAYERS = ["base", "bridge", "rules", "pool", "sim", "livekit", "auth", "loop", "http"]
-ARCHIVES = ["sim", "bridge", "calls", "rules", "pool", "webhooks", "livekit", "http", "auth", "loop", "base"]
+LAYERS = ["base", "bridge", "rules", "pool", "calllog", "sim", "livekit", "auth", "loop", "http"]
+ARCHIVES = ["sim", "bridge", "calls", "rules", "pool", "calllog", "webhooks", "livekit", "http", "auth", "loop", "base"]
 SIMULATION_FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w", "-fPIC"]
 OTHER_LIBRARIES = ["-lsodium", "-lcurl", "-lh2o-evloop", "-lssl", "-lcrypto"]
 

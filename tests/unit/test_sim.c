@@ -242,6 +242,21 @@ static void test_what_failed_once(void **state) {
          "second-stay-ms=7959"},
         {"the note of a standby whose call ended before it was told stayed for ever",
          "network shared-room callers apart late.7 delay-ms.7=84 mute agent-ms.4 standbys"},
+        {"a crash was counted as that of an agent that spoke, of which the bridge had not heard yet",
+         "ailing stubborn habit=6 delay-ms.3=11"},
+        {"a caller who came back had to wait for the rest after a crash",
+         "ailing stubborn habit=6 stays-long stays-ms=38999 loses-line agent-ms.3=7999 agent-ms.7=33090"},
+        {"a caller of whom only the leaving was told was to be given up before they could come back",
+         "network=2 rules=2 unasked shared-room callers=2 apart.1 next-ms=1999 next-ms.1=23996 stays-long.2 stays-ms=9 "
+         "stays-ms.2=5970 loses-line.2 back-ms=6979 livekit-restarts restart-ms=1899 lost.2 lost.5 lost.12 "
+         "voice-ms=107 stays-alone.4 agent-ms.1=91 agent-ms.2 agent-ms.5 agent-ms.6=199 agent-ms.8=279 agent-ms.9=179 "
+         "agent-ms.10=40"},
+        {"an answer of LiveKit told of a caller who had just left",
+         "network=2 rules ailing stubborn habit=8 begins-late begins-ms=64998 shared-room callers=2 apart "
+         "next-ms=97999 next-ms.1=1517 stays-long stays-long.1 stays-ms=9999 stays-ms.2=1284 livekit-restarts "
+         "restart-ms=10599 forgets lost.20 api-ms.38=37 api-ms.41 api-ms.42=21 api-ms.44=4 api-ms.45=12 api-ms.47=32 "
+         "enters-ms.1=61 enters-ms.2=8 exit-told-ms.3 agent-ms.3=10599 agent-ms.7 agent-ms.11=98 agent-ms.14=344 "
+         "agent-ms.15=82 agent-ms.16=2308 rejoins-ms=1273"},
     };
     struct sim *sim = sim_new(&call_policy_default);
     for (size_t i = 0; i < ARRAY_LEN(once); i++) {
