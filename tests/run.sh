@@ -8,6 +8,7 @@
 #   tests/run.sh --quick          debug build, unit tests, lint: for every edit, under a minute
 #   tests/run.sh --preset NAME    build, unit tests and integration tests of one preset (release, debug, asan, clang)
 #   tests/run.sh --no-lint ...    without lint
+#   tests/run.sh --no-integration ...  without the integration tests
 #   tests/run.sh --no-e2e ...     without the calls through livekit-server, the installation, systemd and the faults
 #   tests/run.sh ... -- ARGS      ARGS go to pytest (-k rules, -x)
 set -euo pipefail
@@ -17,13 +18,14 @@ cd "$root"
 jobs=${JOBS:-$(nproc)}
 presets=(release asan)
 integration=asan
+run_integration=true
 pytest_args=()
 lint=true
 e2e=true
 lint_tests=tests/lint
 
 usage() {
-  sed -n '2,12s/^# \{0,1\}//p' "$0"
+  sed -n '2,13s/^# \{0,1\}//p' "$0"
 }
 
 while [ $# -gt 0 ]; do
@@ -31,6 +33,7 @@ while [ $# -gt 0 ]; do
     --quick) presets=(debug) integration='' e2e=false lint_tests=tests/lint/test_lint.py ;;
     --no-lint) lint=false ;;
     --no-e2e) e2e=false ;;
+    --no-integration) run_integration=false ;;
     --preset)
       [ $# -ge 2 ] || { usage >&2 && exit 2; }
       presets=("$2") integration=$2 e2e=false
@@ -69,10 +72,10 @@ for preset in "${presets[@]}"; do
   ctest --preset "$preset" --parallel "$jobs" --output-on-failure
 done
 
-if [ -n "$integration" ]; then
+if [ -n "$integration" ] && $run_integration; then
   step "integration tests $integration"
   SIPBRIDGE_BIN=$root/build/$integration/sipbridge "$python" -m pytest -q -p no:cacheprovider --durations=5 \
-    -n 4 --dist loadfile tests/integration "${pytest_args[@]}"
+    -n 6 --dist loadfile tests/integration "${pytest_args[@]}"
 fi
 if $e2e; then
   step "faults: some n of every function, release; a few of them, asan; a crowd, a full disk, a share of the long run"
