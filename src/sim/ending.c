@@ -131,11 +131,12 @@ void judge_back_off(struct world *world, int place) {
     unsigned crashes = 0;
     for (int i = 0; i < world->process_count; i++) {
         const struct process *process = &world->processes[i];
-        bool counts = process->room == place && crashed_lately(world, process);
+        bool counts =
+            process->room == place && crashed_lately(world, process) && !came_since(world, place, process->crashed_at);
         crashes += counts;
         last = counts ? process->crashed_at : last;
     }
-    bool soon = crashes >= 2 && world->now - last < BACK_OFF_MS && !came_since(world, place, last);
+    bool soon = crashes >= 2 && world->now - last < BACK_OFF_MS;
     if (soon && world->plan.callers == 1 && is_easy(world)) {
         world_fail(world, "the agent of %s crashed %u times, and is started at once", world->rooms[place].sid, crashes);
     }
