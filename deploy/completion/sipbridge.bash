@@ -41,7 +41,7 @@ _sipbridge_know() {
   'report') options='--json --png --help' files='--png' takes_files=yes ;;
   'token') options='--reader --ttl --env-file --help' files='--env-file' values='--ttl' ;;
   'config') options='--json --env-file --help' files='--env-file' ;;
-  'simulate') options='--calls --seed --trace --json --help' values='--calls --seed --trace' ;;
+  'simulate') options='--calls --seed --trace --tape --json --help' values='--calls --seed --trace --tape' ;;
   'docs') options='--help' words='man settings commands doctor metrics call-log completion-bash completion-zsh' ;;
   esac
 }
