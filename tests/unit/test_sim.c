@@ -251,6 +251,8 @@ static void test_what_failed_once(void **state) {
          "stays-ms.2=5970 loses-line.2 back-ms=6979 livekit-restarts restart-ms=1899 lost.2 lost.5 lost.12 "
          "voice-ms=107 stays-alone.4 agent-ms.1=91 agent-ms.2 agent-ms.5 agent-ms.6=199 agent-ms.8=279 agent-ms.9=179 "
          "agent-ms.10=40"},
+        {"the same of one whom no rule takes",
+         "network=2 rules=2 unasked stays-long stays-ms=4998 loses-line spam lost.1 stays-alone"},
         {"a bridge that came back when an exit had been waited for long enough waited for ever",
          "network=2 rules ailing begins-ms dies dies-midway stays-hours hidden lost.6 lost.9 delay-ms=3 api-ms "
          "api-ms.1 api-failure api-fails-how enters-ms=49 misbehaves misbehaves.1 misbehaves.2 behaviour=3 "
