@@ -168,7 +168,8 @@ bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mo
     bridge->counters.restored++;
     bridge_trace(bridge, call, "event: taken back from the journal");
     adopt(bridge, call, now);
-    bridge_settle(bridge, call, now);
+    struct call_event passed = {.kind = CALL_TICK}; /* what an exit meant may have been waited for, and no more */
+    bridge_note(bridge, call, &passed, now);
     return true;
 }
 

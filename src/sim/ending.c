@@ -9,6 +9,7 @@ enum {
     NUMBER_WAIT_MS = 6000 + 100,
     BACK_OFF_MS = 900,
     HEARD_MS = 50,
+    PARTING_MS = 2000,
 };
 
 /* Nothing goes wrong but agents: what must be done can be done at once. */
@@ -131,19 +132,29 @@ void judge_back_off(struct world *world, int place) {
     unsigned crashes = 0;
     for (int i = 0; i < world->process_count; i++) {
         const struct process *process = &world->processes[i];
-        bool counts = process->room == place && crashed_lately(world, process);
+        bool counts =
+            process->room == place && crashed_lately(world, process) && !came_since(world, place, process->crashed_at);
         crashes += counts;
         last = counts ? process->crashed_at : last;
     }
-    bool soon = crashes >= 2 && world->now - last < BACK_OFF_MS && !came_since(world, place, last);
+    bool soon = crashes >= 2 && world->now - last < BACK_OFF_MS;
     if (soon && world->plan.callers == 1 && is_easy(world)) {
         world_fail(world, "the agent of %s crashed %u times, and is started at once", world->rooms[place].sid, crashes);
+    }
+}
+
+/* The word of an agent's leaving is not waited for for long. */
+static void judge_parting(struct world *world, struct room *room, bool parts) {
+    room->parting_since = !parts ? 0 : room->parting_since != 0 ? room->parting_since : world->now;
+    if (parts && world->now - room->parting_since > PARTING_MS) {
+        world_fail(world, "%s waits for the word of its agent's leaving for more than %d ms", room->sid, PARTING_MS);
     }
 }
 
 /* Whether its agent has joined, and speaks, is what status says of it. */
 void judge_phase(struct world *world, int place, const char *phase) {
     const struct room *room = &world->rooms[place];
+    judge_parting(world, &world->rooms[place], strcmp(phase, "parting") == 0);
     const struct process *process = room->process != WORLD_NOBODY ? &world->processes[room->process] : NULL;
     const struct guest *guest =
         process != NULL && process->guest != WORLD_NOBODY ? &world->guests[process->guest] : NULL;

@@ -49,7 +49,8 @@ static void told_left(struct world *world, struct room *room, int place) {
     struct guest *guest = &world->guests[place];
     bool was_here = guest->told == TOLD_HERE, soft = !disconnect_reason_is_hard(guest->reason);
     mono_ms back_by = world->now + REJOIN_MS;
-    bool unheard = guest->told == TOLD_NOTHING && soft && is_taken(world, guest); /* it may come back all the same */
+    /* Of whom only the leaving is told may come back all the same. */
+    bool unheard = guest->told == TOLD_NOTHING && soft && guest->caller != WORLD_NOBODY;
     room->told.over_by = unheard && room->told.over_by < back_by ? back_by : room->told.over_by;
     guest->told = TOLD_GONE;
     room->told.back_by = was_here && soft ? back_by : room->told.back_by;

@@ -74,6 +74,7 @@ struct room {
     mono_ms lost_at; /* another bridge's agent pushed out ours */
     enum call_end end;
     mono_ms begun_at;            /* since when the bridge has this call, or has it again */
+    mono_ms parting_since;       /* what its agent's exit means is waited for; 0: it is not */
     mono_ms ending_at, ended_at; /* since when it is ending, and when it was last seen to */
 };
 

@@ -125,6 +125,18 @@ static void test_call_that_the_agent_ended_meanwhile_is_over(void **state) {
 }
 
 /* Whether LiveKit is there is not known after a restart: it is asked before the next agent is started. */
+/* Its agent ended with status 0 just before, and whether it had left on purpose was still to be heard. */
+static void test_agent_whose_leaving_nobody_heard_of_is_replaced(void **state) {
+    (void)state;
+    struct stage former, stage;
+    open_talking(&former);
+    stage_engine(&former, "RM_1", ENGINE_EXITED, 0);
+    stage_is(&former, "RM_1", "parting");
+    restart(&former, &stage, 2000, RULES);
+    stage_is(&stage, "RM_1", "starting");
+    stage_close(&stage);
+}
+
 static void test_no_agent_is_started_before_livekit_is_heard_of(void **state) {
     (void)state;
     for (int away = 0; away <= 1; away++) {
@@ -419,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_events_told_again_change_nothing),
         cmocka_unit_test(test_agent_that_died_meanwhile_is_replaced),
         cmocka_unit_test(test_call_that_the_agent_ended_meanwhile_is_over),
+        cmocka_unit_test(test_agent_whose_leaving_nobody_heard_of_is_replaced),
         cmocka_unit_test(test_no_agent_is_started_before_livekit_is_heard_of),
         cmocka_unit_test(test_stop_goes_on_with_the_time_that_is_left),
         cmocka_unit_test(test_hang_up_goes_on),

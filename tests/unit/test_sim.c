@@ -251,6 +251,15 @@ static void test_what_failed_once(void **state) {
          "stays-ms.2=5970 loses-line.2 back-ms=6979 livekit-restarts restart-ms=1899 lost.2 lost.5 lost.12 "
          "voice-ms=107 stays-alone.4 agent-ms.1=91 agent-ms.2 agent-ms.5 agent-ms.6=199 agent-ms.8=279 agent-ms.9=179 "
          "agent-ms.10=40"},
+        {"the same of one whom no rule takes",
+         "network=2 rules=2 unasked stays-long stays-ms=4998 loses-line spam lost.1 stays-alone"},
+        {"a bridge that came back when an exit had been waited for long enough waited for ever",
+         "network=2 rules ailing begins-ms dies dies-midway stays-hours hidden lost.6 lost.9 delay-ms=3 api-ms "
+         "api-ms.1 api-failure api-fails-how enters-ms=49 misbehaves misbehaves.1 misbehaves.2 behaviour=3 "
+         "behaviour.1=3 behaviour.2=8 agent-ms.2 agent-ms.3 agent-ms.9=32999 standbys standby-ready-ms=58 "
+         "dies-within.64"},
+        {"a crash before a caller came back was counted with one after that",
+         "ailing stubborn habit=6 stays-ms=278 loses-line agent-ms.3=349 agent-ms.8=41"},
         {"an answer of LiveKit told of a caller who had just left",
          "network=2 rules ailing stubborn habit=8 begins-late begins-ms=64998 shared-room callers=2 apart "
          "next-ms=97999 next-ms.1=1517 stays-long stays-long.1 stays-ms=9999 stays-ms.2=1284 livekit-restarts "
