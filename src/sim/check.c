@@ -34,7 +34,8 @@ static bool untold_caller(const struct world *world, int place) {
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
         bool was_here = guest->here || (guest->left_at != 0 && world->now - guest->left_at < ANSWER_MS);
-        if (was_here && guest->room == place && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
+        bool in_it = strcmp(world->rooms[guest->room].name, world->rooms[place].name) == 0; /* it is asked by name */
+        if (was_here && in_it && guest->caller != WORLD_NOBODY && guest->told != TOLD_HERE) {
             return world->link != NULL;
         }
     }

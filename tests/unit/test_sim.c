@@ -260,6 +260,9 @@ static void test_what_failed_once(void **state) {
          "dies-within.64"},
         {"a crash before a caller came back was counted with one after that",
          "ailing stubborn habit=6 stays-ms=278 loses-line agent-ms.3=349 agent-ms.8=41"},
+        {"a list of LiveKit told of a caller who was in the next room of that name",
+         "network=3 ailing begins-ms stays-long stays-ms=4599 livekit-restarts restart-ms=5729 forgets api-failure.5 "
+         "misbehaves misbehaves.1 behaviour behaviour.1=9 agent-ms.4=669"},
         {"an answer of LiveKit told of a caller who had just left",
          "network=2 rules ailing stubborn habit=8 begins-late begins-ms=64998 shared-room callers=2 apart "
          "next-ms=97999 next-ms.1=1517 stays-long stays-long.1 stays-ms=9999 stays-ms.2=1284 livekit-restarts "
