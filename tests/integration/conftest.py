@@ -1,10 +1,15 @@
 """Fixtures. `start` starts daemons and checks at the end of the test that each left nothing behind."""
+import signal
+
 import pytest
 from daemon import binary, starting
 from servers import Redis
 
 
 def pytest_configure():
+    # Whoever starts us in the background of a shell has these ignored, and so would have all that we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     try:
         binary()
     except FileNotFoundError as error:

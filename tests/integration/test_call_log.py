@@ -191,7 +191,7 @@ def test_disk_full_and_well_again(logging, tmp_path):
     resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
     assert [line["sid"] for line in wait_lines(path, before + 3)[before:]] == [call.sid for call in calls]
     wait_for(lambda: daemon.health()["status"] == "healthy", "it is well again")
-    assert daemon.logged("is written again") and daemon.status()["call_log"]["lost"] == 0
+    assert daemon.wait_logged("is written again") and daemon.status()["call_log"]["lost"] == 0
 
 
 def test_directory_that_is_not_there(logging, tmp_path):

@@ -53,7 +53,10 @@ def test_doors_of_the_public_address(start, name):
     assert daemon.request("GET", STATUS, headers=headers)[0] == status
     assert daemon.request("POST", "/api/reload", headers=headers)[0] == reload
     assert daemon.request("POST", "/api/calls/RM_none/stop", headers=headers)[0] == (404 if reload == 200 else reload)
-    assert bool(daemon.logged("reloaded")) == (reload == 200)
+    if reload == 200:
+        daemon.wait_logged("reloaded")
+    else:
+        assert not daemon.logged("reloaded")
 
 
 @pytest.mark.parametrize("host,status", [

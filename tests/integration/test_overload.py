@@ -226,7 +226,7 @@ def test_a_crash_loop_goes_to_the_next_choice_and_comes_back():
         server.add(other)
         ring(daemon, other)
         wait_for(lambda: agent_of(daemon, other) == "support", "its call goes to the default")
-        assert daemon.logged("the agent loop failed again and again and is left alone for a while")
+        assert daemon.wait_logged("the agent loop failed again and again and is left alone for a while")
 
         explained = sipbridge(daemon, "rules", "explain", "+33")
         assert "loop failed again and again" in explained.stdout and explained.returncode == 0, explained

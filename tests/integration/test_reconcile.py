@@ -46,7 +46,7 @@ def test_call_of_which_no_webhook_tells_is_served(start, server):
     health = daemon.health()
     assert health["status"] == "degraded" and "webhooks do not arrive" in health["message"]
     assert found(daemon)["calls_found"] == 1 and found(daemon)["webhooks_missing"]
-    assert daemon.logged("urls:"), "the YAML to add is said"
+    assert daemon.wait_logged("urls:"), "the YAML to add is said"
     daemon.post(*call.answered())
     wait_for(lambda: is_healthy(daemon), "a webhook came")
     server.remove(call)

@@ -319,8 +319,8 @@ def test_damaged_files_are_set_aside(keep):
     (directory / "RM_half.json.tmp").write_text("{")
     start_again(daemon)
     for name in (damaged.sid, "RM_future", "RM_other", "RM_link", "notes.txt"):
-        assert daemon.logged(f"{name}.* is no entry of the journal that can be used"), name
-    assert daemon.logged("written by a later sipbridge")
+        assert daemon.wait_logged(f"{name}.* is no entry of the journal that can be used"), name
+    assert daemon.wait_logged("written by a later sipbridge")
     assert [c["sid"] for c in daemon.calls()] == [good.sid] and is_alive(agents[good.sid])
     daemon.wait_gone(agents[damaged.sid])  # of no call that is known
     assert len(list((directory / "set-aside").iterdir())) == 5

@@ -204,7 +204,7 @@ def test_one_that_is_never_ready(warm):
 def test_failing_starts_do_not_loop_hot(warm):
     daemon = warm("dies", ready=False, standby=3)
     wait_for(lambda: pool(daemon)["failed"] >= 3, "it failed again and again", 30)
-    assert daemon.logged("agent says: cannot load the model")
+    assert daemon.wait_logged("agent says: cannot load the model")
     started = pool(daemon)["started"]
     holds_for(lambda: pool(daemon)["started"] <= started + 1, 2, "the next start waits")
 

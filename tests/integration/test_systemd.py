@@ -181,7 +181,7 @@ def test_socket_without_a_role_is_refused_or_named_in_the_settings(start):
 
 def test_sockets_for_another_process_are_left_alone(start):
     daemon = start(LISTEN_PID=os.getpid(), LISTEN_FDS=1, LISTEN_FDNAMES="public")
-    assert daemon.logged(r"listening on 127\.0\.0\.1")
+    assert daemon.wait_logged(r"listening on 127\.0\.0\.1")
 
 
 @pytest.mark.parametrize("count, says", [("1", "LISTEN_FDS: fd 3 was announced but is not open"), ("99", "at most 16"),
