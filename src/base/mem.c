@@ -6,12 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *need(void *pointer, size_t size) {
-    if (pointer != NULL) {
-        return pointer;
-    }
-    fprintf(stderr, "sipbridge: SIP out of memory (%zu bytes wanted)\n", size);
+void mem_exhausted(size_t wanted) {
+    fprintf(stderr, "sipbridge: SIP out of memory (%zu bytes wanted)\n", wanted);
     abort();
+}
+
+static void *need(void *pointer, size_t size) {
+    if (pointer == NULL) {
+        mem_exhausted(size);
+    }
+    return pointer;
 }
 
 void *xmalloc(size_t size) {

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* What they do then; for memory that a library could not get. */
+void mem_exhausted(size_t wanted) __attribute__((noreturn));
+
 void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
 /* Zeroed memory for COUNT elements of SIZE bytes. */
 void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));

@@ -100,7 +100,7 @@ static void *create_array(const redisReadTask *task, int count) {
 static void start_reader(struct redis *redis) {
     redis->reader = redisReaderCreate();
     if (redis->reader == NULL) {
-        abort();
+        mem_exhausted(sizeof *redis->reader);
     }
     redis->plain = redis->reader->fn;
     redis->functions = *redis->plain;
@@ -373,7 +373,7 @@ void redis_send(struct redis *redis, const struct redis_command *command) {
     char *bytes = NULL;
     int size = redisFormatCommandArgv(&bytes, (int)command->count, texts, sizes);
     if (size < 0) {
-        abort();
+        mem_exhausted(command->count);
     }
     buf_add(&redis->out, bytes, (size_t)size);
     explicit_bzero(bytes, (size_t)size);

@@ -34,18 +34,12 @@ def note(what, value):
     FIGURES.append((os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].rpartition(" ")[0], what, value))
 
 
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class LiveKit(Server):
     """The real livekit-server; can be killed and started again with what it keeps in Redis."""
 
     def __init__(self, redis_port):
         super().__init__("sb-livekit-")
-        self.values = {"port": self.port, "tcp_port": free_port(), "udp_port": free_udp_port(), "redis_port": redis_port,
+        self.values = {"port": self.port, "tcp_port": free_port(), "udp_port": free_port(socket.SOCK_DGRAM), "redis_port": redis_port,
                        "key": livekit.KEY, "secret": livekit.SECRET, "webhook_url": None}
         self.url = f"ws://127.0.0.1:{self.port}"
 

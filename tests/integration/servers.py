@@ -1,4 +1,6 @@
 """Real servers beside the daemon: redis-server and nginx, each in a directory of its own, on a port of its own."""
+import contextlib
+import random
 import shutil
 import socket
 import subprocess
@@ -8,10 +10,14 @@ from pathlib import Path
 from daemon import ROOT, wait_for
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(kind=socket.SOCK_STREAM):
+    """One that the kernel gives to nobody's outgoing connection before a server has it."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("", random.randrange(10000, lowest) if lowest > 12000 else 0))
+            return probe.getsockname()[1]
+    raise AssertionError("no free port")
 
 
 def find(program):
