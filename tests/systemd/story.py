@@ -77,10 +77,16 @@ def group_of(call):
     return wait_for(lambda: next(iter(GROUP.glob(f"{call.sid}.*")), None), f"a control group of {call.sid}")
 
 
+def hides(pid):
+    try:
+        return b"4321" in Path(f"/proc/{pid}/cmdline").read_bytes() and os.getsid(int(pid)) == int(pid)
+    except OSError:
+        return False  # it was on its way to fork, and is gone
+
+
 def hidden_in(group):
     """The two of the agent `hiding`, once both are what they want to be."""
-    pids = (group / "cgroup.procs").read_text().split()
-    found = [pid for pid in pids if b"4321" in Path(f"/proc/{pid}/cmdline").read_bytes() and os.getsid(int(pid)) == int(pid)]
+    found = [pid for pid in (group / "cgroup.procs").read_text().split() if hides(pid)]
     return found if len(found) == 2 else None
 
 
