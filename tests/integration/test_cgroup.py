@@ -125,6 +125,7 @@ def test_what_hides_is_gone_with_its_call(groups, start, user):
     assert not daemon.logged("cannot be told"), "the neighbour's is known by its group"
     daemon.post(*other.hung_up())
     daemon.wait_gone(neighbour)
+    wait_for(lambda: not groups.of(other), "its group is removed, too")
 
 
 def test_without_groups_it_is_reported_and_never_killed(start):
@@ -228,6 +229,7 @@ def test_groups_of_a_former_start_end_when_their_call_is_unknown(groups, keep): 
     assert is_alive(neighbour) and groups.of(theirs), "that of another state directory is left alone"
     other.post(*theirs.hung_up())
     other.wait_gone(neighbour)
+    wait_for(lambda: not groups.of(theirs), "its group is removed before it is told to stop")
 
 
 def test_start_that_was_interrupted_is_found_by_its_group(groups, keep):  # noqa: F811
@@ -245,6 +247,7 @@ def test_start_that_was_interrupted_is_found_by_its_group(groups, keep):  # noqa
     assert pid_is(daemon, call, agent) and is_alive(agent)
     daemon.post(*call.hung_up())
     daemon.wait_gone(agent)
+    wait_for(lambda: not groups.of(call), "the group is removed")
 
 
 # --- whose group it is ---
