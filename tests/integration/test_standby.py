@@ -168,7 +168,7 @@ def test_all_killed_at_the_moment_of_the_call(warm):
     holds_for(lambda: len(daemon.reports(call)) == 1, 0.5, "one agent")
     assert daemon.calls()[0]["restarts"] == 0
     daemon.post(*call.answered())
-    wait_pool(daemon, ready=3)
+    wait_pool(daemon, ready=3, timeout=150)  # they count as failed, and the next start waits for that
 
 
 def test_killed_while_they_are_told(warm):
