@@ -52,10 +52,10 @@ def end_calls(daemon, calls, table):
 def scrape(bench, daemon, count):
     """What one GET /metrics costs with COUNT calls."""
     scrapes = bench.few(SCRAPES, 10)
-    before = daemon.cpu_seconds()
+    before = daemon.cpu_ns()
     for _ in range(scrapes):
         size = len(daemon.ask("/metrics"))
-    took_us = (daemon.cpu_seconds() - before) / scrapes * 1e6
+    took_us = (daemon.cpu_ns() - before) / scrapes / 1000
     bench.table.add(PART, f"sipbridge, GET /metrics, {count} calls", took_us, "us CPU", note=f"{size / 1024:.1f} KiB")
 
 

@@ -340,7 +340,10 @@ struct oracle {
 };
 
 static void oracle_drop_first(struct oracle *oracle) {
-    memmove(oracle->all, oracle->all + 1, --oracle->count * sizeof oracle->all[0]);
+    oracle->count--;
+    for (size_t i = 0; i < oracle->count; i++) {
+        oracle->all[i] = oracle->all[i + 1];
+    }
 }
 
 static bool oracle_seen(struct oracle *oracle, size_t max, unsigned id, mono_ms now) {
