@@ -7,13 +7,26 @@
 
 #define FORM "0000-00-00T00:00:00.000Z"
 
+/* Without the zone; "" where the year is none that gmtime_r(3) knows. */
+static void write_day(int64_t wall_s, char ret_day[WHEN_SIZE]) {
+    time_t seconds = (time_t)wall_s;
+    struct tm parts;
+    ret_day[0] = '\0';
+    if (gmtime_r(&seconds, &parts) != NULL) {
+        strftime(ret_day, WHEN_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    }
+}
+
 void when_format(int64_t wall_ms, char ret_text[WHEN_SIZE]) {
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm parts = {0};
-    char day[32];
-    gmtime_r(&seconds, &parts);
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(ret_text, WHEN_SIZE, "%s.%03dZ", day, (int)(wall_ms % 1000));
+    char day[WHEN_SIZE];
+    write_day(wall_ms / 1000, day);
+    snprintf(ret_text, WHEN_SIZE, "%.32s.%03dZ", day, (int)(wall_ms % 1000));
+}
+
+void when_format_s(int64_t wall_s, char ret_text[WHEN_SIZE]) {
+    char day[WHEN_SIZE];
+    write_day(wall_s, day);
+    snprintf(ret_text, WHEN_SIZE, "%.32s%s", day, day[0] != '\0' ? "Z" : "");
 }
 
 static bool has_form(struct slice text) {

@@ -10,6 +10,8 @@
 enum { WHEN_SIZE = 48 };
 
 void when_format(int64_t wall_ms, char ret_text[WHEN_SIZE]);
+/* The same of whole seconds: "2026-11-25T18:30:00Z"; "" for a year that cannot be written. */
+void when_format_s(int64_t wall_s, char ret_text[WHEN_SIZE]);
 /* Exactly that form, of the years 1970 to 9999; false for anything else. */
 bool when_parse(struct slice text, int64_t *ret_wall_ms);
 

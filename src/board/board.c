@@ -22,11 +22,6 @@ struct viewer {
     bool fresh; /* has nothing yet */
 };
 
-struct board_end {
-    int64_t ended_ms;
-    struct buf json; /* one member of "ends" */
-};
-
 struct board {
     struct board_options options;
     struct http_stream_owner owner;
@@ -35,8 +30,8 @@ struct board {
     struct shown *shown;
     size_t shown_count;
     uint64_t looks;
-    struct board_end ends[BOARD_ENDS]; /* a ring */
-    uint64_t end_count;                /* ever */
+    struct buf ends[BOARD_ENDS]; /* a ring of members of "ends" */
+    uint64_t end_count;          /* ever */
     uint64_t ends_sent;
     uint64_t health_hash; /* of what was sent of it */
     mono_ms sent_at;
@@ -172,10 +167,8 @@ static const char *text_of(struct slice label) {
 }
 
 void board_ended(struct board *board, const struct call_record *record) {
-    struct board_end *end = &board->ends[board->end_count++ % BOARD_ENDS];
-    struct buf *out = &end->json;
+    struct buf *out = &board->ends[board->end_count++ % BOARD_ENDS];
     bool answered = record->answered != 0;
-    end->ended_ms = record->ended;
     buf_clear(out);
     buf_addc(out, '{');
     json_add_field(out, "sid", record->sid);
@@ -195,9 +188,8 @@ static void add_ends(const struct board *board, struct buf *out) {
     uint64_t most = board->end_count < BOARD_ENDS ? board->end_count : BOARD_ENDS;
     buf_adds(out, ",\"ends\":[");
     for (uint64_t i = 0; i < most; i++) {
-        const struct board_end *end = &board->ends[(board->end_count - 1 - i) % BOARD_ENDS];
         buf_adds(out, i > 0 ? "," : "");
-        buf_add_slice(out, buf_slice(&end->json));
+        buf_add_slice(out, buf_slice(&board->ends[(board->end_count - 1 - i) % BOARD_ENDS]));
     }
     buf_addc(out, ']');
 }
@@ -362,7 +354,7 @@ void board_free(struct board *board) {
     }
     forget_all(board);
     for (size_t i = 0; i < BOARD_ENDS; i++) {
-        buf_release(&board->ends[i].json);
+        buf_release(&board->ends[i]);
     }
     free(board);
 }

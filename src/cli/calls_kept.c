@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/when.h"
 #include "spawner/local/entries.h"
 #include "spawner/local/output.h"
 
@@ -48,12 +48,8 @@ static void print(const struct kept_calls *calls) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, titles, ARRAY_LEN(titles));
     for (size_t i = 0; i < calls->count && i < SHOWN; i++) {
-        char when[32] = "";
-        struct tm parts;
-        time_t seconds = calls->at[i].written_s;
-        if (gmtime_r(&seconds, &parts) != NULL) {
-            strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
-        }
+        char when[WHEN_SIZE];
+        when_format_s(calls->at[i].written_s, when);
         cli_table_add(&table, calls->at[i].sid);
         cli_table_add(&table, when);
         cli_table_addf(&table, "%lld", (long long)calls->at[i].bytes);

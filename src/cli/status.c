@@ -302,7 +302,7 @@ static int run(struct cli *cli) {
     }
     if (options.watch) {
         struct asking asking = {&settings, options.url};
-        return watch_run(&(struct watch){.cli = cli, .context = &asking, .ask = ask_again, .print = print_all});
+        return watch_run(&(struct watch){.context = &asking, .ask = ask_again, .print = print_all});
     }
     return show(cli, &options, &settings);
 }

@@ -10,10 +10,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "base/when.h"
 
 enum { EVERY_MS = 1000, DEFAULT_ROWS = 24 };
 
@@ -118,11 +119,8 @@ static int watch_terminal(const struct watch *watch) {
 /* --- as lines --- */
 
 static void print_now(void) {
-    char text[32];
-    time_t seconds = time(NULL);
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    char text[WHEN_SIZE];
+    when_format_s(clock_wall_ms() / 1000, text);
     printf("%s ", text);
 }
 

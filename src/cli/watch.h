@@ -7,7 +7,6 @@
 struct json_t;
 
 struct watch {
-    const struct cli *cli;
     void *context;
     /* The status as it is now; NULL with DIAG when there is none. */
     struct json_t *(*ask)(void *context, struct diag *diag);
