@@ -8,8 +8,8 @@ from daemon import wait_for
 from faulty import KINDS, Fault
 from story import PATIENCE_S, Dropped, Wrong
 
-# How a daemon may end by itself, and what it then says: doc/faults.md.
-GIVES_UP = re.compile(r"SIP (out of memory|epoll_|signalfd)|no memory|^pipe: |h2o_evloop_create")
+# How a daemon may end by itself, and what it then says: doc/faults.md. libh2o asserts that its table of file types has memory.
+GIVES_UP = re.compile(r"SIP (out of memory|epoll_|signalfd)|no memory|^pipe: |h2o_evloop_create|mimemap\.c:\d+: set_type: Assertion")
 
 
 @dataclass
