@@ -2,8 +2,8 @@
 #include "board/board.h"
 
 #include <inttypes.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 #include "base/text.h"

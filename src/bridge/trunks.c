@@ -1,8 +1,7 @@
 /* Trunk id -> its one number. */
 #include "bridge/trunks.h"
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "base/mem.h"
 
 struct trunk_number {

@@ -4,8 +4,7 @@
 #ifndef CALLS_TABLE_H
 #define CALLS_TABLE_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "base/heap.h"
 #include "base/slice.h"
 #include "calls/call.h"

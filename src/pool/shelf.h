@@ -3,8 +3,8 @@
 #define POOL_SHELF_H
 
 #include <sys/queue.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "pool/order.h"
 #include "pool/policy.h"

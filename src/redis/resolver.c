@@ -49,8 +49,12 @@ static void job_drop(struct job *job) {
 static void job_look_up(struct job *job, int flags) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
+    errno = 0;
     job->error = getaddrinfo(job->host, job->port, &hints, &list);
     job->error_number = errno;
+    if (job->error != 0 && errno == ENOMEM) {
+        mem_exhausted(0); /* glibc calls that an unknown name, and may keep a lock that the next look waits for */
+    }
     if (job->error != 0) {
         return;
     }

@@ -4,8 +4,7 @@
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "calllog/record.h"
 #include "report/spread.h"
 

@@ -15,7 +15,7 @@ from daemon import Daemon, binary  # noqa: E402
 # As shim.c has them.
 KINDS = ("any memory open read write send receive rename remove mkdir truncate stat sync socket accept connect epoll_create "
          "epoll_ctl epoll_wait pidfd_open signal waitid spawn thread inotify signalfd fcntl quiet").split()
-HEAD = struct.Struct("=IIQQiiQ")
+HEAD = struct.Struct("=IIQQiiQ128s")
 
 
 def shim():
@@ -40,7 +40,7 @@ class Control:
     def aim(self, fault, number):
         """FAULT, at the call NUMBER of its kind and, if it stays, at all that follow. 0: none, calls are counted only."""
         count = 0 if number == 0 else 2**60 if fault.stays else 1
-        self.shared[:] = HEAD.pack(0, KINDS.index(fault.kind), number, count, fault.error or 0, fault.kills, 0) + bytes(
+        self.shared[:] = HEAD.pack(0, KINDS.index(fault.kind), number, count, fault.error or 0, fault.kills, 0, b"") + bytes(
             8 * len(KINDS))
 
     def arm(self, on=True):
@@ -48,6 +48,11 @@ class Control:
 
     def failed(self):
         return HEAD.unpack_from(self.shared)[6]
+
+    def starved_library(self):
+        """The refused memory was wanted by a library, not by the daemon itself."""
+        asker = HEAD.unpack_from(self.shared)[7].rstrip(b"\0").decode()
+        return asker != "" and os.path.realpath(asker) != os.path.realpath(binary())
 
     def calls(self, kind):
         return struct.unpack_from("=Q", self.shared, HEAD.size + 8 * KINDS.index(kind))[0]

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -75,6 +76,7 @@ struct control {
     uint64_t at, count;
     int32_t error, kills; /* errno */
     atomic_ulong failed;  /* calls that were made to fail; 1 when it was killed */
+    char asker[128];      /* path of what asked for the memory that was refused: the daemon or a library */
     atomic_ulong calls[KIND_COUNT];
 };
 
@@ -269,20 +271,33 @@ void *__libc_realloc(void *old, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
 #ifdef WITH_MEMORY
+static bool starves(void *caller) {
+    if (!fails(KIND_memory)) {
+        return false;
+    }
+    Dl_info info;
+    if (dladdr(caller, &info) != 0) {
+        strncpy(control->asker, info.dli_fname, sizeof control->asker - 1);
+    }
+    errno = control->error;
+    return true;
+}
+#define STARVES starves(__builtin_return_address(0))
+
 void *malloc(size_t size) {
-    return fails(KIND_memory) ? NULL : __libc_malloc(size);
+    return STARVES ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size) {
-    return fails(KIND_memory) ? NULL : __libc_calloc(count, size);
+    return STARVES ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *old, size_t size) {
-    return fails(KIND_memory) ? NULL : __libc_realloc(old, size);
+    return STARVES ? NULL : __libc_realloc(old, size);
 }
 
 int posix_memalign(void **ret_block, size_t alignment, size_t size) {
-    void *block = fails(KIND_memory) ? NULL : __libc_memalign(alignment, size);
+    void *block = STARVES ? NULL : __libc_memalign(alignment, size);
     if (block == NULL) {
         return ENOMEM;
     }

@@ -30,6 +30,7 @@ OUTSIDE = {
     "hiredis": ["src/redis/redis.c"],
     "sodium": ["src/auth/hmac.c", "src/base/vault.c"],
     "openssl": ["src/auth/hmac.c"],
+    "uthash": ["src/base/hash.h"],
     "jansson": [f"{layer}/*.c" for layer in ("src/rules", "src/livekit", "src/calllog", "src/bridge", "src/ops",
                                              "src/cli", "src/sim")],
 }

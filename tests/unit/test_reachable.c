@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "call_story.h"
 
 enum { NOW = 1000000, UNIT = 1000, PAST = 12 * UNIT, FUTURE = 12 * UNIT, MOST_STATES = 30000 };
