@@ -5,7 +5,7 @@ inline links, tables."""
 import re
 from collections import namedtuple
 
-Block = namedtuple("Block", "line language text")   # language: of the fence; "" of an indented block or a bare fence
+Block = namedtuple("Block", "line language text")   # language: of the fence, "" if it has none; None of an indented block
 Code = namedtuple("Code", "line text")
 Link = namedtuple("Link", "line target is_image")
 
@@ -37,8 +37,9 @@ class Document:
                 before = lines[at]
                 at += 1
                 continue
-            inner = lines[at + 1:end - 1] if language is not None else [line[4:] for line in lines[at:end]]
-            self.blocks.append(Block(at + (2 if language is not None else 1), language or "", "\n".join(inner).rstrip("\n")))
+            is_fence = language is not None
+            inner = lines[at + 1:end - 1] if is_fence else [line[4:] for line in lines[at:end]]
+            self.blocks.append(Block(at + (2 if is_fence else 1), language, "\n".join(inner).rstrip("\n")))
             self.prose += [""] * (end - at)
             at, before = end, ""
 
