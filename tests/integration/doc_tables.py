@@ -29,6 +29,7 @@ ELSEWHERE = [
     Elsewhere(r"systemd-sysusers", SYSTEMD, ["systemd-sysusers"]),
     Elsewhere(r"systemd-analyze security", ["tests/integration/test_systemd.py"], ["systemd-analyze", "security"]),
     Elsewhere(r"systemd-notify --ready", EXAMPLES + ["examples/shell/agent.sh"], ["systemd-notify", "READY"]),
+    Elsewhere(r"journalctl -u livekit-sip", ["tests/install/test_stack.py"], ["livekit-sip.service"]),
     Elsewhere(r"journalctl -u sipbridge( \| grep SIP)?", [*SYSTEMD, "tests/unit/test_log.c"], ["journalctl", "SIP"]),
     # --- containers and the stack: no engine runs here; their lines are carried out, or compose reads them ---
     Elsewhere(r"docker build .*", CONTAINER, ["deploy/container/Containerfile"]),
@@ -37,6 +38,7 @@ ELSEWHERE = [
     Elsewhere(r"docker stop --time", CONTAINER, ["SIGTERM", "it takes no more calls"]),
     Elsewhere(r"docker logs … \| grep SIP", ["tests/unit/test_log.c"], ["SIP"]),
     Elsewhere(r"cp \.env\.example \.env", ["tests/install/test_stack.py"], [".env.example"]),
+    Elsewhere(r"docker compose logs livekit-sip", ["tests/install/test_stack.py"], ['"livekit-sip"']),
     Elsewhere(r"docker compose up -d --build", ["tests/install/test_stack.py"], ["docker-compose", '"config"']),
     # --- proxies ---
     Elsewhere(r"nginx -t", ["tests/integration/servers.py"], ['find("nginx")', "deploy/nginx/sipbridge.conf"]),
@@ -58,6 +60,8 @@ ELSEWHERE = [
     # --- what Stimm had: a stand-in for its worker is started so ---
     Elsewhere(r"python -m src\.cli.*", ["tests/integration/test_stimm.py"], ["src.cli.agent_worker", "--agent-id"]),
 ]
+# What is typed into a container is run without it.
+CONTAINERS = r"^docker (?:compose )?exec sipbridge (?=sipbridge [a-z])"
 # What nothing here can run, and why.
 UNTESTED = [
     (r"ssh -L .* HOST", "another machine"),
@@ -102,6 +106,7 @@ PLACES = [
 SURROUNDINGS = [
     (r"sipbridge doctor --env-file", {"told": False, "with_redis": False, "code": 1}),
     (r"sipbridge setup", {"numbers": (), "rules": []}),
+    (r"dispatch create --trunk-id \S+ --number", {}),
     (r"sipbridge rules add \+33", {"rules": [], "only": ["support", "sales"]}),
     (r"sipbridge dispatch create", {"apart": True, "with_rule": False}),
     (r"sipbridge dispatch list", {"apart": True, "with_rule": False}),
@@ -114,9 +119,10 @@ SURROUNDINGS = [
     (r"curl -N", {"until": '"full":true'}),
 ]
 
-# Names with the prefix of a setting that are somebody else's: where they are used.
+# Names with the prefix of a setting that are somebody else's: where this repository has them, None: nowhere, they are
+# livekit-agents' own.
 FOREIGN_NAMES = {
-    "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE": "doc/agents.md",
+    "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE": None,
     "SIPBRIDGE_TESTS": "cmake/compiler.cmake",
 }
 # Options of other programs than sipbridge that stand alone in the text: where they are used.

@@ -24,8 +24,8 @@ DIRECTORIES = ["etc/sipbridge", "etc/systemd/system", "etc/logrotate.d", "etc/li
                "usr/share", "var/lib/sipbridge", "var/log/sipbridge", "opt", "srv/agents"]
 LINKS = ["deploy", "tests", "doc", "examples"]
 # Programs that a reader's machine has and a test may run as they are.
-HARMLESS = {"cat", "chmod", "cp", "curl", "echo", "export", "grep", "groupadd", "install", "jq", "ls", "mv", "promtool",
-            "redis-cli", "rm", "chgrp", "sipbridge", "zcat"}
+HARMLESS = {"cat", "chmod", "cp", "curl", "echo", "export", "grep", "groupadd", "install", "jq", "ls", "mv", "openssl",
+            "promtool", "redis-cli", "rm", "chgrp", "sipbridge", "zcat"}
 LIVEKIT_URL, ADMIN, PUBLIC = "ws://127.0.0.1:7880", "127.0.0.1:8791", "127.0.0.1:8790"
 
 

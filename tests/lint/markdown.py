@@ -3,6 +3,7 @@
 Only what is written in this repository is understood: ATX headings, fences of ``` and blocks indented by four blanks,
 inline links, tables."""
 import re
+import textwrap
 from collections import namedtuple
 
 Block = namedtuple("Block", "line language text")   # language: of the fence, "" if it has none; None of an indented block
@@ -38,8 +39,9 @@ class Document:
                 at += 1
                 continue
             is_fence = language is not None
-            inner = lines[at + 1:end - 1] if is_fence else [line[4:] for line in lines[at:end]]
-            self.blocks.append(Block(at + (2 if is_fence else 1), language, "\n".join(inner).rstrip("\n")))
+            inner = "\n".join(lines[at + 1:end - 1] if is_fence else lines[at:end])
+            text = inner if is_fence else textwrap.dedent(inner)  # in a list it is indented further
+            self.blocks.append(Block(at + (2 if is_fence else 1), language, text.rstrip("\n")))
             self.prose += [""] * (end - at)
             at, before = end, ""
 
