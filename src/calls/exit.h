@@ -8,12 +8,12 @@
 #define EXIT_MEANINGS(X)                                                                              \
     X(EXPECTED, NOTHING, "we asked for it, or the call is over", c->dismissed || is_over(c, p, now))  \
     X(NEVER_AGAIN, GIVE_UP, "125: do not start me again", c->exit == EXIT_NEVER_AGAIN)                \
-    X(PUSHED_OUT, WAIT, "another one of its identity came: of our own, or another bridge's?",         \
+    X(PUSHED_OUT, WAIT, "another one of its identity came: whose?",                                   \
       pushed_out(c, p) && now < c->exit_at + p->parting_ms)                                           \
     X(TAKEN, LET_GO, "another bridge's agent is in its place", pushed_out(c, p))                      \
     X(SERVER_AWAY, NOTHING, "LiveKit is away: nothing can be held against it", p->livekit_away)       \
     X(FAILED_START, COUNT_START, "it never spoke, whatever its status", !c->spoke)                    \
-    X(SERVER_RESTARTED, NOTHING, "LiveKit restarted and told it \"disconnected\"", c->room_again)     \
+    X(SERVER_RESTARTED, NOTHING, "LiveKit restarted under it", c->room_again)                         \
     X(NEW_CALLER, NOTHING, "a caller came whom it did not serve", caller_since(c, now, 0))            \
     X(CALLERS_AWAY, NOTHING, "no caller is there whom it could have left", callers_away(c))           \
     X(CRASHED, COUNT_CRASH, "any other status than 0", c->exit == EXIT_CRASHED)                       \

@@ -32,7 +32,7 @@ enum call_end {
 /* X(phase, label, text, when, agent, ask, room, until): the first row that holds. Times in the past mean "only when
  * something happens". */
 #define CALL_PHASES(X)                                                                                                 \
-    X(ARRIVING, "arriving", "over, but its caller is still being let in: a phone is hung up at once only after that",  \
+    X(ARRIVING, "arriving", "over, but LiveKit is still letting its caller in",                                        \
       hang_up &&is_deletable(c, p) && now < arrived_by(c, p), STOP, NOTHING, KEEP, arrived_by(c, p))                   \
     X(HANGING_UP, "hanging-up", "over: LiveKit is told to delete the room, again and again",                           \
       hang_up &&is_deletable(c, p), STOP, NOTHING, DELETE, c->delete_at)                                               \
