@@ -291,6 +291,16 @@ def test_commands_and_options_exist():
     assert not problems, "\n".join(problems)
 
 
+def test_commands_that_the_program_names_exist():
+    """In what it says: `sipbridge …`, and whatever doctor's repairs begin with sipbridge."""
+    text = re.sub(r'"\s*\n\s*"', "", sources())
+    named = re.findall(r"`(sipbridge [a-z][^`]*)`", text)
+    for repair in re.findall(r"finding_repair\((.*?)\);\n", text, re.S):
+        named += re.findall(r"sipbridge [a-z-]+(?: [a-z-]+)?", repair)
+    problems = [f"{line}: {why}" for line in named for why in [wrong_options(re.sub("%[a-z]+", "x", line))] if why]
+    assert len(named) > 80 and not problems, f"{len(named)}: " + "\n".join(problems)
+
+
 def test_lists_of_verbs_exist():
     """`rules list|check|explain`"""
     for where, text in codes():
