@@ -17,7 +17,7 @@ packages_for() {
       ;;
     test)
       packages_for package
-      echo libcmocka-dev git python3 python3-pytest python3-pytest-xdist python3-jsonschema redis-server nginx openssl faketime nodejs procps systemd \
+      echo libcmocka-dev git curl jq python3 python3-pytest python3-pytest-xdist python3-jsonschema redis-server nginx openssl faketime nodejs procps systemd \
         apache2 caddy haproxy logrotate zsh docker-compose python3-yaml lintian mmdebstrap prometheus gnuplot-nox user-mode-linux
       ;;
     ci)

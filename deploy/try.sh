@@ -95,6 +95,7 @@ is_listening() {
 # Everything else comes from the defaults; the environment is empty so that nothing of yours changes the show.
 start() {
   cd "$here/try"
+  : >"$work/log" # it is looked at before the daemon's first line is there
   env -i PATH="$PATH" LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=0123456789abcdef0123456789abcdef \
     "$livekit_settings" SIP_LISTEN=127.0.0.1:0 SIP_ADMIN_LISTEN="unix:$work/admin" SIP_STATE_DIR="$work/state" SIP_RULES_FILE=rules.json \
     SIP_AGENTS_FILE="$agents_file" SIP_LOG_FORMAT=json SIP_ON_EXIT=stop "$sipbridge" serve >"$work/log" 2>&1 &

@@ -50,7 +50,7 @@ call_settings() {
   mkdir "$work/agent"
   cp "$root/examples/node/agent.mjs" "$root/tests/e2e/phone.mjs" "$root/tests/e2e/tone.mjs" "$work/agent/"
   ln -s "$cache/node/node_modules" "$work/agent/node_modules"
-  printf '{"reception": {"command": ["%s", "agent.mjs"], "cwd": "%s"}}\n' "$(command -v node)" "$work/agent" >"$work/agents.json"
+  printf '{"reception": {"command": ["%s", "agent.mjs"], "cwd": "%s", "env": {"NODE_ENV": "production"}}}\n' "$(command -v node)" "$work/agent" >"$work/agents.json"
   livekit_settings="LIVEKIT_URL=ws://127.0.0.1:$livekit_port"
   agents_file=$work/agents.json
 }

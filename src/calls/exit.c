@@ -47,9 +47,9 @@ static bool callers_away(const struct call *c) {
 }
 
 enum exit_meaning exit_meaning(const struct call *c, const struct call_policy *p, mono_ms now) {
-#define X(meaning, effect, when)  \
-    if (when) {                   \
-        return EXIT_IS_##meaning; \
+#define X(meaning, effect, text, when) \
+    if (when) {                        \
+        return EXIT_IS_##meaning;      \
     }
     EXIT_MEANINGS(X)
 #undef X
@@ -59,7 +59,7 @@ enum exit_meaning exit_meaning(const struct call *c, const struct call_policy *p
 enum effect { NOTHING, WAIT, GIVE_UP, LET_GO, COUNT_START, COUNT_CRASH, HAND_OVER, END_CALL };
 
 static const enum effect effects[] = {
-#define X(meaning, effect, when) [EXIT_IS_##meaning] = effect,
+#define X(meaning, effect, text, when) [EXIT_IS_##meaning] = effect,
     EXIT_MEANINGS(X)
 #undef X
 };

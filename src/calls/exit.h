@@ -4,27 +4,29 @@
 
 #include "calls/call.h"
 
-/* X(meaning, effect, when): the first row that holds. `c` is the call; the helpers are in exit.c. */
-#define EXIT_MEANINGS(X)                                                                                   \
-    X(EXPECTED, NOTHING, c->dismissed || is_over(c, p, now)) /* we asked for it, or the call is over */    \
-    X(NEVER_AGAIN, GIVE_UP, c->exit == EXIT_NEVER_AGAIN)     /* 125: do not restart me */                  \
-    X(PUSHED_OUT, WAIT, pushed_out(c, p) && now < c->exit_at + p->parting_ms) /* by itself, or by whom? */ \
-    X(TAKEN, LET_GO, pushed_out(c, p))              /* another bridge's agent is in its place */           \
-    X(SERVER_AWAY, NOTHING, p->livekit_away)        /* nothing can be held against it */                   \
-    X(FAILED_START, COUNT_START, !c->spoke)         /* 0 included */                                       \
-    X(SERVER_RESTARTED, NOTHING, c->room_again)     /* told "disconnected" by LiveKit's end */             \
-    X(NEW_CALLER, NOTHING, caller_since(c, now, 0)) /* somebody else than whom it served */                \
-    X(CALLERS_AWAY, NOTHING, callers_away(c))       /* it may wait for them no more */                     \
-    X(CRASHED, COUNT_CRASH, c->exit == EXIT_CRASHED)                                                       \
-    X(CROSSED, COUNT_CRASH,                                                                                \
-      left_on_purpose(c, p) && caller_since(c, now, p->parting_ms)) /* a caller came as it left */         \
-    X(HANDED_OVER, HAND_OVER, left_on_purpose(c, p) && others_here(c))                                     \
-    X(ENDED_CALL, END_CALL, left_on_purpose(c, p))                                                         \
-    X(THROWN_OUT, COUNT_CRASH, c->voice_left_at != 0) /* it left, but not of its own will */               \
-    X(UNTOLD, WAIT, now < c->exit_at + p->parting_ms) /* LiveKit's word may still come */                  \
-    X(VANISHED, COUNT_CRASH, true)
+/* X(meaning, effect, text, when): the first row that holds. `c` is the call; the helpers are in exit.c. */
+#define EXIT_MEANINGS(X)                                                                              \
+    X(EXPECTED, NOTHING, "we asked for it, or the call is over", c->dismissed || is_over(c, p, now))  \
+    X(NEVER_AGAIN, GIVE_UP, "125: do not start me again", c->exit == EXIT_NEVER_AGAIN)                \
+    X(PUSHED_OUT, WAIT, "another one of its identity came: whose?",                                   \
+      pushed_out(c, p) && now < c->exit_at + p->parting_ms)                                           \
+    X(TAKEN, LET_GO, "another bridge's agent is in its place", pushed_out(c, p))                      \
+    X(SERVER_AWAY, NOTHING, "LiveKit is away: nothing can be held against it", p->livekit_away)       \
+    X(FAILED_START, COUNT_START, "it never spoke, whatever its status", !c->spoke)                    \
+    X(SERVER_RESTARTED, NOTHING, "LiveKit restarted under it", c->room_again)                         \
+    X(NEW_CALLER, NOTHING, "a caller came whom it did not serve", caller_since(c, now, 0))            \
+    X(CALLERS_AWAY, NOTHING, "no caller is there whom it could have left", callers_away(c))           \
+    X(CRASHED, COUNT_CRASH, "any other status than 0", c->exit == EXIT_CRASHED)                       \
+    X(CROSSED, COUNT_CRASH, "it left properly just as a caller came",                                 \
+      left_on_purpose(c, p) && caller_since(c, now, p->parting_ms))                                   \
+    X(HANDED_OVER, HAND_OVER, "it left properly, and another person is there",                        \
+      left_on_purpose(c, p) && others_here(c))                                                        \
+    X(ENDED_CALL, END_CALL, "it left properly", left_on_purpose(c, p))                                \
+    X(THROWN_OUT, COUNT_CRASH, "it left the room, but not of its own will", c->voice_left_at != 0)    \
+    X(UNTOLD, WAIT, "LiveKit's word of its leaving may still come", now < c->exit_at + p->parting_ms) \
+    X(VANISHED, COUNT_CRASH, "it went without a word", true)
 enum exit_meaning {
-#define X(meaning, effect, when) EXIT_IS_##meaning,
+#define X(meaning, effect, text, when) EXIT_IS_##meaning,
     EXIT_MEANINGS(X)
 #undef X
 };
@@ -33,5 +35,8 @@ enum exit_meaning {
 enum exit_meaning exit_meaning(const struct call *call, const struct call_policy *policy, mono_ms now);
 /* Applies the row's effect, once per exit; does nothing while none is open or the row says wait. */
 void exit_judge(struct call *call, const struct call_policy *policy, mono_ms now);
+/* The table as a diagram (Mermaid), for doc/architecture.md. */
+struct buf;
+void exit_describe(struct buf *out);
 
 #endif

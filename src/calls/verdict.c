@@ -65,7 +65,7 @@ static mono_ms end_deadline(const struct call *c, const struct call_policy *p) {
 static struct want first_row(const struct call *c, const struct call_policy *p, mono_ms now, enum call_end end) {
     bool ended = end != END_NONE, hang_up = hangs_up[end], alive = c->process != PROCESS_NONE;
     unsigned callers = call_here(c, LEG_CALLER);
-#define X(phase, label, when, agent, ask, room, until)                                          \
+#define X(phase, label, text, when, agent, ask, room, until)                                    \
     if (when) {                                                                                 \
         return (struct want){PHASE_##phase, AGENT_##agent, ASK_##ask, ROOM_##room, end, until}; \
     }
@@ -87,7 +87,7 @@ struct want call_want(const struct call *call, const struct call_policy *policy,
 
 const char *call_phase_label(enum call_phase phase) {
     static const char *const labels[] = {
-#define X(phase, label, when, agent, ask, room, until) [PHASE_##phase] = label,
+#define X(phase, label, text, when, agent, ask, room, until) [PHASE_##phase] = label,
         CALL_PHASES(X)
 #undef X
     };

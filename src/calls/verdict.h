@@ -29,31 +29,45 @@ enum call_end {
         CALL_END_COUNT
 };
 
-/* X(phase, label, when, agent, ask, room, until): the first row that holds. Times in the past mean "only when
+/* X(phase, label, text, when, agent, ask, room, until): the first row that holds. Times in the past mean "only when
  * something happens". */
-#define CALL_PHASES(X)                                                                                            \
-    X(ARRIVING, "arriving", hang_up &&is_deletable(c, p) && now < arrived_by(c, p), STOP, NOTHING, KEEP,          \
-      arrived_by(c, p))                                                                                           \
-    X(HANGING_UP, "hanging-up", hang_up &&is_deletable(c, p), STOP, NOTHING, DELETE, c->delete_at)                \
-    X(STOPPING, "stopping", ended &&alive, STOP, NOTHING, KEEP, MONO_NEVER)                                       \
-    X(OVER, "over", ended, LEAVE, NOTHING, KEEP, MONO_NEVER)                                                      \
-    X(REPLACING, "replacing", alive && (c->dismissed || c->confirmed), KILL, NOTHING, KEEP, MONO_NEVER)           \
-    X(EMPTY, "empty", !c->had_caller && now >= c->seen_at + p->caller_wait_ms, LEAVE, ROOM, KEEP, empty_by(c, p)) \
-    X(GRACE, "grace", c->had_caller &&callers == 0, LEAVE, ROOM, KEEP, rejoin_by(c, p))                           \
-    X(DECIDING, "deciding", c->choice == CHOSEN_NOT, LEAVE, NUMBER, KEEP, c->seen_at + p->number_wait_ms)         \
-    X(WAITING, "waiting", !c->had_caller && (c->gave_up || c->choice == CHOSEN_NOBODY), LEAVE, NOTHING, KEEP,     \
-      MONO_NEVER)                                                                                                 \
-    X(PARTING, "parting", c->exit_open, LEAVE, NOTHING, KEEP, c->exit_at + p->parting_ms)                         \
-    X(HANDED_OVER, "handed-over", c->handed_over, LEAVE, NOTHING, KEEP, MONO_NEVER)                               \
-    X(LIVEKIT_AWAY, "livekit-away", !alive && p->livekit_away, LEAVE, NOTHING, KEEP, MONO_NEVER)                  \
-    X(BACKING_OFF, "backing-off", !alive && now < c->retry_at, LEAVE, NOTHING, KEEP, c->retry_at)                 \
-    X(STARTING, "starting", c->process != PROCESS_RUNNING, RUN, NOTHING, KEEP, MONO_NEVER)                        \
-    X(TALKING, "talking", c->voice == VOICE_SPEAKS, LEAVE, NOTHING, KEEP, MONO_NEVER)                             \
-    X(NOT_READY, "not-ready", now >= c->started_at + p->ready_ms, LEAVE, READY, KEEP, MONO_NEVER)                 \
-    X(JOINED, "joined", c->voice == VOICE_JOINED, LEAVE, NOTHING, KEEP, c->started_at + p->ready_ms)              \
-    X(JOINING, "joining", true, LEAVE, NOTHING, KEEP, c->started_at + p->ready_ms)
+#define CALL_PHASES(X)                                                                                                 \
+    X(ARRIVING, "arriving", "over, but LiveKit is still letting its caller in",                                        \
+      hang_up &&is_deletable(c, p) && now < arrived_by(c, p), STOP, NOTHING, KEEP, arrived_by(c, p))                   \
+    X(HANGING_UP, "hanging-up", "over: LiveKit is told to delete the room, again and again",                           \
+      hang_up &&is_deletable(c, p), STOP, NOTHING, DELETE, c->delete_at)                                               \
+    X(STOPPING, "stopping", "over: its agent is given its time to end", ended &&alive, STOP, NOTHING, KEEP,            \
+      MONO_NEVER)                                                                                                      \
+    X(OVER, "over", "nothing of it is left; remembered for late webhooks", ended, LEAVE, NOTHING, KEEP, MONO_NEVER)    \
+    X(REPLACING, "replacing", "its agent is of no more use", alive && (c->dismissed || c->confirmed), KILL, NOTHING,   \
+      KEEP, MONO_NEVER)                                                                                                \
+    X(EMPTY, "empty", "no caller came yet: is one there?", !c->had_caller && now >= c->seen_at + p->caller_wait_ms,    \
+      LEAVE, ROOM, KEEP, empty_by(c, p))                                                                               \
+    X(GRACE, "grace", "the line broke: the caller may come back", c->had_caller &&callers == 0, LEAVE, ROOM, KEEP,     \
+      rejoin_by(c, p))                                                                                                 \
+    X(DECIDING, "deciding", "the agent is not chosen: who was called?", c->choice == CHOSEN_NOT, LEAVE, NUMBER, KEEP,  \
+      c->seen_at + p->number_wait_ms)                                                                                  \
+    X(WAITING, "waiting", "no agent can be had, and no caller to be told",                                             \
+      !c->had_caller && (c->gave_up || c->choice == CHOSEN_NOBODY), LEAVE, NOTHING, KEEP, MONO_NEVER)                  \
+    X(PARTING, "parting", "the agent has gone: what that means is not known yet", c->exit_open, LEAVE, NOTHING, KEEP,  \
+      c->exit_at + p->parting_ms)                                                                                      \
+    X(HANDED_OVER, "handed-over", "the agent left its caller with another person", c->handed_over, LEAVE, NOTHING,     \
+      KEEP, MONO_NEVER)                                                                                                \
+    X(LIVEKIT_AWAY, "livekit-away", "no agent could join now", !alive && p->livekit_away, LEAVE, NOTHING, KEEP,        \
+      MONO_NEVER)                                                                                                      \
+    X(BACKING_OFF, "backing-off", "the next agent starts a little later", !alive && now < c->retry_at, LEAVE, NOTHING, \
+      KEEP, c->retry_at)                                                                                               \
+    X(STARTING, "starting", "its agent is being started", c->process != PROCESS_RUNNING, RUN, NOTHING, KEEP,           \
+      MONO_NEVER)                                                                                                      \
+    X(TALKING, "talking", "the agent's audio is there: answered", c->voice == VOICE_SPEAKS, LEAVE, NOTHING, KEEP,      \
+      MONO_NEVER)                                                                                                      \
+    X(NOT_READY, "not-ready", "no audio for too long: does the agent speak after all?",                                \
+      now >= c->started_at + p->ready_ms, LEAVE, READY, KEEP, MONO_NEVER)                                              \
+    X(JOINED, "joined", "the agent is in the room, without audio", c->voice == VOICE_JOINED, LEAVE, NOTHING, KEEP,     \
+      c->started_at + p->ready_ms)                                                                                     \
+    X(JOINING, "joining", "the agent's process is there", true, LEAVE, NOTHING, KEEP, c->started_at + p->ready_ms)
 enum call_phase {
-#define X(phase, label, when, agent, ask, room, until) PHASE_##phase,
+#define X(phase, label, text, when, agent, ask, room, until) PHASE_##phase,
     CALL_PHASES(X)
 #undef X
         CALL_PHASE_COUNT
@@ -83,5 +97,9 @@ struct want call_want(const struct call *call, const struct call_policy *policy,
 const char *call_phase_label(enum call_phase phase);
 const char *call_end_label(enum call_end end); /* "CALLER_LEFT" */
 const char *call_end_text(enum call_end end);
+
+/* The two tables as diagrams (Mermaid), for doc/architecture.md. */
+struct buf;
+void call_describe_life(struct buf *out);
 
 #endif

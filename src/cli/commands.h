@@ -18,6 +18,7 @@
     X(clear_sip_bridge) \
     X(clear_rooms)      \
     X(status)           \
+    X(reload)           \
     X(doctor)           \
     X(report)           \
     X(token)            \

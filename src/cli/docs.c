@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "calllog/record.h"
+#include "calls/exit.h"
+#include "calls/verdict.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
 #include "cli/help.h"
@@ -197,6 +199,16 @@ static void print_call_log(const struct cli *cli, struct buf *out) {
     call_record_describe(out);
 }
 
+static void print_life(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    call_describe_life(out);
+}
+
+static void print_exits(const struct cli *cli, struct buf *out) {
+    (void)cli;
+    exit_describe(out);
+}
+
 static const struct {
     const char *name;
     void (*print)(const struct cli *cli, struct buf *out);
@@ -207,6 +219,8 @@ static const struct {
     {"doctor", print_doctor},
     {"metrics", print_metrics},
     {"call-log", print_call_log},
+    {"life", print_life},
+    {"exits", print_exits},
     {"completion-bash", completion_bash},
     {"completion-zsh", completion_zsh},
 };
@@ -229,10 +243,10 @@ static int run(struct cli *cli) {
 
 const struct cli_command cli_docs = {
     .name = "docs",
-    .summary =
-        "Print the manual page (roff), the tables of settings, commands, checks, metrics … (Markdown), or a shell's "
-        "completion.",
-    .arguments = "man|settings|commands|doctor|metrics|call-log|completion-bash|completion-zsh",
+    .summary = "Print the manual page (roff), the tables of settings, commands, checks, metrics … and diagrams "
+               "(Markdown), or a "
+               "shell's completion.",
+    .arguments = "man|settings|commands|doctor|metrics|call-log|life|exits|completion-bash|completion-zsh",
     .min_arguments = 1,
     .max_arguments = 1,
     .no_settings = true,

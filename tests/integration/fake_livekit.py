@@ -192,6 +192,9 @@ class FakeLiveKit:
         self.participants[request["room"]] = [one for one in here if one["identity"] != request["identity"]]
         return {}
 
+    def list_dispatch(self, _request):
+        return {"agent_dispatches": []}
+
     # --- SIP ---
 
     TRUNK = {"name": "", "metadata": "", "numbers": [], "allowed_addresses": [], "allowed_numbers": [],
@@ -268,6 +271,7 @@ METHODS = {
     "RoomService/DeleteRoom": (ROOM_CREATE, FakeLiveKit.delete_room),
     "RoomService/ListParticipants": (ROOM_ADMIN, FakeLiveKit.list_participants),
     "RoomService/RemoveParticipant": (ROOM_ADMIN, FakeLiveKit.remove_participant),
+    "AgentDispatchService/ListDispatch": (ROOM_ADMIN, FakeLiveKit.list_dispatch),
     "SIP/CreateSIPInboundTrunk": (SIP_ADMIN, FakeLiveKit.create_trunk),
     "SIP/UpdateSIPInboundTrunk": (SIP_ADMIN, FakeLiveKit.update_trunk),
     "SIP/ListSIPInboundTrunk": (SIP_ADMIN, FakeLiveKit.list_trunks),

@@ -13,15 +13,16 @@ from daemon import binary
 class Terminal:
     """`with Terminal("trunks", "delete", "ST_x", env=…) as it: it.expect("[y/N]"); it.type("y\\n"); it.end()`"""
 
-    def __init__(self, *arguments, env, columns=0):
+    def __init__(self, *arguments, env, columns=0, program=None, cwd=None):
         self.columns = columns  # 0: of a terminal that does not tell its width
+        self.program, self.cwd = program or binary(), cwd
         self.arguments, self.env, self.shown, self.seen_to = arguments, env, "", 0
 
     def __enter__(self):
         self.master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (24, self.columns))
-        self.process = subprocess.Popen([binary(), *self.arguments], env={"TERM": "dumb", **self.env}, stdin=slave,
-                                        stdout=slave, stderr=slave, start_new_session=True,
+        self.process = subprocess.Popen([self.program, *self.arguments], env={"TERM": "dumb", **self.env}, stdin=slave,
+                                        stdout=slave, stderr=slave, start_new_session=True, cwd=self.cwd,
                                         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)))
         os.close(slave)
         return self
@@ -44,6 +45,11 @@ class Terminal:
             left = deadline - time.monotonic()
             assert left > 0 and self.read(left), f"not shown: {text!r}\n{self.shown}"
         self.seen_to = self.shown.index(text, self.seen_to) + len(text)
+
+    def on_paper(self):
+        """What stands there in the end: a bar of progress that was drawn over is not."""
+        lines = self.shown.replace("\r\n", "\n").replace("\x1b[K", "")
+        return "\n".join(line.rpartition("\r")[2] for line in lines.split("\n"))
 
     def type(self, text):
         os.write(self.master, text.encode())

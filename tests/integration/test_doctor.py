@@ -106,6 +106,15 @@ def test_text_is_wrapped_on_a_terminal_but_no_command(ward):
     assert any("sipbridge dispatch create --trunk-id ST_" in line for line in lines), it.shown
 
 
+def test_lines_to_copy_keep_their_indentation(ward):
+    it = ward()
+    it.livekit.webhook = None
+    lines = it.run("--wait", "100ms").stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.strip() == "webhook:")
+    assert [line[lines[at].index("webhook"):] for line in lines[at:at + 3]] == \
+        ["webhook:", "  api_key: devkey", f'  urls: ["{it.url}"]']
+
+
 def test_rooms_of_doctor_are_no_calls_whatever_the_prefix(ward):
     """A prefix that doctor's rooms have too: no agent is started for them."""
     it = ward(SIP_ROOM_PREFIX="sip", rules=[])

@@ -1,10 +1,11 @@
 """SIGHUP and POST /api/reload: what was written otherwise is taken over, for what begins from then on."""
 import re
 import signal
+import subprocess
 
 import livekit
 import pytest
-from daemon import holds_for, is_alive, wait_for
+from daemon import binary, holds_for, is_alive, wait_for
 from livekit import Call
 
 
@@ -222,3 +223,29 @@ def test_again_and_again_under_calls(written):
         daemon.wait_agent(call)
         daemon.post(*call.hung_up())
     wait_for(lambda: not daemon.calls(), "all calls are over")
+
+
+def test_by_command(written):
+    """`sipbridge reload` says what the bridge says, and ends with 1 where nothing was taken over."""
+    bridge = written(DEFAULT_SIP_AGENT="support", SIP_MAX_BODY="1MiB", rules=[])
+    daemon = bridge.daemon
+
+    def reload(*arguments, **settings):
+        return subprocess.run([binary(), "reload", *arguments], env={**daemon.environment(), **settings}, text=True,
+                              capture_output=True, timeout=20)
+
+    bridge.write(DEFAULT_SIP_AGENT="sales", SIP_MAX_BODY="2KiB")
+    done = reload()
+    assert done.returncode == 0 and done.stderr == "" and "changed: DEFAULT_SIP_AGENT\n" in done.stdout
+    assert "taken over by a restart only: SIP_MAX_BODY\n" in done.stdout and "\nreloaded; API keys: 1;" in done.stdout
+    bridge.write(SIP_READY_TIMEOUT="\x1b[2J")
+    done = reload("--url", f"unix:{daemon.admin_socket}")
+    assert done.returncode == 1 and "SIP_READY_TIMEOUT" in done.stdout and "the settings stay as they were" in done.stdout
+    assert "\x1b" not in done.stdout
+    bridge.write(SIP_READY_TIMEOUT=None)
+    done = reload(LIVEKIT_API_SECRET="another secret of thirty-two letters")
+    assert done.returncode == 1 and "401: the keys in your settings are not its own" in done.stderr and done.stdout == ""
+    done = reload(LIVEKIT_API_KEY="", LIVEKIT_API_SECRET="")
+    assert done.returncode == 2 and "LIVEKIT_API_KEY" in done.stderr
+    daemon.stop()
+    assert reload().returncode == 1

@@ -5,6 +5,7 @@ Every rule is a function that takes a Tree and yields Problems; RULES lists them
 CMakeLists.txt: the repository, or a bad sample made by test_lint.py. Only the standard library is needed.
 
     lint.py [DIR]          prints file:line: rule: what is wrong; exit 1 when there is anything
+    lint.py --layers       prints the graph of layers as doc/architecture.md has it, for doc/update.sh
 """
 import concurrent.futures
 import fnmatch
@@ -16,6 +17,9 @@ import sys
 import tempfile
 from collections import namedtuple
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import links  # noqa: E402
 
 Problem = namedtuple("Problem", "path line rule text")
 
@@ -84,8 +88,8 @@ class Tree:
     def __init__(self, root):
         self.root = Path(root)
         self.layers = self.read_layers()
-        names = self.list_files()
-        self.files = [Source(self.root, name) for name in names if self.is_text(name)]
+        self.names = self.list_files()
+        self.files = [Source(self.root, name) for name in self.names if self.is_text(name)]
         self.sources = [s for s in self.files if s.path.endswith((".c", ".h"))]
         self.production = [s for s in self.sources if s.path.startswith(tuple(d + "/" for d in PRODUCTION))]
 
@@ -331,9 +335,41 @@ def rule_unfinished(tree):
         yield Problem(source.path, line, "unfinished", f"unfinished by its own word: {what}")
 
 
+def rule_link(tree):
+    names = set(tree.names)
+    for source in tree.files:
+        if source.path.endswith(".md"):
+            for line, why in links.broken(tree.root, names, source.path, source.text):
+                yield Problem(source.path, line, "link", why)
+
+
+def layer_diagram(tree):
+    """The layers and what they link (Mermaid). What a link already brings is not drawn again."""
+    lines = ["```mermaid", "flowchart TB"]
+    for name, (where, _) in tree.layers.items():
+        lines.append(f"    {name}[{where}]")
+    for name, (_, linked) in tree.layers.items():
+        brought = {more for link in linked if link in tree.layers for more in tree.reachable(link) - {link}}
+        lines += [f"    {name} --> {link}" for link in linked if link in tree.layers and link not in brought]
+    return "\n".join([*lines, "```", ""])
+
+
+def rule_layer_diagram(tree):
+    document = next((source for source in tree.files if source.path == "doc/architecture.md"), None)
+    if document is None:
+        return
+    found = re.search(r"<!-- layers -->\n(.*?)<!-- /layers -->", document.text, re.S)
+    if found is None or found.group(1) != layer_diagram(tree):
+        line = document.line_of(found.start()) if found else 1
+        yield Problem(document.path, line, "layer-diagram", "the graph of layers is not that of CMakeLists.txt: run doc/update.sh")
+    for where, _ in tree.layers.values():
+        if f"| `{where}` |" not in document.text:
+            yield Problem(document.path, 1, "layer-diagram", f"the table of layers has no row for `{where}`")
+
+
 RULES = [rule_include_cycle, rule_layer_cycle, rule_layer_links, rule_include_dots, rule_outside_library,
          rule_banned_function, rule_long_function, rule_long_file, rule_include_guard, rule_opening_paragraph,
-         rule_header_alone, rule_machine_path, rule_unfinished]
+         rule_header_alone, rule_machine_path, rule_unfinished, rule_link, rule_layer_diagram]
 
 
 def lint(root):
@@ -342,7 +378,11 @@ def lint(root):
 
 
 def main(argv):
-    root = argv[1] if len(argv) > 1 else Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[2]
+    if argv[1:] == ["--layers"]:
+        print(layer_diagram(Tree(root)), end="")
+        return 0
+    root = argv[1] if len(argv) > 1 else root
     tree, problems = lint(root)
     for problem in problems:
         print(f"{problem.path}:{problem.line}: {problem.rule}: {problem.text}")

@@ -24,8 +24,8 @@ from pathlib import Path
 Table = namedtuple("Table", "name header unit columns")
 TABLES = [
     Table("CALL_ENDS", "verdict.h", "verdict.c", ["reason", "hang_up", "text", "when"]),
-    Table("CALL_PHASES", "verdict.h", "verdict.c", ["phase", "label", "when", "agent", "ask", "room", "until"]),
-    Table("EXIT_MEANINGS", "exit.h", "exit.c", ["meaning", "effect", "when"]),
+    Table("CALL_PHASES", "verdict.h", "verdict.c", ["phase", "label", "text", "when", "agent", "ask", "room", "until"]),
+    Table("EXIT_MEANINGS", "exit.h", "exit.c", ["meaning", "effect", "text", "when"]),
 ]
 TESTS = ["test_verdict", "test_exit_meaning", "test_call"]
 UNITS = ["call.c", "exit.c", "ghosts.c", "legs.c", "verdict.c"]

@@ -17,6 +17,11 @@ CLEAN = {
 }
 
 
+LAYER_ROWS = "| `src/base` |\n| `src/rules` |\n| `src/http` |\n"
+LAYER_GRAPH = ("```mermaid\nflowchart TB\n    base[src/base]\n    rules[src/rules]\n    http[src/http]\n    rules --> base\n"
+               "    http --> base\n```\n")
+
+
 def body(lines):
     return "".join(f"    x += {n};\n" for n in range(lines))
 
@@ -49,6 +54,15 @@ BAD = {
     "header-alone": {"src/base/a.h": BASE_H.replace("int a(void)", "size_t a(void)")},
     "machine-path": {"doc/x.md": "see /hom" + "e/joe/notes\n"},
     "unfinished": {"doc/x.md": "TO" + "DO: the rest\n"},
+    "link": {"doc/x.md": "see [the other](y.md)\n"},
+    "link to a heading": {"doc/x.md": "# One & two\n[good](#one--two) [bad](#one-two)\n"},
+    "link in a badge": {"doc/x.md": "[![picture](no.png)](x.md)\n"},
+    "link without https": {"doc/x.md": "[a](http://example.org/)\n"},
+    "link without a host": {"doc/x.md": "[a](https:example)\n"},
+    "link to no image": {"doc/x.md": "![a](x.md)\n"},
+    "layer-diagram": {"doc/architecture.md": "<!-- layers -->\nold\n<!-- /layers -->\n" + LAYER_ROWS},
+    "layer-diagram missing": {"doc/architecture.md": LAYER_ROWS},
+    "layer-diagram row": {"doc/architecture.md": "<!-- layers -->\n" + LAYER_GRAPH + "<!-- /layers -->\n" + LAYER_ROWS.partition("\n")[2]},
 }
 
 
@@ -89,6 +103,19 @@ def test_banned_names_count_only_as_calls_in_production(tmp_path):
     files = {"src/base/a.c": "/* gets() */\nint f(struct s *s) {\n    return s->signal(1) + s.rand(2) + my_gets(3);\n}\n",
              "tests/unit/test_x.c": "void f(char *a) {\n    strcpy(a, a);\n    malloc(3);\n}\n"}
     assert make(tmp_path, files) == []
+
+
+def test_links_that_lead_somewhere(tmp_path):
+    text = ("# A\n## The `x` of [y](z.md)\n## A\n[1](#a) [2](#a-1) [3](#the-x-of-y) [4](../src/base/a.c) [5](../src/base) "
+            "[6](z.md#z) `[no](link)` [7](https://example.org/a?b=c#d)\n\n    [no](block)\n\n```\n[no](fence)\n```\n")
+    assert make(tmp_path, {"doc/x.md": text, "doc/z.md": "# Z\n"}) == []
+
+
+def test_the_diagram_leaves_out_what_a_link_brings(tmp_path):
+    make(tmp_path, {"CMakeLists.txt": CMAKE + "layer(app src/app LINKS base rules http)\n"})
+    lines = lint.layer_diagram(lint.Tree(tmp_path)).splitlines()
+    assert [line.strip() for line in lines if "-->" in line] == \
+        ["rules --> base", "http --> base", "app --> rules", "app --> http"]
 
 
 def test_exit_code_and_lines_for_people(tmp_path, capsys):

@@ -94,10 +94,27 @@ static void doctor(void **state) {
     check_marked(ROOT "doc/doctor.md", "doctor");
 }
 
+static void diagrams(void **state) {
+    (void)state;
+    check_marked(ROOT "doc/architecture.md", "life");
+    check_marked(ROOT "doc/architecture.md", "exits");
+}
+
+static void metrics_and_call_log(void **state) {
+    (void)state;
+    check_marked(ROOT "doc/metrics.md", "metrics");
+    check_marked(ROOT "doc/call-log.md", "call-log");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(manual_page), cmocka_unit_test(completion), cmocka_unit_test(tables),
-        cmocka_unit_test(readme),      cmocka_unit_test(doctor),
+        cmocka_unit_test(manual_page),
+        cmocka_unit_test(completion),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(readme),
+        cmocka_unit_test(doctor),
+        cmocka_unit_test(diagrams),
+        cmocka_unit_test(metrics_and_call_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

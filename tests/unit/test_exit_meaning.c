@@ -14,7 +14,7 @@
 enum { EXITED = 1000000 };
 
 static const char *const meanings[] = {
-#define X(meaning, effect, when) [EXIT_IS_##meaning] = #meaning,
+#define X(meaning, effect, text, when) [EXIT_IS_##meaning] = #meaning,
     EXIT_MEANINGS(X)
 #undef X
 };

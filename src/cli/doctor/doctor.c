@@ -79,9 +79,9 @@ static void gather_release(struct gather *gather) {
     settings_release(&gather->settings);
 }
 
-/* Commands are copied: they stay on one line. */
-static bool is_command(const char *text) {
-    return strstr(text, "sipbridge ") != NULL || strstr(text, "redis-cli ") != NULL;
+/* Commands and lines of YAML are copied: they stay on one line, as they are. */
+static bool is_copied(const char *text) {
+    return *text == ' ' || strstr(text, "sipbridge ") != NULL || strstr(text, "redis-cli ") != NULL;
 }
 
 /* The lines of TEXT, each under LABEL's. */
@@ -92,7 +92,7 @@ static void print_detail(const char *label, const char *text) {
         cleanup_buf struct buf shown = {0};
         text_clean(&shown, one, SHOWN_MAX);
         printf("%10s%-8s", "", line == text ? label : "");
-        if (shown.p == NULL || is_command(shown.p)) {
+        if (shown.p == NULL || is_copied(shown.p)) {
             puts(shown.p != NULL ? shown.p : "");
         } else {
             help_print(shown.p, DETAIL_INDENT);
