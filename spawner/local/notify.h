@@ -10,10 +10,10 @@
 
 struct notify {
     void (*on_ready)(struct notify *self); /* once */
-    uid_t sender;                          /* who is heard, beside us and root */
-    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
     struct watcher watcher;
-    int fd; /* -1: none */
+    uid_t sender;                          /* who is heard, beside us and root */
+    int fd;                                /* -1: none */
+    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
     bool told;
 };
 
