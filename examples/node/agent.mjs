@@ -22,6 +22,9 @@ const TONE = Int16Array.from({ length: FRAME }, (_, n) => 8000 * Math.sin((2 * M
 const source = new AudioSource(RATE, 1), track = LocalAudioTrack.createAudioTrack('tone', source), room = new Room();
 const options = new TrackPublishOptions();
 options.source = TrackSource.SOURCE_MICROPHONE;
+if (process.env.SIP_STANDBY === '1') { // so is what the first connect() sets up, by one to where nobody listens
+  await new Room().connect('ws://127.0.0.1:1', '-', { joinRetries: 0 }).catch(() => {});
+}
 room.on(RoomEvent.TrackSubscribed, (_track, _publication, who) => console.log(`I hear ${who.identity}`));
 
 // --- sipbridge, part 2: nothing is connected before the call; told to stop: leave ---------------------------------------

@@ -101,7 +101,7 @@ static void start_notify(struct job *job) {
     struct diag diag = {0};
     job->notify.on_ready = on_ready;
     job->notify.sender = fence_uid(job->host->fence);
-    if (notify_start(&job->notify, job->host->loop, job->host->notify_dir, job->instance, &diag)) {
+    if (notify_start(&job->notify, &job->host->ahead.notify, job->instance, &diag)) {
         strv_set(&job->env, "NOTIFY_SOCKET", slice_of(job->notify.name));
         return;
     }
@@ -112,7 +112,8 @@ static void start_notify(struct job *job) {
 /* A caller matters more than a log: where the file cannot be had the output goes nowhere, and this is said. */
 static int open_output(struct job *job) {
     struct diag diag = {0};
-    int fd = output_open(job->host->output_dir, job->label, &diag);
+    int ready = ahead_output(&job->host->ahead, job->label);
+    int fd = ready >= 0 ? ready : output_open(job->host->output_dir, job->label, &diag);
     if (fd >= 0) {
         job->output_at = lseek(fd, 0, SEEK_END);
         fence_lend(job->host->fence, fd);
@@ -169,6 +170,7 @@ bool job_start(struct job *job, struct diag *diag) {
     if (!spawn(job, file, diag)) {
         return false;
     }
+    ahead_refill(&job->host->ahead);
     job->exit.on_exit = on_exit_seen;
     if (!child_watch_start(&job->exit, job->host->loop, job->pid)) {
         diag_fail(diag, "pidfd_open", "%m: the process was ended again, since its end could not be seen");
@@ -329,7 +331,7 @@ void job_free(struct job *job) {
     child_watch_stop(&job->exit);
     timer_cancel(&job->timer);
     timer_cancel(&job->take_timer);
-    notify_stop(&job->notify);
+    notify_stop(&job->notify, &job->host->ahead.notify_spares);
     if (job->in >= 0) {
         close(job->in);
     }

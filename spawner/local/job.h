@@ -7,10 +7,10 @@
 
 #include "loop/child_watch.h"
 #include "spawner/engine.h"
+#include "spawner/local/ahead.h"
 #include "spawner/local/child.h"
 #include "spawner/local/ladder.h"
 #include "spawner/local/local.h"
-#include "spawner/local/notify.h"
 #include "spawner/local/strv.h"
 
 struct job;
@@ -18,6 +18,7 @@ struct job;
 struct job_host {
     struct loop *loop;
     char *output_dir, *notify_dir;
+    struct ahead ahead;
     struct strv base_env;
     const struct fence *fence;
     const struct cgroup *cgroup; /* or NULL */

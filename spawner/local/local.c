@@ -329,6 +329,7 @@ struct local *local_new(const struct local_options *options) {
     local->host.loop = options->loop;
     local->host.output_dir = xstrdup(options->output_dir);
     local->host.notify_dir = xstrdup(options->notify_dir);
+    ahead_init(&local->host.ahead, options->loop, local->host.output_dir, local->host.notify_dir);
     local->host.fence = options->fence;
     local->host.cgroup = options->cgroup;
     environ_base(&local->host.base_env, environ, options->pass_env);
@@ -386,6 +387,7 @@ void local_free(struct local *local) {
     timer_cancel(&local->reap_timer);
     orphans_release(&local->orphans);
     strv_release(&local->host.base_env);
+    ahead_release(&local->host.ahead);
     free(local->host.output_dir);
     free(local->host.notify_dir);
     free(local->mark);

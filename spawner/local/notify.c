@@ -15,7 +15,7 @@
 #include "base/slice.h"
 #include "spawner/local/entries.h"
 
-enum { NAME_LENGTH = 16, DATAGRAM_MAX = 4096, DATAGRAMS_A_TURN = 16 };
+enum { NAME_LENGTH = 16, DATAGRAM_MAX = 4096, DATAGRAMS_A_TURN = 16, DATAGRAMS_LEFT = 1024 };
 
 static socklen_t make_address(struct notify *notify, const char *directory, const char *instance,
                               struct sockaddr_un *ret_address) {
@@ -99,36 +99,105 @@ static void on_readable(struct watcher *watcher, uint32_t events) {
     notify_drain(container_of(watcher, struct notify, watcher));
 }
 
-bool notify_start(struct notify *notify, struct loop *loop, const char *directory, const char *instance,
-                  struct diag *diag) {
-    struct sockaddr_un address;
-    socklen_t size = make_address(notify, directory, instance, &address);
+/* Throws away what was sent to it under its former names; false when that does not end. */
+static bool empty(struct notify *notify) {
+    bool ready;
+    for (int i = 0; i < DATAGRAMS_LEFT; i++) {
+        if (!receive(notify, &ready)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remove_spare(struct notify_spare *spare) {
+    unlink(spare->name);
+    close(take_fd(spare->fd));
+}
+
+static bool take_spare(struct notify *notify, struct notify_spares *spares) {
+    if (notify->name[0] == '@' || spares->count == 0) {
+        return false;
+    }
+    struct notify_spare *spare = &spares->list[--spares->count];
+    notify->fd = spare->fd;
+    if (rename(spare->name, notify->name) == 0 && empty(notify)) {
+        return true;
+    }
+    remove_file(notify);
+    remove_spare(spare);
+    notify->fd = -1;
+    return false;
+}
+
+static bool bind_new(struct notify *notify, const struct sockaddr_un *address, socklen_t size, struct diag *diag) {
     int one = 1;
-    notify->told = false;
-    notify->watcher.on_ready = on_readable;
     notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (notify->fd < 0) {
         return diag_fail(diag, "NOTIFY_SOCKET", "no socket for it: %m");
     }
     remove_file(notify);
     setsockopt(notify->fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
-    if (bind(notify->fd, (const struct sockaddr *)&address, size) != 0) {
-        int error = errno;
-        close(take_fd(notify->fd));
-        errno = error;
-        return diag_fail(diag, "NOTIFY_SOCKET", "cannot be made in %s: %m", directory);
+    if (bind(notify->fd, (const struct sockaddr *)address, size) == 0) {
+        return true;
     }
-    watcher_start(&notify->watcher, loop, notify->fd, EPOLLIN);
+    int error = errno;
+    close(take_fd(notify->fd));
+    errno = error;
+    return diag_fail(diag, "NOTIFY_SOCKET", "%s cannot be made: %m", notify->name);
+}
+
+bool notify_start(struct notify *notify, const struct notify_place *place, const char *instance, struct diag *diag) {
+    struct sockaddr_un address;
+    socklen_t size = make_address(notify, place->directory, instance, &address);
+    notify->told = false;
+    notify->watcher.on_ready = on_readable;
+    if (!take_spare(notify, place->spares) && !bind_new(notify, &address, size, diag)) {
+        return false;
+    }
+    watcher_start(&notify->watcher, place->loop, notify->fd, EPOLLIN);
     return true;
 }
 
-void notify_stop(struct notify *notify) {
+/* False when it cannot be one. */
+static bool put_away(struct notify *notify, struct notify_spares *spares) {
+    if (notify->name[0] == '@' || spares->count == NOTIFY_SPARES) {
+        return false;
+    }
+    struct notify_spare *spare = &spares->list[spares->count++];
+    spare->fd = take_fd(notify->fd);
+    memcpy(spare->name, notify->name, sizeof spare->name);
+    return true;
+}
+
+void notify_stop(struct notify *notify, struct notify_spares *spares) {
     if (notify->fd < 0) {
         return;
     }
     watcher_stop(&notify->watcher);
-    remove_file(notify);
-    close(take_fd(notify->fd));
+    if (!put_away(notify, spares)) {
+        remove_file(notify);
+        close(take_fd(notify->fd));
+    }
+}
+
+/* Its first name is as long as any, and none that a process is told. */
+bool notify_prepare(const struct notify_place *place) {
+    struct sockaddr_un address;
+    struct notify notify = {.sender = geteuid(), .fd = -1};
+    char number[NAME_LENGTH + 1];
+    if (place->spares->count == NOTIFY_SPARES) {
+        return false;
+    }
+    snprintf(number, sizeof number, "%0*x", NAME_LENGTH, ++place->spares->made);
+    socklen_t size = make_address(&notify, place->directory, number, &address);
+    return notify.name[0] != '@' && bind_new(&notify, &address, size, NULL) && put_away(&notify, place->spares);
+}
+
+void notify_spares_release(struct notify_spares *spares) {
+    while (spares->count > 0) {
+        remove_spare(&spares->list[--spares->count]);
+    }
 }
 
 /* Whether nobody holds the socket NAME any more. Another sipbridge may use the directory: one that drains while its

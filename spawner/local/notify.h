@@ -10,21 +10,44 @@
 
 struct notify {
     void (*on_ready)(struct notify *self); /* once */
-    uid_t sender;                          /* who is heard, beside us and root */
-    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
     struct watcher watcher;
-    int fd; /* -1: none */
+    uid_t sender;                          /* who is heard, beside us and root */
+    int fd;                                /* -1: none */
+    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
     bool told;
 };
 
-/* Binds a socket named after the first 16 characters of INSTANCE in DIRECTORY; an abstract one with the whole
- * instance where that path would not fit a socket address or `sender` is another user. False with DIAG. */
-bool notify_start(struct notify *notify, struct loop *loop, const char *directory, const char *instance,
-                  struct diag *diag) __attribute__((warn_unused_result));
+/* Bound sockets of processes that are gone. One is given to the next process under another name, so that who only knows the
+ * old one is not heard: making the file of a socket and removing another costs more (src/app/journal_dir.h). Zeroed: none. */
+enum { NOTIFY_SPARES = 16 };
+struct notify_spares {
+    struct notify_spare {
+        int fd;
+        char name[sizeof(struct sockaddr_un)];
+    } list[NOTIFY_SPARES];
+    unsigned count;
+    unsigned made; /* by notify_prepare: a part of their names */
+};
+
+/* Where sockets are made; outlives them. */
+struct notify_place {
+    struct loop *loop;
+    const char *directory;
+    struct notify_spares *spares;
+};
+
+/* Binds a socket named after the first 16 characters of INSTANCE in the directory, or names a spare so; an abstract one with
+ * the whole instance where that path would not fit a socket address or `sender` is another user. False with DIAG. */
+bool notify_start(struct notify *notify, const struct notify_place *place, const char *instance, struct diag *diag)
+    __attribute__((warn_unused_result));
 /* Reads what waits: a process that says READY=1 and exits is heard although its exit is seen first. */
 void notify_drain(struct notify *notify);
-/* Closes the socket and removes its file. */
-void notify_stop(struct notify *notify);
+/* The socket becomes one of SPARES, or is closed and its file removed. */
+void notify_stop(struct notify *notify, struct notify_spares *spares);
+/* One more spare, where it has room: false when none was made. */
+bool notify_prepare(const struct notify_place *place);
+/* Closes them and removes their files. */
+void notify_spares_release(struct notify_spares *spares);
 /* Removes sockets that a killed predecessor left in DIRECTORY. */
 void notify_clean(const char *directory);
 

@@ -59,21 +59,36 @@ static struct flock whole_file(short type) {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET};
 }
 
-int output_open(const char *directory, const char *label, struct diag *diag) {
-    cleanup_fd int fd = open_file(directory, label, O_RDWR | O_APPEND | O_CREAT, diag);
-    if (fd < 0) {
-        return -1;
-    }
+/* As long as FD, or what an agent inherits of it, is open more may come. Above 2: the agent's own are put there. */
+static int hold(int opened) {
+    cleanup_fd int fd = opened;
     struct flock lock = whole_file(F_RDLCK);
     fcntl(fd, F_OFD_SETLK, &lock);
-    if (fd > STDERR_FILENO) {
-        return take_fd(fd);
-    }
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    if (moved < 0) {
+    return fd > STDERR_FILENO ? take_fd(fd) : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+int output_open(const char *directory, const char *label, struct diag *diag) {
+    int opened = open_file(directory, label, O_RDWR | O_APPEND | O_CREAT, diag);
+    int fd = opened >= 0 ? hold(opened) : -1;
+    if (opened >= 0 && fd < 0) {
         diag_fail(diag, label, "cannot be opened: %m");
     }
-    return moved;
+    return fd;
+}
+
+int output_prepare(const char *directory) {
+    int opened = open(directory, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+    return opened >= 0 ? hold(opened) : -1;
+}
+
+bool output_name(const char *directory, const char *label, int fd) {
+    char open_file_path[32];
+    if (!check_label(label, NULL)) {
+        return false;
+    }
+    cleanup_free char *path = path_of(directory, label);
+    snprintf(open_file_path, sizeof open_file_path, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, open_file_path, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
 }
 
 int output_open_read(const char *directory, const char *label, struct diag *diag) {

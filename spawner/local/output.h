@@ -15,6 +15,11 @@
 /* The file of LABEL (text_is_sid), to be an agent's stdout and stderr: an fd above 2, close-on-exec. -1 with DIAG. A
  * symbolic link, a fifo, or a file of another user in its place is refused. */
 int output_open(const char *directory, const char *label, struct diag *diag);
+/* A file without a name (O_TMPFILE), made ahead of the call that gets it, for making one may take 1 ms
+ * (src/app/journal_dir.h): an fd as from output_open. -1: the file system has none of these. */
+int output_prepare(const char *directory);
+/* Gives that of FD the name of LABEL. False where there is such a file, or it cannot be done. */
+bool output_name(const char *directory, const char *label, int fd) __attribute__((warn_unused_result));
 /* The same file for reading. -1 with DIAG: no output, or not ours to read. */
 int output_open_read(const char *directory, const char *label, struct diag *diag);
 enum { OUTPUT_PARTS = 4 };

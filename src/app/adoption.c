@@ -6,7 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { BOOT_ID_MAX = 64 };
+/* Spare files are made when what was started has had its first moments, one in a turn of the loop. */
+enum { BOOT_ID_MAX = 64, PREPARE_MS = 100, PREPARE_NEXT_MS = 1 };
 
 static void on_dirty(void *self) {
     struct app *app = self;
@@ -15,11 +16,21 @@ static void on_dirty(void *self) {
 
 static bool keep(void *self, const char *sid, struct slice text) {
     struct app *app = self;
+    if (app->spares_timer.loop == NULL && app->journal.spares < JOURNAL_READY) {
+        timer_start(&app->spares_timer, app->loop, PREPARE_MS);
+    }
     return journal_dir_keep(&app->journal, sid, text);
 }
 
+static void on_spares_due(struct timer *timer) {
+    struct app *app = container_of(timer, struct app, spares_timer);
+    if (journal_dir_prepare(&app->journal)) {
+        timer_start(timer, app->loop, PREPARE_NEXT_MS);
+    }
+}
+
 static void drop(void *self, const char *sid) {
-    const struct app *app = self;
+    struct app *app = self;
     journal_dir_drop(&app->journal, sid);
 }
 
@@ -76,6 +87,7 @@ static bool read_boot_id(struct app *app, struct diag *diag) {
 bool adoption_open(struct app *app, struct diag *diag) {
     app->journal_task.run = on_task;
     app->journal_timer.on_due = on_retry;
+    app->spares_timer.on_due = on_spares_due;
     return journal_dir_open(&app->journal, app->state.journal, diag) && read_boot_id(app, diag) &&
            standby_dir_open(&app->standby_dir, app->state.standby, app->boot, diag);
 }
@@ -123,4 +135,5 @@ void adoption_close(struct app *app) {
     task_cancel(&app->journal_task);
     call_log_release(&app->call_log);
     timer_cancel(&app->journal_timer);
+    timer_cancel(&app->spares_timer);
 }

@@ -41,7 +41,7 @@ struct app {
     struct call_log call_log;
     struct loop *loop;
     struct signals signals;
-    struct timer bridge_timer, log_timer, journal_timer;
+    struct timer bridge_timer, log_timer, journal_timer, spares_timer;
     struct file_watch keys_watch;
     struct event_queue queue;
     struct receiver *receiver;

@@ -24,40 +24,96 @@ bool journal_dir_open(struct journal_dir *dir, const char *path, struct diag *di
     return dir->fd >= 0 || diag_fail(diag, "SIP_STATE_DIR", "%s cannot be opened: %m", path);
 }
 
-/* A name with its end: SID.json, and SID.json.tmp beside it. */
-struct file_names {
-    char name[NAME_SIZE], beside[NAME_SIZE + sizeof tmp_suffix];
-};
-
-static struct file_names names_of(const char *sid) {
-    struct file_names names;
-    snprintf(names.name, sizeof names.name, "%.*s%s", ENGINE_LABEL_MAX, sid, suffix);
-    snprintf(names.beside, sizeof names.beside, "%s%s", names.name, tmp_suffix);
-    return names;
+static void name_of(char ret_name[NAME_SIZE], const char *sid) {
+    snprintf(ret_name, NAME_SIZE, "%.*s%s", ENGINE_LABEL_MAX, sid, suffix);
 }
+
+/* ---- files that wait for their next text ---- */
+
+enum { SPARE_NAME_SIZE = 32, OPEN_FLAGS = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
+
+static void spare_name(char ret_name[SPARE_NAME_SIZE], unsigned number) {
+    snprintf(ret_name, SPARE_NAME_SIZE, "spare%u%s%s", number, suffix, tmp_suffix);
+}
+
+static bool make_blank(int directory, const char *name) {
+    cleanup_fd int fd = openat(directory, name, OPEN_FLAGS | O_CREAT, 0600);
+    return fd >= 0;
+}
+
+/* One byte stays: what was cut to nothing is written to disk by ext4 as soon as it is closed again (auto_da_alloc). */
+static bool blank(int directory, const char *name) {
+    cleanup_fd int fd = openat(directory, name, OPEN_FLAGS);
+    return fd >= 0 && pwrite(fd, "\n", 1, 0) == 1 && ftruncate(fd, 1) == 0;
+}
+
+/* Of what was, nothing is left to be read. */
+static void blank_last(struct journal_dir *dir) {
+    char spare[SPARE_NAME_SIZE];
+    if (!dir->last_has_text) {
+        return;
+    }
+    dir->last_has_text = false;
+    spare_name(spare, dir->spares - 1);
+    if (!blank(dir->fd, spare)) {
+        unlinkat(dir->fd, spare, 0);
+        dir->spares--;
+    }
+}
+
+/* Makes NAME a spare. */
+static void put_away(struct journal_dir *dir, const char *name) {
+    char spare[SPARE_NAME_SIZE];
+    spare_name(spare, dir->spares);
+    if (dir->spares == JOURNAL_SPARES || renameat(dir->fd, name, dir->fd, spare) != 0) {
+        unlinkat(dir->fd, name, 0);
+    } else if (blank(dir->fd, spare)) {
+        dir->spares++;
+    } else {
+        unlinkat(dir->fd, spare, 0);
+    }
+}
+
+/* ---- entries ---- */
 
 /* The first text of a call, and where a file system cannot exchange, is renamed. */
-static bool swap(int fd, const struct file_names *names) {
-    return renameat2(fd, names->beside, fd, names->name, RENAME_EXCHANGE) == 0 ||
-           renameat(fd, names->beside, fd, names->name) == 0;
+static bool swap(struct journal_dir *dir, const char *spare, const char *name) {
+    if (renameat2(dir->fd, spare, dir->fd, name, RENAME_EXCHANGE) == 0) {
+        dir->spares++;
+        dir->last_has_text = true;
+        return true;
+    }
+    return renameat(dir->fd, spare, dir->fd, name) == 0;
 }
 
-static bool put(const struct journal_dir *dir, const struct file_names *names, struct slice text) {
-    cleanup_fd int fd =
-        openat(dir->fd, names->beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-    if (fd >= 0 && file_write_fd(fd, text) && ftruncate(fd, (off_t)text.n) == 0 && swap(dir->fd, names)) {
+/* The file may have more in it than TEXT. */
+static bool write_text(int fd, struct slice text) {
+    struct stat st;
+    return file_write_fd(fd, text) && fstat(fd, &st) == 0 &&
+           (st.st_size == (off_t)text.n || ftruncate(fd, (off_t)text.n) == 0);
+}
+
+static bool put(struct journal_dir *dir, const char *name, struct slice text) {
+    char spare[SPARE_NAME_SIZE];
+    unsigned left = dir->spares > 0 ? dir->spares - 1 : 0;
+    spare_name(spare, left);
+    cleanup_fd int fd = openat(dir->fd, spare, OPEN_FLAGS | O_CREAT, 0600);
+    dir->spares = left;
+    dir->last_has_text = false;
+    if (fd >= 0 && write_text(fd, text) && swap(dir, spare, name)) {
         return true;
     }
     int error = errno;
-    unlinkat(dir->fd, names->beside, 0);
+    unlinkat(dir->fd, spare, 0);
     errno = error;
     return false;
 }
 
 bool journal_dir_keep(struct journal_dir *dir, const char *sid, struct slice text) {
-    struct file_names names = names_of(sid);
+    char name[NAME_SIZE];
     uint64_t skipped;
-    if (put(dir, &names, text)) {
+    name_of(name, sid);
+    if (put(dir, name, text)) {
         return true;
     }
     int error = errno;
@@ -66,15 +122,27 @@ bool journal_dir_keep(struct journal_dir *dir, const char *sid, struct slice tex
             &(struct log_about){.call = slice_of(sid)},
             "%s/%s cannot be written: %s; the call goes on, but a restart now would end its agent (and %llu times "
             "before)",
-            dir->path, names.name, strerror(error), (unsigned long long)skipped);
+            dir->path, name, strerror(error), (unsigned long long)skipped);
     }
     return false;
 }
 
-void journal_dir_drop(const struct journal_dir *dir, const char *sid) {
-    struct file_names names = names_of(sid);
-    unlinkat(dir->fd, names.name, 0);
-    unlinkat(dir->fd, names.beside, 0);
+void journal_dir_drop(struct journal_dir *dir, const char *sid) {
+    char name[NAME_SIZE];
+    name_of(name, sid);
+    blank_last(dir);
+    put_away(dir, name);
+}
+
+bool journal_dir_prepare(struct journal_dir *dir) {
+    char spare[SPARE_NAME_SIZE];
+    blank_last(dir);
+    spare_name(spare, dir->spares);
+    if (dir->spares >= JOURNAL_READY || !make_blank(dir->fd, spare)) {
+        return false;
+    }
+    dir->spares++;
+    return true;
 }
 
 /* Moves NAME out of the way, beside others of that name that were there before. */

@@ -1,4 +1,5 @@
-"""From a webhook to the process that it starts: sipbridge beside posix_spawn by hand and adnanh/webhook, one call at a time."""
+"""From a webhook to the process that it starts, or to one that stands by and has read its line: sipbridge beside posix_spawn by
+hand and adnanh/webhook, one call at a time."""
 import contextlib
 import hashlib
 import hmac
@@ -64,7 +65,7 @@ class Starts:
             raise Wrong(f"an agent came for {told} instead of {sid}")
         return int(pid), int(started)
 
-    def one_call(self, line, name):
+    def one_call(self, line, name, what="agent running"):
         call = livekit.Call()
         start, end = (request_of(livekit.encode(event)) for event in (call.room_started(), call.room_finished()))
         sent, answered = line.post(start)
@@ -78,7 +79,7 @@ class Starts:
             raise Wrong(f"the agent of {call.sid} is still there 10 s after the room was finished")
         wait_for(lambda: not is_alive(pid), f"agent {pid} is gone")
         self.note(f"{name}: webhook to answer", answered - sent)
-        self.note(f"{name}: webhook to agent running", started - sent)
+        self.note(f"{name}: webhook to {what}", started - sent)
 
     def by_hand(self):
         """The floor: the same program, started by posix_spawn of this process."""
@@ -108,6 +109,7 @@ class Starts:
                 self.one_call(line, "sipbridge")
                 self.by_hand()
             line.close()
+        self.hand_overs(calls)
         if has_hooks:
             with Adnanh(self.bench, self.path) as hooks:
                 for _ in range(calls):
@@ -121,6 +123,18 @@ class Starts:
                 self.one_call(line, "sipbridge on a core of its own")
             line.close()
         self.report()
+
+    def hand_overs(self, calls):
+        """To an agent that stands by: until it has read its line."""
+        name = "sipbridge, standby"
+        with Daemon(self.bench.where, self.bench.binary, agent=f"{self.bench.tools.agent} {self.path}", SIP_STANDBY="4") as daemon:
+            line = Line(daemon.port)
+            for _ in range(calls):
+                if not self.bench.standbys_ready(daemon.status, "SIP_AGENT_COMMAND", 4):
+                    self.bench.table.miss(PART, name, "this sipbridge starts no standbys")
+                    return
+                self.one_call(line, name, "line read")
+            line.close()
 
     def report(self):
         floor = percentile(self.times["posix_spawn by hand: to agent running"], 0.5)

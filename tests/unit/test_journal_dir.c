@@ -49,7 +49,7 @@ static void test_entries_come_back_in_order(void **state) {
     }
     journal_dir_drop(&dir, "RM_5");
     journal_dir_drop(&dir, "RM_5");
-    assert_int_equal(faccessat(dir.fd, "RM_5.json.tmp", F_OK, 0), -1);
+    assert_int_equal(faccessat(dir.fd, "RM_5.json", F_OK, 0), -1);
     struct journal_list list = {0};
     assert_true(journal_dir_load(&dir, &list, NULL));
     static const char *const wanted[] = {"RM_2", "RM_1", "RM_4", "RM_3"};
@@ -118,13 +118,13 @@ static void test_writing_where_something_is_in_the_way(void **state) {
     struct journal_dir dir;
     open_dir(&dir, &root);
     cleanup_free char *victim = scratch_file(root, "victim", "precious", 0600);
-    assert_int_equal(symlinkat(victim, dir.fd, "RM_1.json.tmp"), 0);
+    assert_int_equal(symlinkat(victim, dir.fd, "spare0.json.tmp"), 0);
     assert_false(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
     assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}"))); /* it was removed by that */
     struct stat st;
     assert_int_equal(stat(victim, &st), 0);
     assert_int_equal(st.st_size, strlen("precious"));
-    assert_int_equal(mkdirat(dir.fd, "RM_2.json.tmp", 0700), 0);
+    assert_int_equal(mkdirat(dir.fd, "spare0.json.tmp", 0700), 0);
     assert_false(journal_dir_keep(&dir, "RM_2", SLICE("{}")));
     journal_dir_close(&dir);
     scratch_free(root);
@@ -145,6 +145,82 @@ static void test_the_newest_text_is_there_whole(void **state) {
         assert_true(read(fd, read_back, sizeof read_back - 1) >= 0);
         assert_string_equal(read_back, text);
     }
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+static ino_t inode_of(const struct journal_dir *dir, const char *name) {
+    struct stat st;
+    assert_int_equal(fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    return st.st_ino;
+}
+
+static size_t size_of(const struct journal_dir *dir, const char *name) {
+    struct stat st;
+    return fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* No file is made but the first two, and what a call said is gone with it. */
+static void test_files_are_used_again(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{\"caller\":\"+15550001111\"}")));
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{\"caller\":\"+15550001111\",\"a\":1}")));
+    ino_t one = inode_of(&dir, "RM_1.json"), other = inode_of(&dir, "spare0.json.tmp");
+    journal_dir_drop(&dir, "RM_1");
+    journal_dir_drop(&dir, "RM_1");
+    assert_int_equal(dir.spares, 2);
+    assert_true(size_of(&dir, "spare0.json.tmp") <= 1 && size_of(&dir, "spare1.json.tmp") <= 1);
+    for (int i = 0; i < 3; i++) {
+        assert_true(journal_dir_keep(&dir, "RM_2", SLICE("{}")));
+        ino_t now = inode_of(&dir, "RM_2.json");
+        assert_true(now == one || now == other);
+    }
+    assert_int_equal(dir.spares, 1);
+    struct journal_list list = {0};
+    assert_true(journal_dir_load(&dir, &list, NULL)); /* spares of a former start are no entries */
+    journal_list_release(&list);
+    assert_int_equal(faccessat(dir.fd, "spare0.json.tmp", F_OK, 0), -1);
+    assert_true(journal_dir_keep(&dir, "RM_2", SLICE("{\"a\":2}")));
+    assert_int_equal(size_of(&dir, "RM_2.json"), 7);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+static void test_spares_are_few(void **state) {
+    (void)state;
+    char *root, sid[16];
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (int i = 0; i < 2 * JOURNAL_SPARES; i++) {
+        snprintf(sid, sizeof sid, "RM_%d", i / 2);
+        assert_true(journal_dir_keep(&dir, sid, SLICE("{}")));
+    }
+    for (int i = 0; i < JOURNAL_SPARES; i++) {
+        snprintf(sid, sizeof sid, "RM_%d", i);
+        journal_dir_drop(&dir, sid);
+        assert_int_equal(size_of(&dir, sid), 0);
+    }
+    assert_int_equal(dir.spares, JOURNAL_SPARES);
+    assert_int_equal(faccessat(dir.fd, "spare64.json.tmp", F_OK, 0), -1);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+static void test_spares_are_made_ahead(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (int i = 0; i < JOURNAL_READY; i++) {
+        assert_true(journal_dir_prepare(&dir));
+    }
+    assert_false(journal_dir_prepare(&dir));
+    ino_t ready = inode_of(&dir, "spare3.json.tmp");
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
+    assert_int_equal(inode_of(&dir, "RM_1.json"), ready);
     journal_dir_close(&dir);
     scratch_free(root);
 }
@@ -264,6 +340,9 @@ int main(void) {
         cmocka_unit_test(test_what_is_no_entry_is_set_aside),
         cmocka_unit_test(test_writing_where_something_is_in_the_way),
         cmocka_unit_test(test_the_newest_text_is_there_whole),
+        cmocka_unit_test(test_files_are_used_again),
+        cmocka_unit_test(test_spares_are_few),
+        cmocka_unit_test(test_spares_are_made_ahead),
         cmocka_unit_test(test_directory_that_is_none),
         cmocka_unit_test(test_one_owner_at_a_time),
         cmocka_unit_test(test_identity_stays),
