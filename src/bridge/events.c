@@ -112,14 +112,14 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
 }
 
 /* An event of an older room of that name, late: it says nothing of who is in the room now. */
-static bool is_outdated(const struct bridge *bridge, const struct webhook_event *event) {
-    const struct bridge_call *newest = call_of(table_find_room(&bridge->table, event->room.name));
+static bool is_outdated(struct bridge *bridge, const struct webhook_event *event) {
+    const struct bridge_call *newest = bridge_find_room(bridge, event->room.name);
     return newest != NULL && event->created_at_s != 0 && event->created_at_s < newest->newest_s;
 }
 
 /* A new sid for a known room name ends the old one's agent: its token would fit the new room (rule 7). */
 static void supersede(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
-    struct bridge_call *former = call_of(table_find_room(&bridge->table, event->room.name));
+    struct bridge_call *former = bridge_find_room(bridge, event->room.name);
     struct call_event superseded = {.kind = CALL_SUPERSEDED};
     if (former != NULL && former->entry.over) {
         call_note(&former->entry.facts, &superseded, bridge_policy(bridge, former), now); /* nothing is left to end */
@@ -129,13 +129,9 @@ static void supersede(struct bridge *bridge, const struct webhook_event *event, 
     }
 }
 
-static struct bridge_call *find_call(const struct bridge *bridge, const struct webhook_event *event) {
-    return call_of(table_find(&bridge->table, event->room.sid));
-}
-
 bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event *event) {
     if (!text_is_sid(event->room.sid) || event->room.name.n == 0 || !bridge_is_ours(bridge, event->room.name) ||
-        find_call(bridge, event) != NULL) {
+        bridge_knows(bridge, event->room.sid)) {
         return false;
     }
     bool any_room = bridge->options.room_prefix[0] == '\0';
@@ -155,7 +151,7 @@ static void refuse_call(struct bridge *bridge, const struct webhook_event *event
 
 /* The call EVENT is about, made if it begins one; NULL when it is none of ours. */
 static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
-    struct bridge_call *call = find_call(bridge, event);
+    struct bridge_call *call = bridge_find(bridge, event->room.sid);
     if (call != NULL || !bridge_is_new_call(bridge, event)) {
         return call;
     }
@@ -168,7 +164,7 @@ static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_
     }
     supersede(bridge, event, now);
     call = new_call(bridge, event, now);
-    table_add(&bridge->table, &call->entry);
+    bridge_add(bridge, call);
     return call;
 }
 

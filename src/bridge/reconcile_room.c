@@ -221,7 +221,7 @@ static void on_server_asked(void *context, const struct livekit_result *result) 
 static void judge_stranger(struct check *check, const struct livekit_answer *answer) {
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct livekit_participant *agent = find_agent(check, answer);
-    bool unknown = table_find(&bridge->table, slice_of(check->sid)) == NULL;
+    bool unknown = !bridge_knows(bridge, slice_of(check->sid));
     bool serves = unknown && agent != NULL && agent->audio_tracks > 0 && any_caller(answer);
     if (serves && !check->is_ghost) {
         check_ask(check, QUESTION_CONFIRM, agent->identity, on_server_asked);

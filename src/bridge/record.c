@@ -2,12 +2,12 @@
 #include "bridge/internal.h"
 #include "bridge/journal.h"
 
-static bool keeps_journal(const struct bridge *bridge) {
+bool bridge_keeps_journal(const struct bridge *bridge) {
     return bridge->ports.journal.keep != NULL;
 }
 
 void bridge_mark(struct bridge *bridge, struct bridge_call *call) {
-    if (!keeps_journal(bridge) || call->dirty) {
+    if (!bridge_keeps_journal(bridge) || call->dirty) {
         return;
     }
     call->dirty = true;
@@ -114,6 +114,8 @@ bool bridge_flush(struct bridge *bridge) {
         call->dirty = !keep(bridge, call);
         if (call->dirty) {
             TAILQ_INSERT_TAIL(&failed, call, by_dirty);
+        } else {
+            bridge_rest(bridge, call);
         }
     }
     TAILQ_CONCAT(&bridge->dirty, &failed, by_dirty);

@@ -154,14 +154,15 @@ bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mo
     if (!slice_is(entry->boot, bridge->options.boot)) {
         return diag_fail(diag, "boot", "is another one: the machine was started anew, and its process is gone");
     }
-    if (table_find(&bridge->table, entry->sid) != NULL) {
+    if (bridge_knows(bridge, entry->sid)) {
         return diag_fail(diag, "sid", "is that of a call known already");
     }
     struct bridge_call *call = call_from(entry, now);
     clamp(&call->entry.facts, now);
-    table_add(&bridge->table, &call->entry);
+    bridge_add(bridge, call);
     if (entry->over && entry->facts.process == PROCESS_NONE) {
         table_retire(&bridge->table, &call->entry, entry->over_at < now ? entry->over_at : now);
+        bridge_rest(bridge, call);
         return true;
     }
     rearm(call, now);
