@@ -15,7 +15,7 @@ const struct bridge_options bridge_options_default = {
     .require_trunk = true,
     .rules_wait_ms = 8000,
     .tombstone_ms = 120000,
-    .max_tombstones = 10000,
+    .max_tombstones = 4096,
     .max_calls = 100000,
 };
 
