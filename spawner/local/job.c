@@ -62,7 +62,6 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
     job->in = job->notify.fd = -1;
     ladder_init(&job->ladder);
     snprintf(job->label, sizeof job->label, "%s", label);
-    snprintf(job->own_label, sizeof job->own_label, "%s", label);
     snprintf(job->instance, sizeof job->instance, "%s", instance);
     job->agent = xstrdup(agent != NULL ? agent : "");
     return job;
@@ -76,6 +75,7 @@ struct job *job_new(struct job_host *host, const struct engine_job *order, struc
     struct job *job = new_job(host, order->label, order->instance, order->agent);
     job->cwd = order->cwd != NULL ? xstrdup(order->cwd) : NULL;
     job->line = order->waits ? NULL : xmemdup(order->line.p, order->line.n);
+    job->own_label = order->waits ? xstrdup(order->label) : NULL;
     job->line_state = order->waits ? LINE_AWAITED : LINE_GIVEN;
     job->secret = xmemdup(order->secret.p, order->secret.n);
     if (!expand_argv(&job->argv, order, &left_out, diag)) {
@@ -179,6 +179,7 @@ bool job_start(struct job *job, struct diag *diag) {
     struct proc_stat stat = {0};
     job->birth = proc_stat(job->pid, &stat) ? stat.birth : 0; /* 0: no descriptor is left to read it */
     free(take_ptr(job->line));
+    free(take_ptr(job->cwd));
     strv_release(&job->argv);
     strv_release(&job->env);
     return true;
@@ -336,6 +337,7 @@ void job_free(struct job *job) {
     strv_release(&job->argv);
     strv_release(&job->env);
     free(job->agent);
+    free(job->own_label);
     free(job->cwd);
     free(job->line);
     free(job->secret);

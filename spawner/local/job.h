@@ -52,12 +52,12 @@ struct job {
     uint64_t birth;  /* of the process, by proc.h */
     off_t output_at; /* where its output begins in the file of its label; adopted: 0 */
     enum job_line line_state;
-    char own_label[ENGINE_LABEL_MAX + 1]; /* what it was started as; another than `label` after a hand-over */
-    bool hangs;                           /* it was told to stop by SIGKILL alone */
-    int in;                               /* our end of its stdin; -1 while queued, and where a predecessor had it */
-    bool adopted;                         /* a predecessor started it: its end is seen, its status is not */
-    unsigned looks;                       /* adopted, without a pid yet: how often its process was looked for */
-    pid_t former_pid;                     /* and which it was, or 0 */
+    char *own_label;  /* what it was started as, ahead of its job: another than `label` after a hand-over; else NULL */
+    bool hangs;       /* it was told to stop by SIGKILL alone */
+    int in;           /* our end of its stdin; -1 while queued, and where a predecessor had it */
+    bool adopted;     /* a predecessor started it: its end is seen, its status is not */
+    unsigned looks;   /* adopted, without a pid yet: how often its process was looked for */
+    pid_t former_pid; /* and which it was, or 0 */
     uint64_t former_birth;
     struct child_watch exit;
     struct notify notify;

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -23,10 +24,10 @@ static socklen_t make_address(struct notify *notify, const char *directory, cons
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     int length = snprintf(address->sun_path, sizeof address->sun_path, "%s/%.*s", directory, NAME_LENGTH, instance);
     if (length > 0 && (size_t)length < sizeof address->sun_path && notify->sender == geteuid()) {
-        snprintf(notify->name, sizeof notify->name, "%s", address->sun_path);
+        notify->name = xstrdup(address->sun_path);
         return (socklen_t)sizeof *address;
     }
-    snprintf(notify->name, sizeof notify->name, "@sipbridge-%s", instance);
+    notify->name = xasprintf("@sipbridge-%s", instance);
     size_t name_length = strlen(notify->name);
     memcpy(address->sun_path, notify->name, name_length);
     address->sun_path[0] = '\0';
@@ -37,6 +38,10 @@ static void remove_file(const struct notify *notify) {
     if (notify->name[0] != '@') {
         unlink(notify->name);
     }
+}
+
+static void forget_name(struct notify *notify) {
+    free(take_ptr(notify->name));
 }
 
 static bool says_ready(struct slice text) {
@@ -108,6 +113,7 @@ bool notify_start(struct notify *notify, struct loop *loop, const char *director
     notify->watcher.on_ready = on_readable;
     notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (notify->fd < 0) {
+        forget_name(notify);
         return diag_fail(diag, "NOTIFY_SOCKET", "no socket for it: %m");
     }
     remove_file(notify);
@@ -115,6 +121,7 @@ bool notify_start(struct notify *notify, struct loop *loop, const char *director
     if (bind(notify->fd, (const struct sockaddr *)&address, size) != 0) {
         int error = errno;
         close(take_fd(notify->fd));
+        forget_name(notify);
         errno = error;
         return diag_fail(diag, "NOTIFY_SOCKET", "cannot be made in %s: %m", directory);
     }
@@ -128,6 +135,7 @@ void notify_stop(struct notify *notify) {
     }
     watcher_stop(&notify->watcher);
     remove_file(notify);
+    forget_name(notify);
     close(take_fd(notify->fd));
 }
 

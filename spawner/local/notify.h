@@ -3,7 +3,6 @@
 #define SPAWNER_LOCAL_NOTIFY_H
 
 #include <sys/types.h>
-#include <sys/un.h>
 
 #include "base/diag.h"
 #include "loop/loop.h"
@@ -11,7 +10,7 @@
 struct notify {
     void (*on_ready)(struct notify *self); /* once */
     uid_t sender;                          /* who is heard, beside us and root */
-    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
+    char *name;                            /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
     struct watcher watcher;
     int fd; /* -1: none */
     bool told;

@@ -49,6 +49,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     free(call->chosen_rule);
     free(call->entry.room);
     free(call->own_policy);
+    call_release(&call->entry.facts);
     free(call);
 }
 

@@ -21,6 +21,7 @@ struct graves {
     size_t count;
 };
 
+/* GRAVES are zeroed. */
 void graves_init(struct graves *graves);
 /* Takes over CALL, which is over, in no table and counted nowhere, and keeps what must be kept of it. */
 void graves_add(struct graves *graves, struct bridge_call *call);

@@ -170,7 +170,8 @@ static bool is_silent(const struct reconcile *reconcile, const struct bridge_cal
 /* Somebody was not listed, or not there, once: the next answer counts. */
 static bool is_in_doubt(const struct call *facts) {
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        if (facts->legs[i].state == LEG_HERE && facts->legs[i].absences > 0) {
+        const struct leg *leg = call_leg_at(facts, i);
+        if (leg->state == LEG_HERE && leg->absences > 0) {
             return true;
         }
     }

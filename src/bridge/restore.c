@@ -26,7 +26,7 @@ static void clamp(struct call *facts, mono_ms now) {
         facts->crash_at[i] = facts->crash_at[i] < now ? facts->crash_at[i] : now;
     }
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        struct leg *leg = &facts->legs[i];
+        struct leg *leg = call_leg_at(facts, i);
         leg->joined_at = leg->joined_at < now ? leg->joined_at : now;
         leg->left_at = leg->left_at < now ? leg->left_at : now;
     }
@@ -50,7 +50,7 @@ static void rearm(struct bridge_call *call, mono_ms now) {
         facts->seen_at = now;
     }
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        struct leg *leg = &facts->legs[i];
+        struct leg *leg = call_leg_at(facts, i);
         leg->left_at = leg->state == LEG_LEFT_SOFT ? now : leg->left_at;
     }
 }
@@ -83,7 +83,7 @@ static void restore_names(struct bridge_call *call, const struct journal_entry *
 
 static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms now) {
     struct bridge_call *call = xcalloc(1, sizeof *call);
-    call->entry.facts = entry->facts;
+    call->entry.facts = call_copy(&entry->facts);
     snprintf(call->entry.sid, sizeof call->entry.sid, "%.*s", SLICE_ARG(entry->sid));
     call->entry.room = copy(entry->room);
     call->entry.room_size = entry->room.n;

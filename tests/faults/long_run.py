@@ -98,7 +98,9 @@ class Run:
 
     def forget(self):
         """Calls that are over are remembered for 2 minutes."""
+        self.line.close()
         wait_for(lambda: not list((self.daemon.dir / "state/journal").glob("*")), "their files are gone", 300)
+        self.line = Line(self.daemon.port)
 
     def held(self):
         pid = self.daemon.pid
