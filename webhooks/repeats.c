@@ -87,7 +87,7 @@ static uint64_t *add(struct generation *generation, uint64_t hash) {
     return slot;
 }
 
-static void turn_over(struct repeats *repeats, mono_ms now) {
+static void turn_over(struct repeats *repeats, mono_ms since) {
     struct generation emptied = repeats->old;
     if (emptied.count > 0) {
         memset(emptied.slots, 0, emptied.size * sizeof *emptied.slots);
@@ -95,17 +95,15 @@ static void turn_over(struct repeats *repeats, mono_ms now) {
     }
     repeats->old = repeats->young;
     repeats->young = emptied;
-    repeats->since = now;
+    repeats->since = since;
 }
 
 /* After a long silence both are too old. */
 static void expire(struct repeats *repeats, mono_ms now) {
-    int64_t age_ms = now - repeats->since;
-    if (age_ms >= repeats->remember_ms) {
-        turn_over(repeats, now);
-    }
-    if (age_ms >= 2 * repeats->remember_ms) {
-        turn_over(repeats, now);
+    int64_t terms = (now - repeats->since) / repeats->remember_ms;
+    mono_ms since = repeats->since + terms * repeats->remember_ms;
+    for (int64_t i = 0; i < terms && i < 2; i++) {
+        turn_over(repeats, since);
     }
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 
-/* Appends BYTES to OUT in runs: how many zeros, how many other bytes, those. At most twice as long, and 2 bytes for
- * 255 zeros. */
+/* Appends BYTES to OUT in runs: how many zeros, how many other bytes, those. At most 3 bytes and a hundredth
+ * longer, and 2 bytes for 255 zeros. */
 void squeeze(struct slice bytes, struct buf *out);
 /* Fills the SIZE bytes at RET and returns how many of those at PACKED they took. */
 size_t unsqueeze(const char *packed, void *ret, size_t size);

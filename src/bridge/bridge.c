@@ -71,6 +71,7 @@ void bridge_free(struct bridge *bridge) {
         free_call(bridge, call);
     }
     table_release(&bridge->table);
+    graves_release(&bridge->graves);
     bridge_uses_release(bridge);
     limits_release(&bridge->limits);
     ruleset_release(bridge->rules);

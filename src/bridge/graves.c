@@ -15,7 +15,7 @@ struct grave {
     char bytes[]; /* sid, room, the rest */
 };
 
-enum { TEXTS = 4 };
+enum { TEXTS = 4, BUCKETS = 2048 };
 
 /* The texts of CALL beside its room's name; NULL: it has none. */
 static void texts_of(struct bridge_call *call, char **ret_texts[TEXTS]) {
@@ -34,15 +34,21 @@ static struct slice room_of(const struct grave *grave) {
 }
 
 static size_t bucket_of(struct slice key) {
-    return slice_hash(key, 0) % GRAVES_BUCKETS;
+    return slice_hash(key, 0) % BUCKETS;
 }
 
 void graves_init(struct graves *graves) {
-    TAILQ_INIT(&graves->by_age); /* what is zero already is not touched: it need not be resident */
+    *graves = (struct graves){.count = 0};
+    TAILQ_INIT(&graves->by_age);
+}
+
+void graves_release(struct graves *graves) {
+    free(take_ptr(graves->by_sid));
+    free(take_ptr(graves->by_room));
 }
 
 struct grave *graves_find(const struct graves *graves, struct slice sid) {
-    struct grave *grave = graves->by_sid[bucket_of(sid)];
+    struct grave *grave = graves->count > 0 ? graves->by_sid[bucket_of(sid)] : NULL;
     while (grave != NULL && !slice_eq(sid_of(grave), sid)) {
         grave = grave->next_sid;
     }
@@ -50,7 +56,7 @@ struct grave *graves_find(const struct graves *graves, struct slice sid) {
 }
 
 struct grave *graves_find_room(const struct graves *graves, struct slice room) {
-    struct grave *grave = graves->by_room[bucket_of(room)];
+    struct grave *grave = graves->count > 0 ? graves->by_room[bucket_of(room)] : NULL;
     while (grave != NULL && !slice_eq(room_of(grave), room)) {
         grave = grave->next_room;
     }
@@ -79,6 +85,10 @@ static void add_by_age(struct graves *graves, struct grave *grave) {
 }
 
 static void add(struct graves *graves, struct grave *grave) {
+    if (graves->by_sid == NULL) {
+        graves->by_sid = xcalloc(BUCKETS, sizeof(struct grave *));
+        graves->by_room = xcalloc(BUCKETS, sizeof(struct grave *));
+    }
     struct grave **sids = &graves->by_sid[bucket_of(sid_of(grave))];
     grave->next_sid = *sids;
     *sids = grave;

@@ -13,16 +13,15 @@
 struct bridge_call;
 struct grave;
 
-enum { GRAVES_BUCKETS = 2048 };
-
 struct graves {
-    struct grave *by_sid[GRAVES_BUCKETS], *by_room[GRAVES_BUCKETS];
+    struct grave **by_sid, **by_room;      /* chains; NULL before the first one */
     TAILQ_HEAD(grave_queue, grave) by_age; /* longest over first */
     size_t count;
 };
 
-/* GRAVES are zeroed. */
 void graves_init(struct graves *graves);
+/* Of none. */
+void graves_release(struct graves *graves);
 /* Takes over CALL, which is over, in no table and counted nowhere, and keeps what must be kept of it. */
 void graves_add(struct graves *graves, struct bridge_call *call);
 /* The grave of that sid, or that whose sid is the newest of ROOM; NULL: none. */

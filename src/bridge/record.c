@@ -43,7 +43,7 @@ static struct journal_leg leg_of(const struct call_leg_text *leg) {
 }
 
 static void add_names(const struct bridge_call *call, struct journal_entry *entry) {
-    unsigned count = bridge_identity_count(call);
+    unsigned count = call->entry.over ? 0 : bridge_identity_count(call); /* nobody is asked for any more */
     for (unsigned i = 0; i < count; i++) { /* the oldest first */
         const struct leg_identity *name = &call->identities[(call->next_identity + i) % count];
         entry->names[entry->name_count++] = (struct journal_name){name->sid, slice_of(name->text)};

@@ -44,6 +44,8 @@ void bridge_rest(struct bridge *bridge, struct bridge_call *call) {
         return;
     }
     bool named = call->entry.named;
+    bridge_leg_forget(&call->leg);
+    bridge_forget_identities(call); /* a late word may have told one */
     table_remove(&bridge->table, &call->entry);
     call->entry.over = true;
     call->entry.named = named;
