@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "bridge/internal.h"
+#include "bridge/journal.h"
 
 enum who { WHO_NOBODY, WHO_CALLER, WHO_OUTBOUND, WHO_OTHER, WHO_AGENT };
 
@@ -56,11 +57,6 @@ static char *agent_of_metadata(struct slice metadata) {
     return copy;
 }
 
-static void set_text(char **text, struct slice value) {
-    free(*text);
-    *text = xmemdup(value.p, value.n);
-}
-
 /* Attributes may be as long as a body; an agent's line is not, and a call must not cost more than it can use. */
 static struct slice fitting_attributes(const struct bridge_call *call, const struct webhook_event *event) {
     struct slice attributes = event->participant.attributes;
@@ -75,14 +71,16 @@ static void keep_leg(struct bridge_call *call, const struct webhook_event *event
     if (call->leg.known && call->entry.facts.choice != CHOSEN_NOBODY) {
         return; /* the first caller's words decide, unless they gave nobody */
     }
-    call->leg.known = true;
-    set_text(&call->leg.called, event->participant.called);
-    set_text(&call->leg.caller, event->participant.caller);
-    set_text(&call->leg.trunk_id, event->participant.trunk_id);
-    set_text(&call->leg.rule_id, event->participant.rule_id);
-    set_text(&call->leg.attributes, fitting_attributes(call, event));
-    set_text(&call->leg.identity, event->participant.identity);
-    call->leg.sid = sid;
+    bridge_leg_keep(&call->leg, &(struct journal_leg){
+                                    .known = true,
+                                    .sid = sid,
+                                    .called = event->participant.called,
+                                    .caller = event->participant.caller,
+                                    .trunk_id = event->participant.trunk_id,
+                                    .rule_id = event->participant.rule_id,
+                                    .attributes = fitting_attributes(call, event),
+                                    .identity = event->participant.identity,
+                                });
 }
 
 /* "PREFIX_NUMBER" or "PREFIX_NUMBER_RANDOM", as LiveKit's callee rule names rooms. */
@@ -94,7 +92,8 @@ static void keep_room_number(const struct bridge *bridge, struct bridge_call *ca
     }
     size_t rest = room.n - (size_t)(start + 1 - room.p);
     const char *end = memchr(start + 1, '_', rest);
-    set_text(&call->leg.called, (struct slice){start + 1, end != NULL ? (size_t)(end - start - 1) : rest});
+    struct slice number = {start + 1, end != NULL ? (size_t)(end - start - 1) : rest};
+    bridge_leg_keep(&call->leg, &(struct journal_leg){.called = number});
 }
 
 static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {

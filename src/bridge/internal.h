@@ -11,10 +11,12 @@
 #include "bridge/graves.h"
 #include "calls/table.h"
 
-/* What LiveKit said of the leg that the agent is chosen by: the first caller. Owned text, "" when not known. */
+/* What LiveKit said of the leg that the agent is chosen by: the first caller. One block for all texts, "" for what a
+ * known one has not; NULL: not known. */
 struct call_leg_text {
-    char *called, *caller, *trunk_id, *rule_id, *attributes, *identity;
-    uint64_t sid; /* its hash */
+    char *block;
+    const char *called, *caller, *trunk_id, *rule_id, *attributes, *identity; /* into it */
+    uint64_t sid;                                                             /* its hash */
     bool known;
 };
 
@@ -170,7 +172,10 @@ void bridge_warn_attributes(const struct bridge_call *call, size_t size);
 void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* choose.c */
+/* choose.c: LEG is the one that WORDS are of. */
+struct journal_leg;
+void bridge_leg_keep(struct call_leg_text *leg, const struct journal_leg *words);
+struct journal_leg bridge_leg_words(const struct call_leg_text *leg);
 void bridge_leg_forget(struct call_leg_text *leg);
 /* Chooses the agent if that can be done yet (FINAL: go on without the number) and notes it. True when it did. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now);

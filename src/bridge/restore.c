@@ -59,22 +59,6 @@ static char *copy(struct slice text) {
     return text.p != NULL ? xmemdup(text.p, text.n) : NULL;
 }
 
-/* Of a known leg every text is there. */
-static char *copy_known(const struct journal_leg *kept, struct slice text) {
-    return text.p == NULL && kept->known ? xstrdup("") : copy(text);
-}
-
-static void restore_leg(struct call_leg_text *leg, const struct journal_leg *kept) {
-    leg->known = kept->known;
-    leg->sid = kept->sid;
-    leg->called = copy_known(kept, kept->called);
-    leg->caller = copy_known(kept, kept->caller);
-    leg->trunk_id = copy_known(kept, kept->trunk_id);
-    leg->rule_id = copy_known(kept, kept->rule_id);
-    leg->attributes = copy_known(kept, kept->attributes);
-    leg->identity = copy_known(kept, kept->identity);
-}
-
 static void restore_names(struct bridge_call *call, const struct journal_entry *entry) {
     for (unsigned i = 0; i < entry->name_count; i++) {
         bridge_keep_identity(call, entry->names[i].sid, entry->names[i].text);
@@ -101,7 +85,7 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
         call->entry.facts.process = PROCESS_RUNNING; /* a standby that was just being handed the call */
     }
     call->dismissed_at = entry->dismissed_at < now ? entry->dismissed_at : now;
-    restore_leg(&call->leg, &entry->leg);
+    bridge_leg_keep(&call->leg, &entry->leg);
     restore_names(call, entry);
     call->started_wall_ms = entry->started_wall_ms;
     call->newest_s = entry->newest_s;
