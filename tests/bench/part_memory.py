@@ -70,7 +70,8 @@ def text_bytes(daemon):
         environment = Path(f"/proc/{entry['pid']}/environ").read_bytes().split(b"\0")
         token = next(word for word in environment if word.startswith(b"LIVEKIT_TOKEN="))[len("LIVEKIT_TOKEN="):].decode()
         caller = [entry["caller"].get(name) for name in ("called", "number", "trunk_id", "rule_id", "attributes", "identity")]
-        texts = [token, entry["room"], entry["agent"], entry["agent"], entry.get("metadata"), entry.get("chosen_rule"),
+        socket = f"{daemon.dir}/state/notify/{entry['instance'][:16]}"
+        texts = [token, socket, entry["room"], entry["agent"], entry["agent"], entry.get("metadata"), entry.get("chosen_rule"),
                  entry.get("room_agent"), *caller, *(name["text"] for name in entry.get("identities", []))]
         sizes.append(sum(len(text.encode()) + 1 for text in texts if text is not None))
     return sum(sizes) / len(sizes)
