@@ -9,6 +9,7 @@ are forgotten and their files gone; else there are files of as many as are remem
 Prints a line every EVERY calls, and a table; fails when something leaks."""
 import argparse
 import collections
+import contextlib
 import json
 import os
 import socket
@@ -107,7 +108,10 @@ class Run:
         fds = collections.Counter(os.readlink(f"/proc/{pid}/fd/{fd}").partition(":[")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
         watchers = sum(line.startswith("tfd:") for fd in os.listdir(f"/proc/{pid}/fdinfo")
                        for line in Path(f"/proc/{pid}/fdinfo/{fd}").read_text().splitlines())
-        kept = [json.loads(path.read_text())["over"] for path in (self.daemon.dir / "state/journal").glob("*.json")]
+        kept = []
+        for path in (self.daemon.dir / "state/journal").glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):  # forgotten meanwhile
+                kept.append(json.loads(path.read_text()).get("over", False))
         return {"descriptors": sum(fds.values()), "watchers": watchers, "timers armed": self.timers(), "processes": len(self.daemon.leftovers()),
                 "files of calls in progress": kept.count(False), "notify sockets": len(list((self.daemon.dir / "state/notify").iterdir())),
                 "files of calls that are over": len(kept), "resident, KiB": self.daemon.resident_kib()}
