@@ -108,7 +108,7 @@ static void note_forgotten(struct receiver *receiver, mono_ms now) {
     if (log_limit_pass(&receiver->forgotten_limit, now, &skipped)) {
         log_warning(NULL,
                     "more than %zu events within %" PRId64 " s: the oldest ids are forgotten early (%" PRIu64
-                    " so far), a repeat of those would be acted on again",
+                    " so far), a repeat of those would be looked at again",
                     receiver->options.max_remembered, receiver->options.remember_ms / 1000, forgotten);
     }
 }

@@ -13,8 +13,8 @@ struct receiver;
 struct receiver_options {
     struct keyring *keys;  /* borrowed; may be reloaded in place */
     bool disabled;         /* ENABLE_SIP_BRIDGE=false: verified events are counted as ignored */
-    size_t max_remembered; /* event ids remembered (each 16 bytes and a time) */
-    int64_t remember_ms;   /* for how long: 10 minutes */
+    size_t max_remembered; /* event ids remembered at least (repeats.h) */
+    int64_t remember_ms;   /* for how long: as long as a webhook's token is good */
     /* Takes ownership of EVENT. Returns false when it cannot take more: the answer is then 503 and the id is forgotten. */
     bool (*on_event)(void *context, struct webhook_event *event);
     void *context;

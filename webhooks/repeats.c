@@ -1,4 +1,6 @@
-/* A ring of ids in the order they came, which is the order they expire in, with hash chains through it. */
+/* Two generations of ids, each an open hash table that grows with what it holds and keeps its block when it is emptied:
+ * so memory stays what it was at the busiest time. New ids go into the one; when it is full or has been filled for long
+ * enough, the other, whose ids are all older, is emptied and takes its place. */
 #include "webhooks/repeats.h"
 
 #include <assert.h>
@@ -6,106 +8,127 @@
 #include "auth/hmac.h"
 #include "base/mem.h"
 
-struct digest {
-    uint64_t half[2];
+enum { SLOTS_LEAST = 16 };
+
+struct generation {
+    uint64_t *slots; /* hashes; 0: none. Their number is a power of two, and an eighth of them is free */
+    size_t size, count;
 };
 
-struct entry {
-    struct digest digest;
-    mono_ms until;
-    uint32_t next; /* in its chain: index + 1, 0 at the end */
-};
-
-/* Entry number N (0 is the first ever) is at ring[N % max]; alive are first <= N < end. */
 struct repeats {
-    size_t max, chain_mask;
+    size_t max;
     int64_t remember_ms;
-    uint64_t first, end, forgotten;
-    uint32_t *chains; /* heads: index + 1, 0 for none */
-    struct entry *ring;
+    struct generation young, old;
+    mono_ms since; /* the young one is filled since then */
+    uint64_t *last;
+    uint64_t forgotten;
 };
 
 struct repeats *repeats_new(size_t max, int64_t remember_ms) {
     assert(max >= 1 && max < UINT32_MAX);
     struct repeats *repeats = xcalloc(1, sizeof *repeats);
-    size_t chains = 16;
-    while (chains < max) {
-        chains *= 2;
-    }
-    *repeats = (struct repeats){.max = max, .chain_mask = chains - 1, .remember_ms = remember_ms};
-    repeats->chains = xcalloc(chains, sizeof *repeats->chains);
-    repeats->ring = xcalloc(max, sizeof *repeats->ring);
+    *repeats = (struct repeats){.max = max, .remember_ms = remember_ms};
     return repeats;
 }
 
 void repeats_free(struct repeats *repeats) {
     if (repeats != NULL) {
-        free(repeats->chains);
-        free(repeats->ring);
+        free(repeats->young.slots);
+        free(repeats->old.slots);
         free(repeats);
     }
 }
 
-static struct digest digest_of(struct slice id) {
-    unsigned char hash[HMAC_SIZE];
-    struct digest digest;
-    hmac_hash(id, hash);
-    memcpy(&digest, hash, sizeof digest);
-    return digest;
+static uint64_t hash_of(struct slice id) {
+    unsigned char digest[HMAC_SIZE];
+    uint64_t hash;
+    hmac_hash(id, digest);
+    memcpy(&hash, digest, sizeof hash);
+    return hash != 0 ? hash : 1;
 }
 
-static uint32_t *chain_of(struct repeats *repeats, struct digest digest) {
-    return &repeats->chains[digest.half[0] & repeats->chain_mask];
-}
-
-static void unlink_entry(struct repeats *repeats, uint64_t number) {
-    uint32_t index = (uint32_t)(number % repeats->max);
-    uint32_t *link = chain_of(repeats, repeats->ring[index].digest);
-    while (*link != index + 1) {
-        link = &repeats->ring[*link - 1].next;
+/* The slot that has HASH, or the free one where it belongs; NULL: nothing was ever in there. */
+static uint64_t *slot_of(const struct generation *generation, uint64_t hash) {
+    if (generation->size == 0) {
+        return NULL;
     }
-    *link = repeats->ring[index].next;
-}
-
-static void expire(struct repeats *repeats, mono_ms now) {
-    while (repeats->first < repeats->end && repeats->ring[repeats->first % repeats->max].until <= now) {
-        unlink_entry(repeats, repeats->first++);
+    size_t at = hash & (generation->size - 1);
+    while (generation->slots[at] != 0 && generation->slots[at] != hash) {
+        at = (at + 1) & (generation->size - 1);
     }
+    return &generation->slots[at];
 }
 
-static bool find(struct repeats *repeats, struct digest digest) {
-    for (uint32_t at = *chain_of(repeats, digest); at != 0; at = repeats->ring[at - 1].next) {
-        const struct digest *other = &repeats->ring[at - 1].digest;
-        if (other->half[0] == digest.half[0] && other->half[1] == digest.half[1]) {
-            return true;
+static bool has(const struct generation *generation, uint64_t hash) {
+    const uint64_t *slot = slot_of(generation, hash);
+    return slot != NULL && *slot == hash;
+}
+
+static void grow(struct generation *generation) {
+    struct generation next = {.size = generation->size > 0 ? 2 * generation->size : SLOTS_LEAST};
+    next.count = generation->count;
+    next.slots = xcalloc(next.size, sizeof *next.slots);
+    for (size_t i = 0; i < generation->size; i++) {
+        if (generation->slots[i] != 0) {
+            *slot_of(&next, generation->slots[i]) = generation->slots[i];
         }
     }
-    return false;
+    free(generation->slots);
+    *generation = next;
+}
+
+static uint64_t *add(struct generation *generation, uint64_t hash) {
+    if (generation->count >= generation->size - generation->size / 8) {
+        grow(generation);
+    }
+    uint64_t *slot = slot_of(generation, hash);
+    *slot = hash;
+    generation->count++;
+    return slot;
+}
+
+static void turn_over(struct repeats *repeats, mono_ms since) {
+    struct generation emptied = repeats->old;
+    if (emptied.count > 0) {
+        memset(emptied.slots, 0, emptied.size * sizeof *emptied.slots);
+        emptied.count = 0;
+    }
+    repeats->old = repeats->young;
+    repeats->young = emptied;
+    repeats->since = since;
+}
+
+/* After a long silence both are too old. */
+static void expire(struct repeats *repeats, mono_ms now) {
+    int64_t terms = (now - repeats->since) / repeats->remember_ms;
+    mono_ms since = repeats->since + terms * repeats->remember_ms;
+    for (int64_t i = 0; i < terms && i < 2; i++) {
+        turn_over(repeats, since);
+    }
 }
 
 bool repeats_seen(struct repeats *repeats, struct slice id, mono_ms now) {
     expire(repeats, now);
-    struct digest digest = digest_of(id);
-    if (find(repeats, digest)) {
+    uint64_t hash = hash_of(id);
+    if (has(&repeats->young, hash) || has(&repeats->old, hash)) {
         return true;
     }
-    if (repeats->end - repeats->first == repeats->max) {
-        unlink_entry(repeats, repeats->first++);
-        repeats->forgotten++;
+    if (repeats->young.count == repeats->max) {
+        repeats->forgotten += repeats->old.count;
+        turn_over(repeats, now);
     }
-    uint32_t index = (uint32_t)(repeats->end++ % repeats->max), *chain = chain_of(repeats, digest);
-    repeats->ring[index] = (struct entry){digest, now + repeats->remember_ms, *chain};
-    *chain = index + 1;
+    repeats->last = add(&repeats->young, hash);
     return false;
 }
 
 void repeats_undo(struct repeats *repeats) {
-    assert(repeats->end > repeats->first);
-    unlink_entry(repeats, --repeats->end);
+    assert(repeats->last != NULL);
+    *take_ptr(repeats->last) = 0; /* nothing came after it that would have to be found behind it */
+    repeats->young.count--;
 }
 
 size_t repeats_count(const struct repeats *repeats) {
-    return (size_t)(repeats->end - repeats->first);
+    return repeats->young.count + repeats->old.count;
 }
 
 uint64_t repeats_forgotten(const struct repeats *repeats) {

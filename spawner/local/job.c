@@ -62,10 +62,19 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
     job->in = job->notify.fd = -1;
     ladder_init(&job->ladder);
     snprintf(job->label, sizeof job->label, "%s", label);
-    snprintf(job->own_label, sizeof job->own_label, "%s", label);
     snprintf(job->instance, sizeof job->instance, "%s", instance);
     job->agent = xstrdup(agent != NULL ? agent : "");
     return job;
+}
+
+static void forget_command(struct job *job) {
+    struct job_command *command = take_ptr(job->command);
+    if (command != NULL) {
+        strv_release(&command->argv);
+        strv_release(&command->env);
+        free(command->cwd);
+        free(command);
+    }
 }
 
 struct job *job_new(struct job_host *host, const struct engine_job *order, struct diag *diag) {
@@ -74,16 +83,18 @@ struct job *job_new(struct job_host *host, const struct engine_job *order, struc
         return NULL;
     }
     struct job *job = new_job(host, order->label, order->instance, order->agent);
-    job->cwd = order->cwd != NULL ? xstrdup(order->cwd) : NULL;
+    struct job_command *command = job->command = xcalloc(1, sizeof *command);
+    command->cwd = order->cwd != NULL ? xstrdup(order->cwd) : NULL;
     job->line = order->waits ? NULL : xmemdup(order->line.p, order->line.n);
+    job->own_label = order->waits ? xstrdup(order->label) : NULL;
     job->line_state = order->waits ? LINE_AWAITED : LINE_GIVEN;
     job->secret = xmemdup(order->secret.p, order->secret.n);
-    if (!expand_argv(&job->argv, order, &left_out, diag)) {
+    if (!expand_argv(&command->argv, order, &left_out, diag)) {
         job_free(job);
         return NULL;
     }
     warn_left_out(job, &left_out);
-    environ_build(&job->env, &host->base_env, order, NULL);
+    environ_build(&command->env, &host->base_env, order, NULL);
     return job;
 }
 
@@ -102,7 +113,7 @@ static void start_notify(struct job *job) {
     job->notify.on_ready = on_ready;
     job->notify.sender = fence_uid(job->host->fence);
     if (notify_start(&job->notify, &job->host->ahead.notify, job->instance, &diag)) {
-        strv_set(&job->env, "NOTIFY_SOCKET", slice_of(job->notify.name));
+        strv_set(&job->command->env, "NOTIFY_SOCKET", slice_of(job->notify.name));
         return;
     }
     struct log_about what = about(job);
@@ -156,13 +167,15 @@ static bool spawn(struct job *job, const char *path, struct diag *diag) {
     if (!open_group(job, &group, diag)) {
         return false;
     }
-    struct child_spec spec = {path, job->argv.p, job->env.p, job->cwd, theirs, out, job->host->fence, group};
+    struct child_spec spec = {
+        path, job->command->argv.p, job->command->env.p, job->command->cwd, theirs, out, job->host->fence, group};
     return child_spawn(&spec, &job->pid, diag);
 }
 
 bool job_start(struct job *job, struct diag *diag) {
-    const char *path = strv_value((const char *const *)job->env.p, "PATH");
-    cleanup_free char *file = resolve_command(job->argv.p[0], path, job->cwd, diag);
+    const struct job_command *command = job->command;
+    const char *path = strv_value((const char *const *)command->env.p, "PATH");
+    cleanup_free char *file = resolve_command(command->argv.p[0], path, command->cwd, diag);
     if (file == NULL) {
         return false;
     }
@@ -181,8 +194,7 @@ bool job_start(struct job *job, struct diag *diag) {
     struct proc_stat stat = {0};
     job->birth = proc_stat(job->pid, &stat) ? stat.birth : 0; /* 0: no descriptor is left to read it */
     free(take_ptr(job->line));
-    strv_release(&job->argv);
-    strv_release(&job->env);
+    forget_command(job);
     return true;
 }
 
@@ -335,10 +347,9 @@ void job_free(struct job *job) {
     if (job->in >= 0) {
         close(job->in);
     }
-    strv_release(&job->argv);
-    strv_release(&job->env);
+    forget_command(job);
     free(job->agent);
-    free(job->cwd);
+    free(job->own_label);
     free(job->line);
     free(job->secret);
     free(job->secret_name);

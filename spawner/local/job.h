@@ -41,24 +41,30 @@ enum job_line {
     LINE_SENT,    /* not known yet whether it reads */
 };
 
+/* What is needed once. */
+struct job_command {
+    struct strv argv, env;
+    char *cwd;
+};
+
 struct job {
     LIST_ENTRY(job) by_label, by_pid; /* the host's, as `waiting` is */
     STAILQ_ENTRY(job) waiting;
     struct job_host *host;
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
-    char *agent, *cwd, *line, *secret;
-    char *secret_name; /* adopted: the variable that has the secret */
-    struct strv argv, env;
-    pid_t pid;       /* 0: queued, or sought */
-    uint64_t birth;  /* of the process, by proc.h */
-    off_t output_at; /* where its output begins in the file of its label; adopted: 0 */
+    char *agent, *line, *secret;
+    char *secret_name;           /* adopted: the variable that has the secret */
+    struct job_command *command; /* until it is started */
+    pid_t pid;                   /* 0: queued, or sought */
+    uint64_t birth;              /* of the process, by proc.h */
+    off_t output_at;             /* where its output begins in the file of its label; adopted: 0 */
     enum job_line line_state;
-    char own_label[ENGINE_LABEL_MAX + 1]; /* what it was started as; another than `label` after a hand-over */
-    bool hangs;                           /* it was told to stop by SIGKILL alone */
-    int in;                               /* our end of its stdin; -1 while queued, and where a predecessor had it */
-    bool adopted;                         /* a predecessor started it: its end is seen, its status is not */
-    unsigned looks;                       /* adopted, without a pid yet: how often its process was looked for */
-    pid_t former_pid;                     /* and which it was, or 0 */
+    char *own_label;  /* what it was started as, ahead of its job: another than `label` after a hand-over; else NULL */
+    bool hangs;       /* it was told to stop by SIGKILL alone */
+    int in;           /* our end of its stdin; -1 while queued, and where a predecessor had it */
+    bool adopted;     /* a predecessor started it: its end is seen, its status is not */
+    unsigned looks;   /* adopted, without a pid yet: how often its process was looked for */
+    pid_t former_pid; /* and which it was, or 0 */
     uint64_t former_birth;
     struct child_watch exit;
     struct notify notify;

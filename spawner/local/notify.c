@@ -23,10 +23,10 @@ static socklen_t make_address(struct notify *notify, const char *directory, cons
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     int length = snprintf(address->sun_path, sizeof address->sun_path, "%s/%.*s", directory, NAME_LENGTH, instance);
     if (length > 0 && (size_t)length < sizeof address->sun_path && notify->sender == geteuid()) {
-        snprintf(notify->name, sizeof notify->name, "%s", address->sun_path);
+        notify->name = xstrdup(address->sun_path);
         return (socklen_t)sizeof *address;
     }
-    snprintf(notify->name, sizeof notify->name, "@sipbridge-%s", instance);
+    notify->name = xasprintf("@sipbridge-%s", instance);
     size_t name_length = strlen(notify->name);
     memcpy(address->sun_path, notify->name, name_length);
     address->sun_path[0] = '\0';
@@ -37,6 +37,10 @@ static void remove_file(const struct notify *notify) {
     if (notify->name[0] != '@') {
         unlink(notify->name);
     }
+}
+
+static void forget_name(struct notify *notify) {
+    free(take_ptr(notify->name));
 }
 
 static bool says_ready(struct slice text) {
@@ -153,6 +157,7 @@ bool notify_start(struct notify *notify, const struct notify_place *place, const
     notify->told = false;
     notify->watcher.on_ready = on_readable;
     if (!take_spare(notify, place->spares) && !bind_new(notify, &address, size, diag)) {
+        forget_name(notify);
         return false;
     }
     watcher_start(&notify->watcher, place->loop, notify->fd, EPOLLIN);
@@ -166,7 +171,7 @@ static bool put_away(struct notify *notify, struct notify_spares *spares) {
     }
     struct notify_spare *spare = &spares->list[spares->count++];
     spare->fd = take_fd(notify->fd);
-    memcpy(spare->name, notify->name, sizeof spare->name);
+    memcpy(spare->name, notify->name, strlen(notify->name) + 1);
     return true;
 }
 
@@ -179,6 +184,7 @@ void notify_stop(struct notify *notify, struct notify_spares *spares) {
         remove_file(notify);
         close(take_fd(notify->fd));
     }
+    forget_name(notify);
 }
 
 /* Its first name is as long as any, and none that a process is told. */
@@ -191,7 +197,9 @@ bool notify_prepare(const struct notify_place *place) {
     }
     snprintf(number, sizeof number, "%0*x", NAME_LENGTH, ++place->spares->made);
     socklen_t size = make_address(&notify, place->directory, number, &address);
-    return notify.name[0] != '@' && bind_new(&notify, &address, size, NULL) && put_away(&notify, place->spares);
+    bool made = notify.name[0] != '@' && bind_new(&notify, &address, size, NULL) && put_away(&notify, place->spares);
+    forget_name(&notify);
+    return made;
 }
 
 void notify_spares_release(struct notify_spares *spares) {

@@ -11,9 +11,9 @@
 struct notify {
     void (*on_ready)(struct notify *self); /* once */
     struct watcher watcher;
-    uid_t sender;                          /* who is heard, beside us and root */
-    int fd;                                /* -1: none */
-    char name[sizeof(struct sockaddr_un)]; /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
+    char *name;   /* what NOTIFY_SOCKET says: a path, or '@' for an abstract socket */
+    uid_t sender; /* who is heard, beside us and root */
+    int fd;       /* -1: none */
     bool told;
 };
 

@@ -16,12 +16,13 @@
 _Static_assert(OUTFLOW_WRITE_MAX <= PIPE_BUF, "a write must fit a pipe's free page");
 
 static struct {
-    char bytes[OUTFLOW_SIZE];
     size_t head, used;
     uint64_t lost;
     int fd;
     bool is_socket, is_own; /* is_own: fd is ours to close */
 } ring = {.fd = STDOUT_FILENO};
+/* Apart, for zeros need not be resident until they are written. */
+static char ring_bytes[OUTFLOW_SIZE];
 
 static bool is_socket(int fd) {
     struct stat status;
@@ -75,8 +76,8 @@ void outflow_put(struct slice lines) {
     }
     size_t tail = (ring.head + ring.used) % OUTFLOW_SIZE;
     size_t straight = OUTFLOW_SIZE - tail < lines.n ? OUTFLOW_SIZE - tail : lines.n;
-    memcpy(ring.bytes + tail, lines.p, straight);
-    memcpy(ring.bytes, lines.p + straight, lines.n - straight);
+    memcpy(ring_bytes + tail, lines.p, straight);
+    memcpy(ring_bytes, lines.p + straight, lines.n - straight);
     ring.used += lines.n;
 }
 
@@ -84,7 +85,7 @@ void outflow_put(struct slice lines) {
 static struct slice front(void) {
     size_t straight = OUTFLOW_SIZE - ring.head;
     size_t size = ring.used < straight ? ring.used : straight;
-    return (struct slice){ring.bytes + ring.head, size < OUTFLOW_WRITE_MAX ? size : OUTFLOW_WRITE_MAX};
+    return (struct slice){ring_bytes + ring.head, size < OUTFLOW_WRITE_MAX ? size : OUTFLOW_WRITE_MAX};
 }
 
 static bool must_wait(int error) {
@@ -120,4 +121,5 @@ void outflow_drain(void) {
         ring.head = (ring.head + (size_t)written) % OUTFLOW_SIZE;
         ring.used -= (size_t)written;
     }
+    ring.head = 0; /* the rest of it need not become resident */
 }

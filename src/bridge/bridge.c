@@ -15,7 +15,7 @@ const struct bridge_options bridge_options_default = {
     .require_trunk = true,
     .rules_wait_ms = 8000,
     .tombstone_ms = 120000,
-    .max_tombstones = 10000,
+    .max_tombstones = 4096,
     .max_calls = 100000,
 };
 
@@ -27,6 +27,7 @@ struct bridge *bridge_new(const struct bridge_options *options, const struct bri
     bridge->options = *options;
     bridge->ports = *ports;
     TAILQ_INIT(&bridge->dirty);
+    graves_init(&bridge->graves);
     limits_init(&bridge->limits, options->max_served, options->max_starts);
     histogram_init(&bridge->times.ring, &buckets_ring);
     histogram_init(&bridge->times.decision, &buckets_quick);
@@ -48,6 +49,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     free(call->chosen_rule);
     free(call->entry.room);
     free(call->own_policy);
+    call_release(&call->entry.facts);
     free(call);
 }
 
@@ -64,7 +66,12 @@ void bridge_free(struct bridge *bridge) {
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         free_call(bridge, call_of(entry));
     }
+    struct bridge_call *call;
+    while ((call = bridge_oldest(bridge)) != NULL) {
+        free_call(bridge, call);
+    }
     table_release(&bridge->table);
+    graves_release(&bridge->graves);
     bridge_uses_release(bridge);
     limits_release(&bridge->limits);
     ruleset_release(bridge->rules);
@@ -83,7 +90,7 @@ static void finish(struct bridge *bridge, struct bridge_call *call, const struct
     }
     bridge_mark(bridge, call);
     table_retire(&bridge->table, &call->entry, now);
-    bridge_leg_forget(&call->leg); /* 10,000 tombstones must not keep what 10,000 callers sent */
+    bridge_leg_forget(&call->leg); /* tombstones must not keep what callers sent */
     bridge_forget_identities(call);
 }
 
@@ -173,6 +180,7 @@ void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct c
 /* Calls go on with the policy they began with. LiveKit's being away is no setting. */
 static void keep_policies(struct bridge *bridge) {
     struct call_entry *entry, *next;
+    bridge_wake_all(bridge);
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         struct bridge_call *call = call_of(entry);
         if (call->own_policy == NULL) {
@@ -185,7 +193,9 @@ static void keep_policies(struct bridge *bridge) {
 void bridge_set_options(struct bridge *bridge, const struct bridge_options *options) {
     bool away = bridge->options.policy.livekit_away;
     uint64_t seed = bridge->options.seed;
-    keep_policies(bridge);
+    if (memcmp(&bridge->options.policy, &options->policy, sizeof options->policy) != 0) {
+        keep_policies(bridge);
+    }
     bridge->options = *options;
     bridge->options.policy.livekit_away = away;
     bridge->options.seed = seed;
@@ -262,7 +272,7 @@ static void note_of(struct bridge *bridge, const char *sid, enum call_event_kind
 
 /* Also of a call that is over by now: it may be one again. */
 static void answered_delete(struct bridge *bridge, const char *sid) {
-    struct bridge_call *call = call_of(table_find(&bridge->table, slice_of(sid)));
+    struct bridge_call *call = bridge_find(bridge, slice_of(sid));
     if (call != NULL) {
         call->deleting = false;
     }
@@ -305,11 +315,10 @@ void bridge_stop_all(struct bridge *bridge, mono_ms now) {
     }
 }
 
-static void bury(struct bridge *bridge, mono_ms now) {
-    const struct bridge_options *options = &bridge->options;
-    struct call_entry *entry;
-    while ((entry = table_expired(&bridge->table, now, options->tombstone_ms, options->max_tombstones)) != NULL) {
-        forget_call(bridge, call_of(entry));
+static void forget_expired(struct bridge *bridge, mono_ms now) {
+    struct bridge_call *call;
+    while ((call = bridge_expired(bridge, now)) != NULL) {
+        forget_call(bridge, call);
     }
 }
 
@@ -319,16 +328,14 @@ void bridge_tick(struct bridge *bridge, mono_ms now) {
         struct call_event event = {.kind = CALL_TICK};
         bridge_note(bridge, call_of(entry), &event, now);
     }
-    bury(bridge, now);
+    bridge_rest_all(bridge);
+    forget_expired(bridge, now);
 }
 
 mono_ms bridge_next_due(const struct bridge *bridge) {
     mono_ms due = table_next_due(&bridge->table);
-    const struct call_entry *oldest = bridge->table.tombstones;
-    bool too_many = bridge->table.over > bridge->options.max_tombstones;
-    int64_t keep_ms = too_many ? 0 : bridge->options.tombstone_ms + 1;
-    mono_ms burial = oldest != NULL ? oldest->over_at + keep_ms : MONO_NEVER;
-    return due < burial ? due : burial;
+    mono_ms expiry = bridge_expiry(bridge);
+    return due < expiry ? due : expiry;
 }
 
 bool bridge_is_live(const struct bridge *bridge, const char *sid) {

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
+#include "bridge/journal.h"
 
 /* Who decides for whom: what decide() hands back to us. */
 struct chooser {
@@ -92,13 +93,54 @@ static void keep_choice(struct bridge *bridge, struct bridge_call *call, const s
     bridge_try(call);
 }
 
+struct journal_leg bridge_leg_words(const struct call_leg_text *leg) {
+    return (struct journal_leg){
+        .known = leg->known,
+        .sid = leg->sid,
+        .called = slice_of(leg->called),
+        .caller = slice_of(leg->caller),
+        .trunk_id = slice_of(leg->trunk_id),
+        .rule_id = slice_of(leg->rule_id),
+        .attributes = slice_of(leg->attributes),
+        .identity = slice_of(leg->identity),
+    };
+}
+
+/* Copies TEXT to *AT and moves that behind it. */
+static const char *put(char **at, struct slice text, bool known) {
+    char *copy = *at;
+    if (text.p == NULL && !known) {
+        return NULL;
+    }
+    if (text.n > 0) {
+        memcpy(copy, text.p, text.n);
+    }
+    copy[text.n] = '\0';
+    *at += text.n + 1;
+    return copy;
+}
+
+void bridge_leg_keep(struct call_leg_text *leg, const struct journal_leg *words) {
+    const struct slice texts[] = {words->called,  words->caller,     words->trunk_id,
+                                  words->rule_id, words->attributes, words->identity};
+    const char **const places[] = {&leg->called,  &leg->caller,     &leg->trunk_id,
+                                   &leg->rule_id, &leg->attributes, &leg->identity};
+    size_t size = ARRAY_LEN(texts);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size += texts[i].n;
+    }
+    cleanup_free char *former = leg->block; /* WORDS may be in it */
+    leg->block = xmalloc(size);
+    char *at = leg->block;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        *places[i] = put(&at, texts[i], words->known);
+    }
+    leg->sid = words->sid;
+    leg->known = words->known;
+}
+
 void bridge_leg_forget(struct call_leg_text *leg) {
-    free(leg->called);
-    free(leg->caller);
-    free(leg->trunk_id);
-    free(leg->rule_id);
-    free(leg->attributes);
-    free(leg->identity);
+    free(leg->block);
     *leg = (struct call_leg_text){0};
 }
 
@@ -150,8 +192,9 @@ static bool look_up_trunk(struct bridge *bridge, struct bridge_call *call) {
     enum trunk_answer answer =
         bridge->ports.livekit.trunk_number(bridge->ports.livekit.self, slice_of(leg->trunk_id), &number);
     if (answer == TRUNK_NUMBER) {
-        free(leg->called);
-        leg->called = xmemdup(number.p, number.n);
+        struct journal_leg words = bridge_leg_words(leg);
+        words.called = number;
+        bridge_leg_keep(leg, &words);
         struct log_about about;
         bridge_about(call, &about);
         log_info(&about, "the called number is hidden; the trunk %s has only %s", leg->trunk_id, leg->called);

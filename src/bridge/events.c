@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "bridge/internal.h"
+#include "bridge/journal.h"
 
 enum who { WHO_NOBODY, WHO_CALLER, WHO_OUTBOUND, WHO_OTHER, WHO_AGENT };
 
@@ -56,11 +57,6 @@ static char *agent_of_metadata(struct slice metadata) {
     return copy;
 }
 
-static void set_text(char **text, struct slice value) {
-    free(*text);
-    *text = xmemdup(value.p, value.n);
-}
-
 /* Attributes may be as long as a body; an agent's line is not, and a call must not cost more than it can use. */
 static struct slice fitting_attributes(const struct bridge_call *call, const struct webhook_event *event) {
     struct slice attributes = event->participant.attributes;
@@ -75,14 +71,16 @@ static void keep_leg(struct bridge_call *call, const struct webhook_event *event
     if (call->leg.known && call->entry.facts.choice != CHOSEN_NOBODY) {
         return; /* the first caller's words decide, unless they gave nobody */
     }
-    call->leg.known = true;
-    set_text(&call->leg.called, event->participant.called);
-    set_text(&call->leg.caller, event->participant.caller);
-    set_text(&call->leg.trunk_id, event->participant.trunk_id);
-    set_text(&call->leg.rule_id, event->participant.rule_id);
-    set_text(&call->leg.attributes, fitting_attributes(call, event));
-    set_text(&call->leg.identity, event->participant.identity);
-    call->leg.sid = sid;
+    bridge_leg_keep(&call->leg, &(struct journal_leg){
+                                    .known = true,
+                                    .sid = sid,
+                                    .called = event->participant.called,
+                                    .caller = event->participant.caller,
+                                    .trunk_id = event->participant.trunk_id,
+                                    .rule_id = event->participant.rule_id,
+                                    .attributes = fitting_attributes(call, event),
+                                    .identity = event->participant.identity,
+                                });
 }
 
 /* "PREFIX_NUMBER" or "PREFIX_NUMBER_RANDOM", as LiveKit's callee rule names rooms. */
@@ -94,7 +92,8 @@ static void keep_room_number(const struct bridge *bridge, struct bridge_call *ca
     }
     size_t rest = room.n - (size_t)(start + 1 - room.p);
     const char *end = memchr(start + 1, '_', rest);
-    set_text(&call->leg.called, (struct slice){start + 1, end != NULL ? (size_t)(end - start - 1) : rest});
+    struct slice number = {start + 1, end != NULL ? (size_t)(end - start - 1) : rest};
+    bridge_leg_keep(&call->leg, &(struct journal_leg){.called = number});
 }
 
 static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
@@ -112,14 +111,14 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
 }
 
 /* An event of an older room of that name, late: it says nothing of who is in the room now. */
-static bool is_outdated(const struct bridge *bridge, const struct webhook_event *event) {
-    const struct bridge_call *newest = call_of(table_find_room(&bridge->table, event->room.name));
+static bool is_outdated(struct bridge *bridge, const struct webhook_event *event) {
+    const struct bridge_call *newest = bridge_find_room(bridge, event->room.name);
     return newest != NULL && event->created_at_s != 0 && event->created_at_s < newest->newest_s;
 }
 
 /* A new sid for a known room name ends the old one's agent: its token would fit the new room (rule 7). */
 static void supersede(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
-    struct bridge_call *former = call_of(table_find_room(&bridge->table, event->room.name));
+    struct bridge_call *former = bridge_find_room(bridge, event->room.name);
     struct call_event superseded = {.kind = CALL_SUPERSEDED};
     if (former != NULL && former->entry.over) {
         call_note(&former->entry.facts, &superseded, bridge_policy(bridge, former), now); /* nothing is left to end */
@@ -129,13 +128,9 @@ static void supersede(struct bridge *bridge, const struct webhook_event *event, 
     }
 }
 
-static struct bridge_call *find_call(const struct bridge *bridge, const struct webhook_event *event) {
-    return call_of(table_find(&bridge->table, event->room.sid));
-}
-
 bool bridge_is_new_call(const struct bridge *bridge, const struct webhook_event *event) {
     if (!text_is_sid(event->room.sid) || event->room.name.n == 0 || !bridge_is_ours(bridge, event->room.name) ||
-        find_call(bridge, event) != NULL) {
+        bridge_knows(bridge, event->room.sid)) {
         return false;
     }
     bool any_room = bridge->options.room_prefix[0] == '\0';
@@ -155,7 +150,7 @@ static void refuse_call(struct bridge *bridge, const struct webhook_event *event
 
 /* The call EVENT is about, made if it begins one; NULL when it is none of ours. */
 static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_event *event, mono_ms now) {
-    struct bridge_call *call = find_call(bridge, event);
+    struct bridge_call *call = bridge_find(bridge, event->room.sid);
     if (call != NULL || !bridge_is_new_call(bridge, event)) {
         return call;
     }
@@ -168,7 +163,7 @@ static struct bridge_call *call_for(struct bridge *bridge, const struct webhook_
     }
     supersede(bridge, event, now);
     call = new_call(bridge, event, now);
-    table_add(&bridge->table, &call->entry);
+    bridge_add(bridge, call);
     return call;
 }
 

@@ -8,12 +8,15 @@
 #include "base/mem.h"
 #include "bridge/bridge.h"
 #include "bridge/circuit.h"
+#include "bridge/graves.h"
 #include "calls/table.h"
 
-/* What LiveKit said of the leg that the agent is chosen by: the first caller. Owned text, "" when not known. */
+/* What LiveKit said of the leg that the agent is chosen by: the first caller. One block for all texts, "" for what a
+ * known one has not; NULL: not known. */
 struct call_leg_text {
-    char *called, *caller, *trunk_id, *rule_id, *attributes, *identity;
-    uint64_t sid; /* its hash */
+    char *block;
+    const char *called, *caller, *trunk_id, *rule_id, *attributes, *identity; /* into it */
+    uint64_t sid;                                                             /* its hash */
     bool known;
 };
 
@@ -88,6 +91,7 @@ struct bridge {
     struct directory *directory;
     bool ready;
     struct call_table table;
+    struct graves graves; /* of calls that are over and need nothing more for now */
     struct agent_use *uses;
     struct bridge_counters counters;
     struct bridge_times times;
@@ -114,6 +118,27 @@ static inline const struct call_policy *bridge_policy(const struct bridge *bridg
 
 /* bridge.c: the call of SID that is not over; NULL: none. */
 struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid);
+/* rest.c: the call of SID, also one that is over: its grave is opened then. NULL: none. */
+struct bridge_call *bridge_find(struct bridge *bridge, struct slice sid);
+/* Whether there is one. */
+bool bridge_knows(const struct bridge *bridge, struct slice sid);
+/* The call whose sid is the newest of ROOM, likewise. */
+struct bridge_call *bridge_find_room(struct bridge *bridge, struct slice room);
+/* Adds CALL as the newest of its room's name. */
+void bridge_add(struct bridge *bridge, struct bridge_call *call);
+/* Buries CALL if it is over and kept as it is; nobody touches it afterwards. */
+void bridge_rest(struct bridge *bridge, struct bridge_call *call);
+/* Without a journal: buries all that are over. */
+void bridge_rest_all(struct bridge *bridge);
+/* The call that is to be forgotten at NOW, for it is over for long enough or there are too many; NULL: none. */
+struct bridge_call *bridge_expired(struct bridge *bridge, mono_ms now);
+/* When there is one. */
+mono_ms bridge_expiry(const struct bridge *bridge);
+/* Opens all graves. */
+void bridge_wake_all(struct bridge *bridge);
+/* Opens the grave of the call that is over for longest; NULL: there is none. */
+struct bridge_call *bridge_oldest(struct bridge *bridge);
+
 /* Whether ROOM's name begins with SIP_ROOM_PREFIX. */
 bool bridge_is_ours(const struct bridge *bridge, struct slice room);
 struct livekit_participant;
@@ -147,7 +172,10 @@ void bridge_warn_attributes(const struct bridge_call *call, size_t size);
 void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* choose.c */
+/* choose.c: LEG is the one that WORDS are of. */
+struct journal_leg;
+void bridge_leg_keep(struct call_leg_text *leg, const struct journal_leg *words);
+struct journal_leg bridge_leg_words(const struct call_leg_text *leg);
 void bridge_leg_forget(struct call_leg_text *leg);
 /* Chooses the agent if that can be done yet (FINAL: go on without the number) and notes it. True when it did. */
 bool bridge_choose(struct bridge *bridge, struct bridge_call *call, bool final, mono_ms now);
@@ -179,7 +207,9 @@ void bridge_forget_identities(struct bridge_call *call);
 /* How many are known. */
 unsigned bridge_identity_count(const struct bridge_call *call);
 
-/* record.c: CALL changed, so that it is kept at the next flush; not any more; is forgotten in the journal. */
+/* record.c: whether there is a journal. */
+bool bridge_keeps_journal(const struct bridge *bridge);
+/* CALL changed, so that it is kept at the next flush; not any more; is forgotten in the journal. */
 void bridge_mark(struct bridge *bridge, struct bridge_call *call);
 void bridge_unmark(struct bridge *bridge, struct bridge_call *call);
 void bridge_drop(struct bridge *bridge, struct bridge_call *call);

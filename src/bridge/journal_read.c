@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "bridge/journal.h"
+#include "calls/legs.h"
 
 enum { MOST_NAME = 1024, MOST_BOOT = 64 };
 #define MOST_NUMBER (INT64_MAX / 2)
@@ -145,9 +146,10 @@ static void read_lists(struct reading *reading, const json_t *object, struct cal
         facts->older_ghosts[i] =
             hash_of(reading, "older_ghosts", (struct slice){json_string_value(ghost), json_string_length(ghost)});
     }
-    facts->leg_count = (uint8_t)read_list(reading, object, "legs", CALL_LEGS);
-    for (size_t i = 0; i < facts->leg_count; i++) {
-        facts->legs[i] = read_leg(reading, json_array_get(json_object_get(object, "legs"), i));
+    size_t legs = read_list(reading, object, "legs", CALL_LEGS);
+    for (size_t i = 0; i < legs; i++) {
+        struct leg leg = read_leg(reading, json_array_get(json_object_get(object, "legs"), i));
+        legs_append(facts, &leg);
     }
 }
 
@@ -296,7 +298,7 @@ bool journal_read(struct slice text, struct journal_entry *ret_entry, struct dia
         check(&reading, &entry);
     }
     if (reading.bad) {
-        json_decref(root);
+        journal_release(&entry);
         return false;
     }
     *ret_entry = entry;
@@ -304,6 +306,7 @@ bool journal_read(struct slice text, struct journal_entry *ret_entry, struct dia
 }
 
 void journal_release(struct journal_entry *entry) {
+    call_release(&entry->facts);
     json_decref(entry->tree);
     entry->tree = NULL;
 }

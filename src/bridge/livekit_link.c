@@ -20,7 +20,7 @@ static struct bridge_call *call_of_errand(const struct errand *errand) {
 }
 
 static bool is_known(const struct errand *errand, const struct livekit_participant *listed) {
-    const struct bridge_call *call = call_of(table_find(&errand->link->bridge->table, slice_of(errand->sid)));
+    const struct bridge_call *call = bridge_find(errand->link->bridge, slice_of(errand->sid));
     uint64_t sid = slice_hash(listed->sid, errand->link->bridge->options.seed);
     return call != NULL && call_knows(&call->entry.facts, sid);
 }

@@ -170,7 +170,8 @@ static bool is_silent(const struct reconcile *reconcile, const struct bridge_cal
 /* Somebody was not listed, or not there, once: the next answer counts. */
 static bool is_in_doubt(const struct call *facts) {
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        if (facts->legs[i].state == LEG_HERE && facts->legs[i].absences > 0) {
+        const struct leg *leg = call_leg_at(facts, i);
+        if (leg->state == LEG_HERE && leg->absences > 0) {
             return true;
         }
     }
@@ -225,12 +226,12 @@ static bool judge_stranger(struct reconcile *reconcile, const struct livekit_roo
 }
 
 static bool judge_room(struct reconcile *reconcile, const struct livekit_room *room) {
-    const struct bridge *bridge = reconcile->options.bridge;
+    struct bridge *bridge = reconcile->options.bridge;
     if (!bridge_is_ours(bridge, room->name) || room->name.n == 0 || !text_is_sid(room->sid) ||
         check_is_running(reconcile, room->sid)) {
         return false;
     }
-    const struct bridge_call *call = call_of(table_find(&bridge->table, room->sid));
+    const struct bridge_call *call = bridge_find(bridge, room->sid);
     if (call != NULL && (call->entry.facts.taken || call->entry.facts.superseded)) {
         return false; /* another bridge's, or a name that has come back */
     }

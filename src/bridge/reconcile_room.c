@@ -118,7 +118,9 @@ static void judge_legs(struct check *check, const struct livekit_answer *answer)
     struct bridge_call *call = check_call(check);
     struct leg legs[CALL_LEGS];
     unsigned count = call->entry.facts.leg_count;
-    memcpy(legs, call->entry.facts.legs, sizeof legs);
+    for (unsigned i = 0; i < count; i++) {
+        legs[i] = *call_leg_at(&call->entry.facts, i);
+    }
     for (unsigned i = 0; i < count && (call = check_call(check)) != NULL; i++) {
         const struct livekit_participant *listed = find_listed(check, answer, legs[i].sid);
         if (legs[i].state != LEG_HERE) {
@@ -221,7 +223,7 @@ static void on_server_asked(void *context, const struct livekit_result *result) 
 static void judge_stranger(struct check *check, const struct livekit_answer *answer) {
     const struct bridge *bridge = check->reconcile->options.bridge;
     const struct livekit_participant *agent = find_agent(check, answer);
-    bool unknown = table_find(&bridge->table, slice_of(check->sid)) == NULL;
+    bool unknown = !bridge_knows(bridge, slice_of(check->sid));
     bool serves = unknown && agent != NULL && agent->audio_tracks > 0 && any_caller(answer);
     if (serves && !check->is_ghost) {
         check_ask(check, QUESTION_CONFIRM, agent->identity, on_server_asked);
@@ -313,9 +315,10 @@ bool check_callers(struct reconcile *reconcile, const struct bridge_call *call) 
     }
     struct check *check = new_check(reconcile, sid, room, CHECK_THOROUGH);
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        const char *identity = bridge_identity_of(call, facts->legs[i].sid);
-        if (facts->legs[i].state == LEG_HERE && facts->legs[i].role == LEG_CALLER && identity != NULL) {
-            doubt_add(check, facts->legs[i].sid, slice_of(identity));
+        const struct leg *leg = call_leg_at(facts, i);
+        const char *identity = bridge_identity_of(call, leg->sid);
+        if (leg->state == LEG_HERE && leg->role == LEG_CALLER && identity != NULL) {
+            doubt_add(check, leg->sid, slice_of(identity));
         }
     }
     bool any = check->doubt_count > 0;

@@ -6,8 +6,8 @@
 enum { STARTED_SLACK_S = 2 };
 
 bool untold_is(const struct check *check, const struct livekit_participant *listed) {
-    const struct bridge *bridge = check->reconcile->options.bridge;
-    const struct bridge_call *call = call_of(table_find(&bridge->table, slice_of(check->sid)));
+    struct bridge *bridge = check->reconcile->options.bridge;
+    const struct bridge_call *call = bridge_find(bridge, slice_of(check->sid));
     uint64_t sid = slice_hash(listed->sid, bridge->options.seed);
     return listed_is_caller(listed) && (call == NULL || !call_knows(&call->entry.facts, sid));
 }

@@ -2,12 +2,12 @@
 #include "bridge/internal.h"
 #include "bridge/journal.h"
 
-static bool keeps_journal(const struct bridge *bridge) {
+bool bridge_keeps_journal(const struct bridge *bridge) {
     return bridge->ports.journal.keep != NULL;
 }
 
 void bridge_mark(struct bridge *bridge, struct bridge_call *call) {
-    if (!keeps_journal(bridge) || call->dirty) {
+    if (!bridge_keeps_journal(bridge) || call->dirty) {
         return;
     }
     call->dirty = true;
@@ -29,22 +29,9 @@ void bridge_drop(struct bridge *bridge, struct bridge_call *call) {
     }
 }
 
-static struct journal_leg leg_of(const struct call_leg_text *leg) {
-    return (struct journal_leg){
-        .known = leg->known,
-        .sid = leg->sid,
-        .called = slice_of(leg->called),
-        .caller = slice_of(leg->caller),
-        .trunk_id = slice_of(leg->trunk_id),
-        .rule_id = slice_of(leg->rule_id),
-        .attributes = slice_of(leg->attributes),
-        .identity = slice_of(leg->identity),
-    };
-}
-
 static void add_names(const struct bridge_call *call, struct journal_entry *entry) {
-    unsigned count = bridge_identity_count(call);
-    for (unsigned i = 0; i < count; i++) { /* the oldest first */
+    unsigned count = call->entry.over ? 0 : bridge_identity_count(call); /* nobody is asked for any more */
+    for (unsigned i = 0; i < count; i++) {                               /* the oldest first */
         const struct leg_identity *name = &call->identities[(call->next_identity + i) % count];
         entry->names[entry->name_count++] = (struct journal_name){name->sid, slice_of(name->text)};
     }
@@ -72,7 +59,7 @@ static struct journal_entry entry_of(const struct bridge *bridge, const struct b
         .pid = process ? call->pid : 0,
         .birth = process ? call->birth : 0,
         .dismissed_at = process && entry->facts.dismissed ? call->dismissed_at : 0,
-        .leg = leg_of(&call->leg),
+        .leg = bridge_leg_words(&call->leg),
         .started_wall_ms = call->started_wall_ms,
         .newest_s = call->newest_s,
         .finished_s = call->finished_s,
@@ -114,6 +101,8 @@ bool bridge_flush(struct bridge *bridge) {
         call->dirty = !keep(bridge, call);
         if (call->dirty) {
             TAILQ_INSERT_TAIL(&failed, call, by_dirty);
+        } else {
+            bridge_rest(bridge, call);
         }
     }
     TAILQ_CONCAT(&bridge->dirty, &failed, by_dirty);

@@ -26,7 +26,7 @@ static void clamp(struct call *facts, mono_ms now) {
         facts->crash_at[i] = facts->crash_at[i] < now ? facts->crash_at[i] : now;
     }
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        struct leg *leg = &facts->legs[i];
+        struct leg *leg = call_leg_at(facts, i);
         leg->joined_at = leg->joined_at < now ? leg->joined_at : now;
         leg->left_at = leg->left_at < now ? leg->left_at : now;
     }
@@ -50,29 +50,13 @@ static void rearm(struct bridge_call *call, mono_ms now) {
         facts->seen_at = now;
     }
     for (unsigned i = 0; i < facts->leg_count; i++) {
-        struct leg *leg = &facts->legs[i];
+        struct leg *leg = call_leg_at(facts, i);
         leg->left_at = leg->state == LEG_LEFT_SOFT ? now : leg->left_at;
     }
 }
 
 static char *copy(struct slice text) {
     return text.p != NULL ? xmemdup(text.p, text.n) : NULL;
-}
-
-/* Of a known leg every text is there. */
-static char *copy_known(const struct journal_leg *kept, struct slice text) {
-    return text.p == NULL && kept->known ? xstrdup("") : copy(text);
-}
-
-static void restore_leg(struct call_leg_text *leg, const struct journal_leg *kept) {
-    leg->known = kept->known;
-    leg->sid = kept->sid;
-    leg->called = copy_known(kept, kept->called);
-    leg->caller = copy_known(kept, kept->caller);
-    leg->trunk_id = copy_known(kept, kept->trunk_id);
-    leg->rule_id = copy_known(kept, kept->rule_id);
-    leg->attributes = copy_known(kept, kept->attributes);
-    leg->identity = copy_known(kept, kept->identity);
 }
 
 static void restore_names(struct bridge_call *call, const struct journal_entry *entry) {
@@ -83,7 +67,7 @@ static void restore_names(struct bridge_call *call, const struct journal_entry *
 
 static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms now) {
     struct bridge_call *call = xcalloc(1, sizeof *call);
-    call->entry.facts = entry->facts;
+    call->entry.facts = call_copy(&entry->facts);
     snprintf(call->entry.sid, sizeof call->entry.sid, "%.*s", SLICE_ARG(entry->sid));
     call->entry.room = copy(entry->room);
     call->entry.room_size = entry->room.n;
@@ -101,7 +85,7 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
         call->entry.facts.process = PROCESS_RUNNING; /* a standby that was just being handed the call */
     }
     call->dismissed_at = entry->dismissed_at < now ? entry->dismissed_at : now;
-    restore_leg(&call->leg, &entry->leg);
+    bridge_leg_keep(&call->leg, &entry->leg);
     restore_names(call, entry);
     call->started_wall_ms = entry->started_wall_ms;
     call->newest_s = entry->newest_s;
@@ -154,14 +138,15 @@ bool bridge_restore(struct bridge *bridge, const struct journal_entry *entry, mo
     if (!slice_is(entry->boot, bridge->options.boot)) {
         return diag_fail(diag, "boot", "is another one: the machine was started anew, and its process is gone");
     }
-    if (table_find(&bridge->table, entry->sid) != NULL) {
+    if (bridge_knows(bridge, entry->sid)) {
         return diag_fail(diag, "sid", "is that of a call known already");
     }
     struct bridge_call *call = call_from(entry, now);
     clamp(&call->entry.facts, now);
-    table_add(&bridge->table, &call->entry);
+    bridge_add(bridge, call);
     if (entry->over && entry->facts.process == PROCESS_NONE) {
         table_retire(&bridge->table, &call->entry, entry->over_at < now ? entry->over_at : now);
+        bridge_rest(bridge, call);
         return true;
     }
     rearm(call, now);

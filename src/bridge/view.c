@@ -25,7 +25,7 @@ const struct bridge_times *bridge_times(const struct bridge *bridge) {
 }
 
 size_t bridge_tombstones(const struct bridge *bridge) {
-    return bridge->table.over;
+    return bridge->table.over + bridge->graves.count;
 }
 
 void bridge_phases(const struct bridge *bridge, size_t ret_counts[CALL_PHASE_COUNT]) {

@@ -103,8 +103,8 @@ static void note_leg_joined(struct call *call, const struct call_event *event, c
     }
     call->room = ROOM_OPEN;
     for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call->legs[i].identity == event->identity) {
-            legs_leave(&call->legs[i], LEG_LEFT_HARD, now);
+        if (call_leg_at(call, i)->identity == event->identity) {
+            legs_leave(call_leg_at(call, i), LEG_LEFT_HARD, now);
         }
     }
     if (event->role == LEG_CALLER) {
@@ -333,6 +333,7 @@ static void note_again(struct call *call, mono_ms now) {
     fresh.ghost_sid = call->ghost_sid;
     memcpy(fresh.older_ghosts, call->older_ghosts, sizeof fresh.older_ghosts);
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
+    fresh.more = call->more;
     *call = fresh;
 }
 

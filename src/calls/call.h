@@ -1,6 +1,6 @@
 /* One call as facts: what is known, never what to do. Events only set facts (call_note: idempotent, in any order);
- * what is wanted follows from the facts by the tables in calls/verdict.h. Pure: no allocation, no clock, no
- * pointers inside, so a copy of the struct is a checkpoint.
+ * what is wanted follows from the facts by the tables in calls/verdict.h. Pure: no clock, and a copy of the struct is a
+ * checkpoint, but where more than CALL_LEGS_NEAR legs are known of a call: those are on the heap, for few have so many.
  *
  * Participants are told apart by their sid, legs by the hash of it (identities repeat, sids do not). */
 #ifndef CALLS_CALL_H
@@ -27,7 +27,7 @@ struct call_policy {
 extern const struct call_policy call_policy_default;
 
 /* CALL_GHOSTS: LiveKit shows who crashed for 20 s, and may have so many of one call. */
-enum { CALL_LEGS = 16, CALL_REPLACEMENTS = 3, CALL_HANGS = 2, CALL_ABSENCES = 2, CALL_GHOSTS = 8 };
+enum { CALL_LEGS = 16, CALL_LEGS_NEAR = 3, CALL_REPLACEMENTS = 3, CALL_HANGS = 2, CALL_ABSENCES = 2, CALL_GHOSTS = 8 };
 
 enum leg_role {
     LEG_CALLER,   /* kind SIP with sip.ruleID: the call is theirs */
@@ -83,7 +83,8 @@ struct call {
     mono_ms delete_at; /* DeleteRoom failed: not again before */
     mono_ms crash_at[CALL_REPLACEMENTS];
     uint64_t older_ghosts[CALL_GHOSTS - 1]; /* of the processes before that of ghost_sid, the last one first */
-    struct leg legs[CALL_LEGS];
+    struct leg legs[CALL_LEGS_NEAR];        /* by call_leg_at */
+    struct leg *more;                       /* the other ones, room for all; NULL: there are none */
 };
 
 /* X(symbol): what can be told about a call. Comments name the fields of struct call_event they use. */
@@ -148,6 +149,12 @@ void call_init(struct call *call, mono_ms now);
 /* Notes EVENT. Idempotent: what is already known changes nothing. */
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now);
 
+/* Frees what is on the heap; the facts mean nothing afterwards. */
+void call_release(struct call *call);
+/* FACTS with legs of their own. */
+struct call call_copy(const struct call *facts);
+/* The leg at PLACE, which is below leg_count. */
+struct leg *call_leg_at(const struct call *call, unsigned place);
 /* How many legs of ROLE are in the room; callers who could not be told apart any more count as one. */
 unsigned call_here(const struct call *call, enum leg_role role);
 /* The leg of that participant, here or gone; NULL: not known. */

@@ -29,7 +29,7 @@ static bool left_on_purpose(const struct call *c, const struct call_policy *p) {
 static bool caller_since(const struct call *c, mono_ms now, int64_t margin_ms) {
     mono_ms gone = c->voice_left_at != 0 && c->voice_left_at < c->exit_at ? c->voice_left_at : c->exit_at;
     for (unsigned i = 0; i < c->leg_count; i++) {
-        const struct leg *leg = &c->legs[i];
+        const struct leg *leg = call_leg_at(c, i);
         if (leg->state == LEG_HERE && leg->role == LEG_CALLER && leg->joined_at >= gone - margin_ms &&
             leg->joined_at <= now && (leg->joined_at >= gone || leg->joined_at >= c->spoke_at)) {
             return true;

@@ -2,19 +2,49 @@
 #include "calls/legs.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void call_release(struct call *call) {
+    free(take_ptr(call->more));
+}
+
+struct call call_copy(const struct call *facts) {
+    struct call copy = *facts;
+    if (facts->more != NULL) {
+        copy.more = xcalloc(CALL_LEGS - CALL_LEGS_NEAR, sizeof *copy.more);
+        memcpy(copy.more, facts->more, (CALL_LEGS - CALL_LEGS_NEAR) * sizeof *copy.more);
+    }
+    return copy;
+}
+
+/* As if they were one array: near or far, a leg of facts that may be changed may be changed. */
+struct leg *call_leg_at(const struct call *call, unsigned place) {
+    struct call *facts = (struct call *)call;
+    return place < CALL_LEGS_NEAR ? &facts->legs[place] : &facts->more[place - CALL_LEGS_NEAR];
+}
+
+void legs_append(struct call *call, const struct leg *leg) {
+    if (call->leg_count >= CALL_LEGS_NEAR && call->more == NULL) {
+        call->more = xcalloc(CALL_LEGS - CALL_LEGS_NEAR, sizeof *call->more);
+    }
+    *call_leg_at(call, call->leg_count++) = *leg;
+}
 
 unsigned call_here(const struct call *call, enum leg_role role) {
     unsigned here = role == LEG_CALLER && call->crowded;
     for (unsigned i = 0; i < call->leg_count; i++) {
-        here += call->legs[i].state == LEG_HERE && call->legs[i].role == role;
+        const struct leg *leg = call_leg_at(call, i);
+        here += leg->state == LEG_HERE && leg->role == role;
     }
     return here;
 }
 
 struct leg *legs_find(struct call *call, uint64_t sid) {
     for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call->legs[i].sid == sid) {
-            return &call->legs[i];
+        if (call_leg_at(call, i)->sid == sid) {
+            return call_leg_at(call, i);
         }
     }
     return NULL;
@@ -31,8 +61,8 @@ bool legs_may_return(const struct leg *leg) {
 
 const struct leg *call_leg(const struct call *call, uint64_t sid) {
     for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call->legs[i].sid == sid) {
-            return &call->legs[i];
+        if (call_leg_at(call, i)->sid == sid) {
+            return call_leg_at(call, i);
         }
     }
     return NULL;
@@ -48,12 +78,13 @@ static bool leg_worth_less(const struct leg *leg, const struct leg *than) {
 
 void legs_add(struct call *call, const struct leg *leg) {
     if (call->leg_count < CALL_LEGS) {
-        call->legs[call->leg_count++] = *leg;
+        legs_append(call, leg);
         return;
     }
-    struct leg *worst = &call->legs[0];
+    struct leg *worst = call_leg_at(call, 0);
     for (unsigned i = 1; i < CALL_LEGS; i++) {
-        worst = leg_worth_less(&call->legs[i], worst) ? &call->legs[i] : worst;
+        struct leg *other = call_leg_at(call, i);
+        worst = leg_worth_less(other, worst) ? other : worst;
     }
     if (worst->state != LEG_HERE || worst->role > leg->role) {
         *worst = *leg;
@@ -86,7 +117,8 @@ void legs_leave(struct leg *leg, enum leg_state how, mono_ms now) {
 
 void legs_leave_all(struct call *call, enum leg_state how, mono_ms now) {
     for (unsigned i = 0; i < call->leg_count; i++) {
-        legs_leave(&call->legs[i], how, now);
-        call->legs[i].only_listed = false;
+        struct leg *leg = call_leg_at(call, i);
+        legs_leave(leg, how, now);
+        leg->only_listed = false;
     }
 }

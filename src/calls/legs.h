@@ -11,6 +11,8 @@ struct leg legs_make(const struct call_event *event, enum leg_state state, mono_
 /* Notes one more leg: in an unused place, else in that of the leg that left first, else in that of somebody who is
  * no caller. A caller who is here is never forgotten for another one: then the room is crowded. */
 void legs_add(struct call *call, const struct leg *leg);
+/* One more, of which there are less than CALL_LEGS. */
+void legs_append(struct call *call, const struct leg *leg);
 /* Gone, but only by what may be older than the list that told of it. */
 bool legs_may_return(const struct leg *leg);
 /* It left; one that left softly can still be gone for good. */

@@ -29,6 +29,11 @@ static void drop_name(struct call_table *table, struct call_entry *entry) {
     }
 }
 
+static void add_name(struct call_table *table, struct call_entry *entry) {
+    HASH_ADD_KEYPTR(by_room, table->by_room, entry->room, entry->room_size, entry);
+    entry->named = true;
+}
+
 void table_add(struct call_table *table, struct call_entry *entry) {
     HASH_ADD_KEYPTR(by_sid, table->by_sid, entry->sid, strlen(entry->sid), entry);
     struct call_entry *former = table_find_room(table, (struct slice){entry->room, entry->room_size});
@@ -36,10 +41,18 @@ void table_add(struct call_table *table, struct call_entry *entry) {
         drop_name(table, former);
     }
     if (entry->room_size > 0) {
-        HASH_ADD_KEYPTR(by_room, table->by_room, entry->room, entry->room_size, entry);
-        entry->named = true;
+        add_name(table, entry);
     }
     table->live++;
+}
+
+void table_add_over(struct call_table *table, struct call_entry *entry) {
+    HASH_ADD_KEYPTR(by_sid, table->by_sid, entry->sid, strlen(entry->sid), entry);
+    if (entry->named) {
+        add_name(table, entry);
+    }
+    DL_APPEND(table->tombstones, entry);
+    table->over++;
 }
 
 void table_remove(struct call_table *table, struct call_entry *entry) {

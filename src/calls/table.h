@@ -37,6 +37,9 @@ struct call_entry *table_find(const struct call_table *table, struct slice sid);
 struct call_entry *table_find_room(const struct call_table *table, struct slice room);
 /* Adds ENTRY (zeroed but for facts, sid and room): a new sid, and the newest of its room name. */
 void table_add(struct call_table *table, struct call_entry *entry);
+/* Adds ENTRY, which was removed as a tombstone, as one: since when it is over, and whether it is the newest of its room
+ * name (then no other entry is), is in it. */
+void table_add_over(struct call_table *table, struct call_entry *entry);
 void table_remove(struct call_table *table, struct call_entry *entry);
 /* Looks at ENTRY again at DUE; MONO_NEVER: not by time. */
 void table_schedule(struct call_table *table, struct call_entry *entry, mono_ms due);

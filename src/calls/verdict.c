@@ -5,7 +5,7 @@
 static mono_ms rejoin_by(const struct call *c, const struct call_policy *p) {
     mono_ms by = 0;
     for (unsigned i = 0; i < c->leg_count; i++) {
-        const struct leg *leg = &c->legs[i];
+        const struct leg *leg = call_leg_at(c, i);
         if (leg->state == LEG_LEFT_SOFT && leg->role == LEG_CALLER && leg->left_at + p->rejoin_ms > by) {
             by = leg->left_at + p->rejoin_ms;
         }
@@ -18,7 +18,7 @@ static mono_ms rejoin_by(const struct call *c, const struct call_policy *p) {
 static mono_ms arrived_by(const struct call *c, const struct call_policy *p) {
     mono_ms by = 0;
     for (unsigned i = 0; i < c->leg_count; i++) {
-        const struct leg *leg = &c->legs[i];
+        const struct leg *leg = call_leg_at(c, i);
         bool waits = leg->arriving && (leg->state == LEG_HERE || leg->state == LEG_REJECTED);
         if (waits && leg->joined_at + p->arriving_ms > by) {
             by = leg->joined_at + p->arriving_ms;

@@ -104,6 +104,10 @@ const struct histogram *loop_lag(const struct loop *loop) {
     return &loop->lag;
 }
 
+size_t loop_timers(const struct loop *loop) {
+    return loop->timers.count;
+}
+
 static void run_timers(struct loop *loop) {
     struct heap_item *item = heap_first(&loop->timers);
     if (item == NULL || item->due > loop->now) {

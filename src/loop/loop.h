@@ -32,6 +32,8 @@ void loop_turn(struct loop *loop, int timeout_ms);
 void loop_run_due(struct loop *loop);
 /* How many turns have begun: for those who do only so much a turn. */
 uint64_t loop_turns(const struct loop *loop);
+/* How many timers are started. */
+size_t loop_timers(const struct loop *loop);
 /* How late timers ran: one value for each turn in which some did, that of the first. */
 const struct histogram *loop_lag(const struct loop *loop);
 /* CLOCK_MONOTONIC as of this turn (refreshed at its start and after its wait): what callbacks use as `now`. */

@@ -139,6 +139,8 @@
       if (h != NULL) sheet_count(s, h->requests))                                                                             \
     X(refused_requests, "sipbridge_http_refused_total", COUNTER, "", "reason", "Requests and connections refused by a limit.", \
       if (h != NULL) give_http_refused(s, h))                                                                                 \
+    X(loop_timers, "sipbridge_loop_timers", GAUGE, "", "", "Timers that are started.",                                         \
+      if (o->loop != NULL) sheet_count(s, loop_timers(o->loop)))                                                                              \
     X(loop_lag, "sipbridge_loop_lag_seconds", HISTOGRAM, "seconds", "", "How late timers ran.",                               \
       if (o->loop != NULL) sheet_histogram(s, loop_lag(o->loop)))                                                             \
     X(loop_turns, "sipbridge_loop_turns_total", COUNTER, "", "", "Turns of the event loop.",                                  \

@@ -1,7 +1,10 @@
 """Memory and processes: the daemon with 0 to 1,000 calls and per standby, beside LiveKit's own worker.
 
 The daemon's agents are `sleep`: what an agent itself needs is its own business, here as there. Of the worker the main process and its
-warm processes are counted, idle and with jobs, by what is theirs alone of the memory they share (Pss)."""
+warm processes are counted, idle and with jobs, by what is theirs alone of the memory they share (Pss).
+
+What a call needs beyond its own text (text_bytes; doc/performance.md names it) is its own row."""
+import json
 import os
 import time
 from pathlib import Path
@@ -59,6 +62,21 @@ def scrape(bench, daemon, count):
     bench.table.add(PART, f"sipbridge, GET /metrics, {count} calls", took_us, "us CPU", note=f"{size / 1024:.1f} KiB")
 
 
+def text_bytes(daemon):
+    """Of a call, the mean of all: what it keeps of LiveKit's, the rules' and its token's words, each at its length and a NUL."""
+    sizes = []
+    for path in (daemon.dir / "state/journal").glob("*.json"):
+        entry = json.loads(path.read_text())
+        environment = Path(f"/proc/{entry['pid']}/environ").read_bytes().split(b"\0")
+        token = next(word for word in environment if word.startswith(b"LIVEKIT_TOKEN="))[len("LIVEKIT_TOKEN="):].decode()
+        caller = [entry["caller"].get(name) for name in ("called", "number", "trunk_id", "rule_id", "attributes", "identity")]
+        socket = f"{daemon.dir}/state/notify/{entry['instance'][:16]}"
+        texts = [token, socket, entry["room"], entry["agent"], entry["agent"], entry.get("metadata"), entry.get("chosen_rule"),
+                 entry.get("room_agent"), *caller, *(name["text"] for name in entry.get("identities", []))]
+        sizes.append(sum(len(text.encode()) + 1 for text in texts if text is not None))
+    return sum(sizes) / len(sizes)
+
+
 def calls(bench):
     with Daemon(bench.where, bench.binary, SIP_READY_TIMEOUT="600s") as daemon:
         known, before = [], daemon.resident_kib()
@@ -71,6 +89,9 @@ def calls(bench):
             bench.table.add(PART, f"sipbridge, resident, {count} calls", resident, "KiB",
                             note=f"{(resident - before) * 1024 / (count - last):.0f} bytes for each of the last {count - last}; "
                                  f"{count + 1} processes, {len(os.listdir(f'/proc/{daemon.pid}/fd'))} descriptors")
+            text, of_each = text_bytes(daemon), (resident - before) * 1024 / (count - last)
+            bench.table.add(PART, f"sipbridge, a call of {count} beyond its text", of_each - text, "bytes",
+                            note=f"its text: {text:.0f} bytes")
             before = resident
             scrape(bench, daemon, count)
         end_calls(daemon, known, bench.table)

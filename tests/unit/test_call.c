@@ -1053,6 +1053,7 @@ static void test_many_callers_one_after_the_other(void **state) {
         assert_int_equal(call_here(&call, LEG_CALLER), 0);
         assert_int_equal(call_end(&call, policy, STORY_START + 10 * i + 5), END_CALLER_LEFT);
     }
+    call_release(&call);
 }
 
 /* Whom it cannot tell apart it does not hang up on: only the room's end is sure then. */
@@ -1070,6 +1071,7 @@ static void test_more_callers_at_once_than_legs(void **state) {
     note(&call, (struct call_event)FINISHED, STORY_START + 300);
     assert_int_equal(call_here(&call, LEG_CALLER), 0);
     assert_int_equal(call_end(&call, policy, STORY_START + 300), END_ROOM_FINISHED);
+    call_release(&call);
 }
 
 static void test_a_full_house_keeps_its_callers(void **state) {
@@ -1086,6 +1088,7 @@ static void test_a_full_house_keeps_its_callers(void **state) {
     assert_int_equal(call_here(&call, LEG_CALLER), 1);
     note(&call, (struct call_event)CALLER(2), STORY_START + 200);
     assert_int_equal(call_here(&call, LEG_CALLER), 2);
+    call_release(&call);
 }
 
 static void test_deleting_backs_off(void **state) {

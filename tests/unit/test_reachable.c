@@ -113,8 +113,14 @@ static const struct cast casts[] = {
      false},
 };
 
-struct state {
+/* A call's facts as one run of bytes: `more` is NULL, and its legs are in `far`. */
+struct flat {
     struct call call;
+    struct leg far[CALL_LEGS - CALL_LEGS_NEAR];
+};
+
+struct state {
+    struct flat flat;
     UT_hash_handle hh;
 };
 
@@ -183,8 +189,9 @@ static void cut_times(const struct call *call, struct call *ret_call) {
 }
 
 /* The abstract state of CALL, every byte of it defined. */
-static void make_abstract(const struct call *call, struct call *ret_call) {
-    memset(ret_call, 0, sizeof *ret_call);
+static void make_abstract(const struct call *call, struct flat *ret_flat) {
+    struct call *ret_call = &ret_flat->call;
+    memset(ret_flat, 0, sizeof *ret_flat);
     ret_call->room = call->room;
     ret_call->choice = call->choice;
     ret_call->process = call->process;
@@ -203,7 +210,8 @@ static void make_abstract(const struct call *call, struct call *ret_call) {
     cut_flags(call, ret_call);
     cut_times(call, ret_call);
     for (unsigned i = 0; i < call->leg_count; i++) {
-        cut_leg(&call->legs[i], &ret_call->legs[i]);
+        struct leg *place = i < CALL_LEGS_NEAR ? &ret_call->legs[i] : &ret_flat->far[i - CALL_LEGS_NEAR];
+        cut_leg(call_leg_at(call, i), place);
     }
 }
 
@@ -217,13 +225,21 @@ static void pass_time(struct call *call, int64_t ms) {
         *times[i] -= *times[i] != 0 ? ms : 0;
     }
     for (unsigned i = 0; i < call->leg_count; i++) {
-        call->legs[i].joined_at -= call->legs[i].joined_at != 0 ? ms : 0;
-        call->legs[i].left_at -= call->legs[i].left_at != 0 ? ms : 0;
+        struct leg *leg = call_leg_at(call, i);
+        leg->joined_at -= leg->joined_at != 0 ? ms : 0;
+        leg->left_at -= leg->left_at != 0 ? ms : 0;
     }
 }
 
+/* For call_release. */
+static struct call call_from(const struct flat *flat) {
+    struct flat legs = *flat;
+    legs.call.more = flat->call.leg_count > CALL_LEGS_NEAR ? legs.far : NULL;
+    return call_copy(&legs.call);
+}
+
 static void add_state(struct search *search, const struct call *call) {
-    struct call abstract;
+    struct flat abstract;
     make_abstract(call, &abstract);
     struct state *state = NULL;
     HASH_FIND(hh, search->states, &abstract, sizeof abstract, state);
@@ -231,13 +247,13 @@ static void add_state(struct search *search, const struct call *call) {
         return;
     }
     state = xcalloc(1, sizeof *state);
-    memcpy(&state->call, &abstract, sizeof abstract);
-    HASH_ADD(hh, search->states, call, sizeof state->call, state);
+    memcpy(&state->flat, &abstract, sizeof abstract);
+    HASH_ADD(hh, search->states, flat, sizeof state->flat, state);
     search->list[search->count++] = state;
 }
 
 static bool same(const struct call *a, const struct call *b) {
-    struct call x, y;
+    struct flat x, y;
     make_abstract(a, &x);
     make_abstract(b, &y);
     return memcmp(&x, &y, sizeof x) == 0;
@@ -289,18 +305,19 @@ static void check_step(struct search *search, const struct call *before, const s
     HOLDS(!before->superseded || after->superseded);
     HOLDS(!before->had_caller || after->had_caller);
     for (unsigned i = 0; i < before->leg_count; i++) { /* 16 are never reached here: no leg is forgotten */
-        HOLDS(before->legs[i].sid == after->legs[i].sid);
-        HOLDS(before->legs[i].state == LEG_HERE || after->legs[i].state != LEG_HERE);
+        const struct leg *was_leg = call_leg_at(before, i), *leg = call_leg_at(after, i);
+        HOLDS(was_leg->sid == leg->sid);
+        HOLDS(was_leg->state == LEG_HERE || leg->state != LEG_HERE);
     }
     check_want(search, after, event, was);
 }
 
 /* What is wanted comes to rest, and what rests wants the same again. */
-static void check_rest(struct search *search, struct call call, const char *event) {
-    enum call_phase was = call_want(&call, &search->policy, NOW).phase;
-    story_settle(&call, &search->policy, NOW, search->cast->asks);
-    check_want(search, &call, event, was);
-    add_state(search, &call);
+static void check_rest(struct search *search, struct call *call, const char *event) {
+    enum call_phase was = call_want(call, &search->policy, NOW).phase;
+    story_settle(call, &search->policy, NOW, search->cast->asks);
+    check_want(search, call, event, was);
+    add_state(search, call);
 }
 
 /* Absence counts how often it is said. */
@@ -309,27 +326,30 @@ static bool counts(enum call_event_kind kind) {
 }
 
 static void try_event(struct search *search, const struct call *state, const struct call_event *event) {
-    struct call call = *state;
+    struct call call = call_copy(state);
     const char *name = call_event_name(event->kind);
     call_note(&call, event, &search->policy, NOW);
     check_step(search, state, &call, name);
-    struct call twice = call;
+    struct call twice = call_copy(&call);
     call_note(&twice, event, &search->policy, NOW);
     if (!same(&call, &twice) && !counts(event->kind)) {
         fail_msg("%s: %s noted twice in %s is not the same as once", search->cast->name, name,
                  call_phase_label(call_want(state, &search->policy, NOW).phase));
     }
-    check_rest(search, call, name);
+    check_rest(search, &call, name);
+    call_release(&twice);
+    call_release(&call);
 }
 
-static void expand(struct search *search, const struct call *state) {
+static void expand(struct search *search, const struct flat *flat) {
+    struct call state = call_from(flat);
     for (size_t i = 0; i < search->cast->count; i++) {
-        try_event(search, state, &search->cast->events[i]);
+        try_event(search, &state, &search->cast->events[i]);
     }
-    struct call later = *state;
-    pass_time(&later, UNIT);
+    pass_time(&state, UNIT);
     struct call_event tick = WAIT;
-    try_event(search, &later, &tick);
+    try_event(search, &state, &tick);
+    call_release(&state);
 }
 
 static void explore(const struct cast *cast, struct search *search) {
@@ -340,7 +360,7 @@ static void explore(const struct cast *cast, struct search *search) {
     call_init(&call, NOW);
     add_state(search, &call);
     for (size_t i = 0; i < search->count; i++) {
-        expand(search, &search->list[i]->call);
+        expand(search, &search->list[i]->flat);
     }
     print_message("%s: %zu states%s\n", cast->name, search->count,
                   search->count == MOST_STATES ? " (as many as are looked at)" : "");

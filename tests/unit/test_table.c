@@ -119,6 +119,34 @@ static void test_tombstones(void **state) {
     table_release(&table);
 }
 
+/* Taken out as a tombstone and put back as one. */
+static void test_put_back(void **state) {
+    (void)state;
+    struct call_table table = {0};
+    struct call_entry *a = add(&table, "RM_A", "a"), *b = add(&table, "RM_B", "b"), *c = add(&table, "RM_C", "b");
+    table_retire(&table, a, 1000);
+    table_retire(&table, b, 1100);
+    assert_false(b->named);
+    table_remove(&table, a);
+    table_remove(&table, b);
+    assert_null(table_find_room(&table, SLICE("a")));
+    a->over = b->over = a->named = true;
+    table_add_over(&table, b);
+    table_add_over(&table, a);
+    assert_int_equal(table.live, 1);
+    assert_int_equal(table.over, 2);
+    assert_ptr_equal(table_find(&table, SLICE("RM_B")), b);
+    assert_ptr_equal(table_find_room(&table, SLICE("a")), a);
+    assert_ptr_equal(table_find_room(&table, SLICE("b")), c);
+    table_revive(&table, a);
+    assert_int_equal(table.live, 2);
+    drop(&table, a);
+    drop(&table, b);
+    drop(&table, c);
+    assert_int_equal(table.over, 0);
+    table_release(&table);
+}
+
 static void test_many(void **state) {
     (void)state;
     enum { MANY = 5000 };
@@ -153,6 +181,7 @@ int main(void) {
         cmocka_unit_test(test_names_are_bytes),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_tombstones),
+        cmocka_unit_test(test_put_back),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
