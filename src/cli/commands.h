@@ -19,6 +19,7 @@
     X(clear_rooms)      \
     X(status)           \
     X(doctor)           \
+    X(explain)          \
     X(report)           \
     X(token)            \
     X(config)           \

@@ -17,6 +17,9 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+import messages  # noqa: E402
+
 Problem = namedtuple("Problem", "path line rule text")
 
 PRODUCTION = ("src", "webhooks", "spawner")
@@ -330,9 +333,14 @@ def rule_unfinished(tree):
         yield Problem(source.path, line, "unfinished", f"unfinished by its own word: {what}")
 
 
+def rule_log_message(tree):
+    for source, offset, what in messages.check([s for s in tree.production if s.path.endswith(".c")]):
+        yield Problem(source.path, source.line_of(offset), "log-message", what)
+
+
 RULES = [rule_include_cycle, rule_layer_cycle, rule_layer_links, rule_include_dots, rule_outside_library,
          rule_banned_function, rule_long_function, rule_long_file, rule_include_guard, rule_opening_paragraph,
-         rule_header_alone, rule_machine_path, rule_unfinished]
+         rule_header_alone, rule_log_message, rule_machine_path, rule_unfinished]
 
 
 def lint(root):

@@ -228,11 +228,11 @@ struct heard {
     char last[64];
 };
 
-static void on_record(void *context, enum log_level level, int64_t wall_ms, const char *message) {
+static void on_record(void *context, const struct log_heard *record) {
     struct heard *heard = context;
-    assert_true(level <= LOG_WARNING && wall_ms > 0);
+    assert_true(record->level <= LOG_WARNING && record->wall_ms > 0);
     heard->count++;
-    snprintf(heard->last, sizeof heard->last, "%s", message);
+    snprintf(heard->last, sizeof heard->last, "%s", record->message);
 }
 
 static void listener_hears_warnings_and_errors(void **state) {
