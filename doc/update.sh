@@ -1,8 +1,8 @@
 #!/bin/sh
 # Writes what the program says of itself into the documents: doc/sipbridge.1, doc/settings.md, doc/commands.md, and
 # README.md between its <!-- settings --> and <!-- commands --> marks, doc/doctor.md between <!-- doctor --> marks,
-# doc/metrics.md and doc/call-log.md between theirs; and the shells' completion into deploy/completion. Run it after a change
-# of a command, a setting, a check, a metric or a member of the call log.
+# doc/metrics.md, doc/call-log.md and doc/operations.md between theirs; and the shells' completion into deploy/completion. Run it
+# after a change of a command, a setting, a check, a metric, a member of the call log, a log message or a state of health.
 set -eu
 cd "$(dirname "$0")/.."
 sipbridge=${1:-build/release/sipbridge}
@@ -29,3 +29,5 @@ between_marks README.md commands
 between_marks doc/doctor.md doctor
 between_marks doc/metrics.md metrics
 between_marks doc/call-log.md call-log
+between_marks doc/operations.md health
+between_marks doc/operations.md messages

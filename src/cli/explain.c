@@ -2,11 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "messages/messages.h"
 #include "ops/ops.h"
 
-enum { INPUT_MAX = 16 * 1024 * 1024 };
+enum { INPUT_MAX = 16 * 1024 * 1024, SHOWN_MAX = 4096 };
 
 static void print_one(const char *label, const char *text) {
     if (text[0] != '\0') {
@@ -19,7 +20,9 @@ static bool explain_message(const struct message_line *line) {
     if (message == NULL) {
         return false;
     }
-    printf("%s: %s\n", messages_level_name(message->level), line->text.p);
+    cleanup_buf struct buf shown = {0};
+    text_clean(&shown, buf_slice(&line->text), SHOWN_MAX); /* a file may hold more than our log writes */
+    printf("%s: %s\n", messages_level_name(message->level), shown.p);
     print_one("when", message->cause);
     print_one("remedy", message->remedy);
     return true;

@@ -114,7 +114,7 @@ static bool read_json(struct slice text, struct message_line *ret_line) {
 /* "… SIP level message call=… room=…": what the record is about follows the message, names and values. */
 static void read_text(struct slice line, struct message_line *ret_line) {
     static const char *const facts[] = {" call=", " room=", " agent=", " pid="};
-    const char *tag = memmem(line.p, line.n, " SIP ", 5);
+    const char *tag = line.n > 0 ? memmem(line.p, line.n, " SIP ", 5) : NULL;
     if (tag != NULL) {
         struct slice rest = without(line, (size_t)(tag - line.p) + 5);
         const char *end = memchr(rest.p, ' ', rest.n);

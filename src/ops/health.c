@@ -1,6 +1,7 @@
 /* Is it well? The first thing that is wrong, by weight. */
 #include "base/json_text.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "ops/health_table.h"
 #include "ops/ops.h"
 
@@ -121,12 +122,19 @@ static void add_unless_empty(struct buf *out, const char *name, const char *text
     }
 }
 
+/* The board shows no numbers, whatever the log does. */
+static void add_masked(struct buf *out, const char *name, const char *text) {
+    cleanup_buf struct buf masked = {0};
+    text_mask_numbers(&masked, slice_of(text));
+    add_unless_empty(out, name, masked.len > 0 ? masked.p : "");
+}
+
 static void add_error(struct buf *out, const struct ops_error *error, bool is_next) {
     buf_addf(out, "%s{\"at_ms\":%lld", is_next ? "," : "", (long long)error->wall_ms);
-    json_add_field(out, "text", slice_of(error->text));
+    add_masked(out, "text", error->text);
     add_unless_empty(out, "call", error->call);
     add_unless_empty(out, "agent", error->agent);
-    add_unless_empty(out, "room", error->room);
+    add_masked(out, "room", error->room);
     buf_addc(out, '}');
 }
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import livekit
+import seen
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -141,9 +142,11 @@ class Daemon:
     def read_lines(self, stdout):
         for line in stdout:
             try:
-                self.log.append(json.loads(line))
+                record = json.loads(line)
             except ValueError:
-                self.log.append({"level": "raw", "message": line.decode(errors="replace").rstrip("\n")})
+                record = {"level": "raw", "message": line.decode(errors="replace").rstrip("\n")}
+            self.log.append(record)
+            seen.note(record)
 
     def wait_until_up(self):
         def up():

@@ -94,10 +94,16 @@ static void doctor(void **state) {
     check_marked(ROOT "doc/doctor.md", "doctor");
 }
 
+static void operations(void **state) {
+    (void)state;
+    check_marked(ROOT "doc/operations.md", "messages");
+    check_marked(ROOT "doc/operations.md", "health");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(manual_page), cmocka_unit_test(completion), cmocka_unit_test(tables),
-        cmocka_unit_test(readme),      cmocka_unit_test(doctor),
+        cmocka_unit_test(readme),      cmocka_unit_test(doctor),     cmocka_unit_test(operations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
