@@ -186,7 +186,7 @@ class Daemon:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
         if not self.read_log:
-            threading.Thread(target=self.process.stdout.read, daemon=True).start()
+            threading.Thread(target=self.read_lines, args=(self.process.stdout,), daemon=True).start()
         try:
             self.returncode = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
