@@ -29,7 +29,7 @@ def pytest_configure(config):
         binary()
     except FileNotFoundError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(seen.Plugin())
+    seen.register(config)
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         code = subprocess.run([str(HERE / "setup.sh")]).returncode
     if code == NOT_HERE:

@@ -31,7 +31,7 @@ def pytest_configure(config):
         binary()
     except FileNotFoundError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(seen.Plugin())
+    seen.register(config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -185,8 +185,9 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
+        reader = threading.Thread(target=self.read_lines, args=(self.process.stdout,), daemon=True)
         if not self.read_log:
-            threading.Thread(target=self.read_lines, args=(self.process.stdout,), daemon=True).start()
+            reader.start()
         try:
             self.returncode = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -195,6 +196,8 @@ class Daemon:
             raise AssertionError(f"sipbridge did not end within {timeout} s of signal {number}:\n{self.story()}") from None
         finally:
             self.stderr = (self.dir / "stderr").read_text(errors="replace")
+        if not self.read_log:
+            reader.join(5)
         assert not SANITIZER.search(self.stderr), self.stderr
         if number != signal.SIGKILL and self.wait:
             assert self.returncode == 0, f"exit code {self.returncode}\n{self.story()}"

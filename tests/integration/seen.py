@@ -78,8 +78,14 @@ def summary():
     return lines
 
 
+def register(config):
+    """For pytest_configure of each conftest whose tests start daemons."""
+    if not config.pluginmanager.has_plugin("seen"):
+        config.pluginmanager.register(Plugin(), "seen")
+
+
 class Plugin:
-    """To be registered by a conftest. Workers of xdist hand over what they saw when they end."""
+    """Workers of xdist hand over what they saw when they end."""
 
     def pytest_sessionfinish(self, session):
         if hasattr(session.config, "workeroutput"):
