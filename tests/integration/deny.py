@@ -7,7 +7,7 @@ import os
 import platform
 import struct
 
-NUMBERS = {"prctl": 157, "inotify_add_watch": 254, "fallocate": 285}
+NUMBERS = {"prctl": 157, "inotify_add_watch": 254, "fallocate": 285, "eventfd2": 290}
 POSSIBLE = platform.machine() == "x86_64" and os.geteuid() == 0
 LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000

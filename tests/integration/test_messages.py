@@ -13,6 +13,7 @@ import pytest
 from daemon import PYTHON, binary, wait_for
 from deny import POSSIBLE, deny
 from livekit import Call
+from manager import Manager
 from test_board import board  # noqa: F401
 from test_livekit_trouble import talking
 from test_reconcile import rounds_go_by, reconciling, server, stale  # noqa: F401
@@ -146,6 +147,14 @@ def test_the_kernel_refuses(start, tmp_path, name):
 
 
 @pytest.mark.skipif(not POSSIBLE, reason="no seccomp filter here")
+def test_watchdog_that_cannot_be_served(start):
+    with Manager() as manager:
+        daemon = start(preexec=deny("eventfd2", None, errno.EMFILE), **manager.settings(watchdog_us=30_000_000))
+        daemon.wait_logged("^the service manager's watchdog cannot be served")
+        daemon.stop()
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="no seccomp filter here")
 def test_file_system_that_cannot_cut(start):
     chatty = [*PYTHON, "-c", "import time; print('x' * 200000, flush=True); time.sleep(60)"]
     daemon = start(agents=lambda d: {"support": d.entry(command=chatty)}, preexec=deny("fallocate", None, errno.EOPNOTSUPP),
@@ -195,6 +204,18 @@ def test_identity_that_is_damaged(start):
     (daemon.state / "identity").write_text("garbage\n")
     daemon.start()
     daemon.wait_logged("identity is damaged and written anew")
+
+
+def test_journal_that_can_be_written_again(start):
+    daemon, call = start(), Call()
+    obstacle = daemon.state / "journal" / f"{call.sid}.json.tmp"
+    obstacle.mkdir()
+    daemon.post(*call.ringing())
+    daemon.wait_logged("cannot be written: .*; the call goes on")
+    assert daemon.health()["message"].startswith("the journal of calls cannot be written")
+    obstacle.rmdir()
+    daemon.wait_logged("^the journal can be written again")
+    daemon.post(*call.hung_up())
 
 
 def without_redis(start, **copies):
@@ -298,11 +319,21 @@ def test_hidden_number_that_the_trunk_tells(start, server):  # noqa: F811
 
 # --- the rest ---
 
+def test_records_that_nobody_read_are_counted(start, tmp_path):
+    """A pipe of 64 KiB and the ring of 256 KiB are full long before the last of these calls."""
+    daemon = start(rules=[{"pattern": "*", "reject": True}], read_log=False, SIP_LISTEN=f"unix:{tmp_path}/public")
+    for _ in range(500):
+        call = Call()
+        daemon.post(*call.ringing(), *call.hung_up())
+    assert daemon.status()["webhooks"]["received"] >= 1000
+    daemon.stop()
+    assert daemon.logged(r"^\d+ log records were lost because nobody read standard output fast enough$")
+
+
 def test_standby_that_ends_after_a_long_wait(start):
     daemon = start(agents=lambda d: {"support": agent(d, standby=1)})
     wait_pool(daemon, ready=1)
     pid = int(next(daemon.notes.glob("*.waits")).stem)
-    daemon.process.send_signal(signal.SIGCONT)
     wait_for(lambda: daemon.status()["uptime_s"] >= 11, "it has waited for more than ten seconds", timeout=30)
     os.kill(pid, signal.SIGKILL)
     daemon.wait_logged("^a standby ended with signal 9 while it waited for a call$")
