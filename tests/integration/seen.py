@@ -13,8 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 NAME = re.compile(r"\{[A-Z_ ]+\}")
 LINE = re.compile(r" SIP (error|warning|info|debug) +(.*)")
 FACTS = re.compile(r" (?:call|room|agent|pid)=")
@@ -80,24 +78,25 @@ def summary():
 
 def register(config):
     """For pytest_configure of each conftest whose tests start daemons."""
+    import pytest  # daemons run where there is none, too
+
+    class Plugin:
+        """Workers of xdist hand over what they saw when they end."""
+
+        def pytest_sessionfinish(self, session):
+            if hasattr(session.config, "workeroutput"):
+                session.config.workeroutput["seen"] = sorted(seen)
+
+        @pytest.hookimpl(optionalhook=True)
+        def pytest_testnodedown(self, node):
+            seen.update(map(tuple, getattr(node, "workeroutput", {}).get("seen", [])))
+
+        def pytest_terminal_summary(self, terminalreporter):
+            for line in summary():
+                terminalreporter.write_line(line)
+
     if not config.pluginmanager.has_plugin("seen"):
         config.pluginmanager.register(Plugin(), "seen")
-
-
-class Plugin:
-    """Workers of xdist hand over what they saw when they end."""
-
-    def pytest_sessionfinish(self, session):
-        if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["seen"] = sorted(seen)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node):
-        seen.update(map(tuple, getattr(node, "workeroutput", {}).get("seen", [])))
-
-    def pytest_terminal_summary(self, terminalreporter):
-        for line in summary():
-            terminalreporter.write_line(line)
 
 
 def main(paths):
