@@ -6,12 +6,12 @@
 #include "messages/messages.h"
 #include "ops/ops.h"
 
-/* A span of code may hold backquotes if it begins and ends with more of them. */
+/* A span of code may hold backquotes if more of them, and a blank, are around it (CommonMark, section 6.1). */
 static void add_code(struct buf *out, const char *text) {
-    const char *quotes = strchr(text, '`') != NULL ? "``" : "`";
-    buf_adds(out, quotes);
+    bool quotes = strchr(text, '`') != NULL;
+    buf_adds(out, quotes ? "`` " : "`");
     docs_cell(out, text);
-    buf_adds(out, quotes);
+    buf_adds(out, quotes ? " ``" : "`");
 }
 
 static void add_message(struct buf *out, const struct message *message) {
