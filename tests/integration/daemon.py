@@ -185,7 +185,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
-        reader = threading.Thread(target=self.read_lines, args=(self.process.stdout,), daemon=True)
+        reader = threading.Thread(target=lambda: self.read_lines(self.process.stdout.read().splitlines()), daemon=True)
         if not self.read_log:
             reader.start()
         try:
