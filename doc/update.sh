@@ -1,9 +1,9 @@
 #!/bin/sh
 # Writes what the program says of itself into the documents: doc/sipbridge.1, doc/settings.md, doc/commands.md, and
 # README.md between its <!-- settings --> and <!-- commands --> marks, doc/doctor.md between <!-- doctor --> marks,
-# doc/metrics.md and doc/call-log.md between theirs, the diagrams of doc/architecture.md; and the shells' completion into
-# deploy/completion. Run it after a change of a command, a setting, a check, a metric, a member of the call log, a row of
-# the tables in src/calls, or a layer.
+# doc/metrics.md, doc/call-log.md and doc/operations.md between theirs, the diagrams of doc/architecture.md; and the shells'
+# completion into deploy/completion. Run it after a change of a command, a setting, a check, a metric, a member of the call log, a
+# log message, a state of health, a row of the tables in src/calls, or a layer.
 set -eu
 cd "$(dirname "$0")/.."
 sipbridge=${1:-build/release/sipbridge}
@@ -33,6 +33,8 @@ between_marks README.md commands "$sipbridge" docs commands
 between_marks doc/doctor.md doctor "$sipbridge" docs doctor
 between_marks doc/metrics.md metrics "$sipbridge" docs metrics
 between_marks doc/call-log.md call-log "$sipbridge" docs call-log
+between_marks doc/operations.md health "$sipbridge" docs health
+between_marks doc/operations.md messages "$sipbridge" docs messages
 between_marks doc/architecture.md life "$sipbridge" docs life
 between_marks doc/architecture.md exits "$sipbridge" docs exits
 between_marks doc/architecture.md layers python3 tests/lint/lint.py --layers

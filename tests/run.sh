@@ -50,6 +50,11 @@ step() {
   printf '\n== %s (%d s) ==\n' "$1" "$SECONDS"
 }
 
+# Which log messages the tests below have seen adds up in here.
+SIPBRIDGE_SEEN=$(mktemp)
+export SIPBRIDGE_SEEN
+trap 'rm -f "$SIPBRIDGE_SEEN"' EXIT
+
 # Debian's own Python and pytest, wherever another one stands first in PATH.
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
@@ -70,6 +75,7 @@ for preset in "${presets[@]}"; do
   cmake --build --preset "$preset" --parallel "$jobs"
   step "unit tests $preset"
   ctest --preset "$preset" --parallel "$jobs" --output-on-failure
+  SIPBRIDGE_BIN=$root/build/$preset/sipbridge "$python" tests/integration/seen.py "build/$preset/Testing/Temporary/LastTest.log"
 done
 
 if [ -n "$integration" ] && $run_integration; then

@@ -38,8 +38,7 @@ static const struct strays_over *find_session(const struct strays *strays, pid_t
     return NULL;
 }
 
-static void kill_stray(struct strays *strays, int pidfd, const struct log_about *about, const char *why) {
-    log_warning(about, "%s: SIGKILL to it", why);
+static void kill_stray(struct strays *strays, int pidfd) {
     pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
     strays->killed++;
 }
@@ -54,13 +53,15 @@ static void judge(void *context, pid_t pid) {
     struct log_about about = {.pid = pid};
     bool named = proc_instance(pid, instance);
     if (named && has_mark(strays, instance) && !strays->is_alive(strays, instance)) {
-        kill_stray(strays, pidfd, &about, "a process that an agent of a former start left, of no call that is known");
+        log_warning(&about, "a process that an agent of a former start left, of no call that is known: SIGKILL to it");
+        kill_stray(strays, pidfd);
         return;
     }
     const struct strays_over *over = !named ? find_session(strays, pid) : NULL;
     if (over != NULL) {
         about.call = slice_of(over->label);
-        kill_stray(strays, pidfd, &about, "the agent left a process behind that hides its environment");
+        log_warning(&about, "the agent left a process behind that hides its environment: SIGKILL to it");
+        kill_stray(strays, pidfd);
     }
 }
 

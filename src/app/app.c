@@ -48,7 +48,8 @@ static void log_start(const struct app *app) {
 /* Who reads the log may be slow; who does not read it at all must not keep us here. */
 static void flush_log(void) {
     struct pollfd out = {.fd = log_fd(), .events = POLLOUT};
-    for (unsigned tries = 0; log_flush() > 0 && tries < 20; tries++) {
+    mono_ms end = clock_mono_ms() + LAST_WORDS_MS;
+    while (log_flush() > 0 && clock_mono_ms() < end) {
         poll(&out, 1, LOG_RETRY_MS);
     }
 }

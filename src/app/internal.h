@@ -23,7 +23,14 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { MOST_LISTENS = 32, LOG_RETRY_MS = 50, HURRY_MS = 2000, LEAVE_MS = 20, JOURNAL_RETRY_MS = 1000 };
+enum {
+    MOST_LISTENS = 32,
+    LOG_RETRY_MS = 50,
+    LAST_WORDS_MS = 1000,
+    HURRY_MS = 2000,
+    LEAVE_MS = 20,
+    JOURNAL_RETRY_MS = 1000
+};
 
 struct app {
     struct settings *settings;

@@ -84,10 +84,10 @@ static void tell_ready(struct app *app) {
 }
 
 static void tell_status(struct app *app) {
-    const char *message = "";
-    const char *health = ops_health_name(ops_health(&app->ops, &message));
+    const struct ops_state *state = ops_state(&app->ops);
     char line[sizeof app->manager_status];
-    snprintf(line, sizeof line, "STATUS=%s: %s; calls: %zu\n", health, message, bridge_live(app->bridge));
+    snprintf(line, sizeof line, "STATUS=%s: %s; calls: %zu\n", ops_health_name(state->health), state->message,
+             bridge_live(app->bridge));
     if (strcmp(line, app->manager_status) != 0 && manager_tell(&app->manager, line)) {
         memcpy(app->manager_status, line, sizeof line);
     }

@@ -269,16 +269,27 @@ static void add_listens(struct app *app, char *const *addresses, bool admin) {
     }
 }
 
+/* To be typed into a browser; ":8791" is every address, this machine's among them. */
+static char *board_url(struct slice host, int port) {
+    return xasprintf("http://%.*s:%d/board", (int)(host.n > 0 ? host.n : strlen("localhost")),
+                     host.n > 0 ? host.p : "localhost", port);
+}
+
 static void log_listens(const struct app *app) {
     for (size_t i = 0; i < app->listen_count; i++) {
         const char *address = app->listens[i].address;
-        const char *what = app->entrances[i].door == DOOR_PUBLIC ? "public" : "admin";
+        bool is_public = app->entrances[i].door == DOOR_PUBLIC;
+        const char *what = is_public ? "public" : "admin";
         const char *colon = strrchr(address, ':');
         int port = http_server_port(app->server, i);
         if (strncmp(address, "fd:", 3) == 0) {
             log_info(NULL, "listening on %s, handed over, port %d (%s)", address, port, what);
+        } else if (port > 0 && colon != NULL && is_public) {
+            log_info(NULL, "listening on %.*s:%d (public)", (int)(colon - address), address, port);
         } else if (port > 0 && colon != NULL) {
-            log_info(NULL, "listening on %.*s:%d (%s)", (int)(colon - address), address, port, what);
+            struct slice host = {address, (size_t)(colon - address)};
+            cleanup_free char *url = board_url(host, port);
+            log_info(NULL, "listening on %.*s:%d (admin; the board: %s)", SLICE_ARG(host), port, url);
         } else {
             log_info(NULL, "listening on %s (%s)", address, what);
         }

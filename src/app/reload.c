@@ -1,5 +1,6 @@
 /* Reading everything again while calls go on: the settings where they are written, keys, rules, agents. What is wrong
  * keeps what was. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +11,16 @@
 #include "base/mem.h"
 #include "settings/change.h"
 
+enum { LINE_SIZE = 2048 };
+
 /* A line of what comes of it, for the log and for who asked. */
-static void say(struct buf *said, enum log_level level, const char *line) {
+__attribute__((format(printf, 3, 4))) static void log_and_tell(struct buf *said, enum log_level level,
+                                                               const char *format, ...) {
+    char line[LINE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
     if (log_enabled(level)) {
         log_write(level, NULL, "%s", line);
     }
@@ -24,16 +33,20 @@ static void say_all(struct buf *said, enum log_level level, const struct diag *d
     for (size_t i = 0; i < count && i < SETTINGS_MAX_PROBLEMS; i++) {
         char text[sizeof *diags + 4];
         diag_text(&diags[i], text, sizeof text);
-        say(said, level, text);
+        log_and_tell(said, level, "settings: %s", text);
     }
 }
 
-static void say_names(struct buf *said, enum log_level level, const char *what, const bool set[SETTING_COUNT]) {
-    cleanup_buf struct buf names = {0};
-    settings_names(set, &names);
-    if (names.len > 0) {
-        cleanup_free char *line = xasprintf("%s: %s", what, names.p);
-        say(said, level, line);
+static void say_change(struct buf *said, const struct settings_change *change) {
+    cleanup_buf struct buf taken = {0};
+    cleanup_buf struct buf waiting = {0};
+    settings_names(change->taken, &taken);
+    settings_names(change->waiting, &waiting);
+    if (taken.len > 0) {
+        log_and_tell(said, LOG_INFO, "changed: %s", taken.p);
+    }
+    if (waiting.len > 0) {
+        log_and_tell(said, LOG_WARNING, "changed, but taken over by a restart only: %s", waiting.p);
     }
 }
 
@@ -50,9 +63,8 @@ static bool take_keys(struct app *app, const struct settings *settings, struct b
     struct diag diag = {0};
     struct keyring *fresh = keys_of_daemon(settings, &diag);
     if (fresh == NULL) {
-        cleanup_free char *line = xasprintf("the keys could not be read again, keeping the %zu in use: %s: %s",
-                                            keyring_count(app->keys), diag.where, diag.what);
-        say(said, LOG_ERROR, line);
+        log_and_tell(said, LOG_ERROR, "the keys could not be read again, keeping the %zu in use: %s: %s",
+                     keyring_count(app->keys), diag.where, diag.what);
         return false;
     }
     keyring_replace(app->keys, fresh);
@@ -96,13 +108,12 @@ static bool reload_settings(struct app *app, struct buf *said) {
     say_all(said, LOG_WARNING, report->warnings, report->warning_count);
     say_all(said, LOG_ERROR, report->errors, report->error_count);
     if (!good || !take_keys(app, &fresh, said)) {
-        say(said, LOG_ERROR, "the settings stay as they were: nothing of what is written now is taken over");
+        log_and_tell(said, LOG_ERROR, "the settings stay as they were: nothing of what is written now is taken over");
         return false;
     }
     struct settings_change change = settings_take_over(app->settings, &fresh);
     hand_on(app); /* before the former values, which FRESH has now, are released */
-    say_names(said, LOG_INFO, "changed", change.taken);
-    say_names(said, LOG_WARNING, "changed, but taken over by a restart only", change.waiting);
+    say_change(said, &change);
     return true;
 }
 
@@ -113,9 +124,8 @@ bool app_reload(struct app *app, struct buf *said) {
         source_reload(app->source);
     }
     pool_renew(app->pool); /* whatever agents load may have changed, too */
-    cleanup_free char *line =
-        xasprintf("reloaded; API keys: %zu; rules and agents are being read again", keyring_count(app->keys));
-    say(said, LOG_INFO, line);
+    log_and_tell(said, LOG_INFO, "reloaded; API keys: %zu; rules and agents are being read again",
+                 keyring_count(app->keys));
     app_manager_reloaded(app);
     app_touched(app);
     return good;

@@ -153,33 +153,38 @@ static void add_pair(struct buf *out, const char *name, struct slice text) {
     buf_adds(out, plain ? "" : "\"");
 }
 
-static void add_field(struct buf *out, const char *name, struct slice text, size_t limit) {
-    if (text.n == 0) {
-        return;
-    }
-    cleanup_buf struct buf shown = {0};
+static void show_field(struct buf *out, struct slice text, size_t limit) {
     buf_clear(&raw);
     buf_add_slice(&raw, text);
-    text_escape(&shown, seen_of_raw(), limit);
-    if (options.format == LOG_JSON) {
-        json_add_field(out, name, buf_slice(&shown));
-    } else {
-        add_pair(out, name, buf_slice(&shown));
-    }
+    text_escape(out, seen_of_raw(), limit);
 }
 
 /* The sid ties records together, so it is never masked. */
-static void add_call(struct buf *out, struct slice sid) {
-    cleanup_buf struct buf shown = {0};
+static void show_call(struct buf *out, struct slice sid) {
     buf_clear(&raw);
     buf_add_slice(&raw, sid);
     hide_secrets();
-    text_escape(&shown, buf_slice(&raw), SID_MAX);
-    if (sid.n > 0 && options.format == LOG_JSON) {
-        json_add_field(out, "call", buf_slice(&shown));
-    } else if (sid.n > 0) {
-        add_pair(out, "call", buf_slice(&shown));
+    text_escape(out, buf_slice(&raw), SID_MAX);
+}
+
+static void add_shown(struct buf *out, const char *name, const struct buf *shown) {
+    if (shown->len > 0 && options.format == LOG_JSON) {
+        json_add_field(out, name, buf_slice(shown));
+    } else if (shown->len > 0) {
+        add_pair(out, name, buf_slice(shown));
     }
+}
+
+static void add_field(struct buf *out, const char *name, struct slice text, size_t limit) {
+    cleanup_buf struct buf shown = {0};
+    show_field(&shown, text, limit);
+    add_shown(out, name, &shown);
+}
+
+static void add_call(struct buf *out, struct slice sid) {
+    cleanup_buf struct buf shown = {0};
+    show_call(&shown, sid);
+    add_shown(out, "call", &shown);
 }
 
 static void add_fact(struct buf *out, const struct log_field *field) {
@@ -304,6 +309,28 @@ __attribute__((format(printf, 1, 0))) static void format_raw(const char *format,
     va_end(again);
 }
 
+static const char *text_in(const struct buf *buf) {
+    return buf->len > 0 ? buf->p : "";
+}
+
+static void tell_listener(const struct entry *entry) {
+    static const struct log_about nothing;
+    const struct log_about *about = entry->about != NULL ? entry->about : &nothing;
+    cleanup_buf struct buf call = {0};
+    cleanup_buf struct buf room = {0};
+    cleanup_buf struct buf agent = {0};
+    show_call(&call, about->call);
+    show_field(&room, about->room, FIELD_MAX);
+    show_field(&agent, about->agent, FIELD_MAX);
+    const struct log_heard heard = {.level = entry->level,
+                                    .wall_ms = entry->wall_ms,
+                                    .message = entry->message.n > 0 ? entry->message.p : "",
+                                    .call = text_in(&call),
+                                    .room = text_in(&room),
+                                    .agent = text_in(&agent)};
+    listener(listener_context, &heard);
+}
+
 void log_write(enum log_level level, const struct log_about *about, const char *format, ...) {
     static struct buf message;
     va_list args;
@@ -317,7 +344,7 @@ void log_write(enum log_level level, const struct log_about *about, const char *
         emit(&entry);
     }
     if (listener != NULL && level <= LOG_WARNING) {
-        listener(listener_context, level, entry.wall_ms, message.p);
+        tell_listener(&entry);
     }
     trim(&raw);
     trim(&part);

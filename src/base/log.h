@@ -53,8 +53,15 @@ size_t log_flush(void);
 /* The fd to watch for writability while log_flush is not 0. */
 int log_fd(void);
 uint64_t log_dropped(void);
+/* A record as its readers see it, rid of secrets and, if so set, of numbers. Borrowed for the call only; what the record
+ * is not about is "". */
+struct log_heard {
+    enum log_level level;
+    int64_t wall_ms;
+    const char *message, *call, *room, *agent;
+};
 /* Called with every record of LOG_WARNING and LOG_ERROR (status keeps the last 20). NULL: nobody. */
-typedef void log_listener(void *context, enum log_level level, int64_t wall_ms, const char *message);
+typedef void log_listener(void *context, const struct log_heard *record);
 void log_listen(log_listener *wanted, void *context);
 /* Replaces SECRET by "[secret]" in everything logged from now on (API secrets). Shorter than 8 bytes: ignored, for
  * it would hide half of the log. Of more than 64 the oldest is forgotten. */

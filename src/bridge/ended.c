@@ -87,7 +87,7 @@ void bridge_tell_ended(struct bridge *bridge, const struct bridge_call *call, mo
     bridge->ports.on_ended(bridge->ports.self, &record);
 }
 
-/* A caller who is hung up because of us is a warning; `status` shows it without the call it is about. */
+/* A caller who is hung up because of us is a warning, with the command to type. */
 void bridge_say_end(const struct bridge_call *call, enum call_end end) {
     struct log_about about;
     bridge_about(call, &about);

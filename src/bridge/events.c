@@ -345,7 +345,11 @@ static void note_room(struct bridge *bridge, struct bridge_call *call, const str
     noted.again = started && call->before_s != 0 && event->created_at_s > call->before_s; /* it comes first */
     struct log_about about;
     bridge_about(call, &about);
-    log_info(&about, "%s", started ? "room started" : "room finished");
+    if (started) {
+        log_info(&about, "room started");
+    } else {
+        log_info(&about, "room finished");
+    }
     bool again = call->entry.facts.room_again;
     call_note(&call->entry.facts, &noted, bridge_policy(bridge, call), now);
     if (call->entry.facts.room_again && !again) {

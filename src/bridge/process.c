@@ -83,9 +83,12 @@ static void started(struct bridge *bridge, struct bridge_call *call, const struc
     }
     struct log_about about;
     bridge_about(call, &about);
-    log_info(&about, "%s, %lld ms after the first event of the call",
-             call->warm ? "a standby of the agent has the call" : "agent process started",
-             (long long)(now - call->entry.facts.seen_at));
+    long long after_ms = now - call->entry.facts.seen_at;
+    if (call->warm) {
+        log_info(&about, "a standby of the agent has the call, %lld ms after the first event of the call", after_ms);
+    } else {
+        log_info(&about, "agent process started, %lld ms after the first event of the call", after_ms);
+    }
     bridge_trace(bridge, call, "event: process started");
 }
 

@@ -20,6 +20,7 @@
     X(status)           \
     X(reload)           \
     X(doctor)           \
+    X(explain)          \
     X(report)           \
     X(token)            \
     X(config)           \

@@ -8,12 +8,13 @@
 #include "calls/verdict.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
+#include "cli/docs.h"
 #include "cli/help.h"
 #include "doctor/check.h"
 #include "ops/metrics.h"
 
 /* Markdown and roff have characters of their own. */
-static void add_markdown_cell(struct buf *out, const char *text) {
+void docs_cell(struct buf *out, const char *text) {
     for (; *text != '\0'; text++) {
         buf_adds(out, *text == '|' ? "\\" : "");
         buf_addc(out, *text);
@@ -142,10 +143,10 @@ static void print_settings(const struct cli *cli, struct buf *out) {
             section = info->section;
         }
         buf_addf(out, "| `%s` | ", info->name);
-        add_markdown_cell(out, info->choices != NULL ? info->choices : info->type);
+        docs_cell(out, info->choices != NULL ? info->choices : info->type);
         buf_addf(out, *info->fallback != '\0' ? " | `%s` | " : " | %s| ", info->fallback);
         buf_addf(out, "%s | ", info->reloads ? "reload" : "restart");
-        add_markdown_cell(out, info->help);
+        docs_cell(out, info->help);
         buf_adds(out, " |\n");
     }
 }
@@ -162,10 +163,10 @@ static void markdown_command(struct buf *out, const char *prefix, const struct c
     buf_addf(out, "| `sipbridge %s", name);
     if (command->arguments != NULL) {
         buf_addc(out, ' ');
-        add_markdown_cell(out, command->arguments);
+        docs_cell(out, command->arguments);
     }
     buf_adds(out, "` | ");
-    add_markdown_cell(out, command->summary);
+    docs_cell(out, command->summary);
     buf_adds(out, " |\n");
 }
 
@@ -182,9 +183,9 @@ static void print_doctor(const struct cli *cli, struct buf *out) {
     for (size_t i = 0; i < doctor_check_count(); i++) {
         const struct doctor_check *check = doctor_check_at(i);
         buf_addf(out, "| `%s` | ", check->name);
-        add_markdown_cell(out, check->looks_at);
+        docs_cell(out, check->looks_at);
         buf_adds(out, " | ");
-        add_markdown_cell(out, check->causes);
+        docs_cell(out, check->causes);
         buf_adds(out, " |\n");
     }
 }
@@ -221,6 +222,9 @@ static const struct {
     {"call-log", print_call_log},
     {"life", print_life},
     {"exits", print_exits},
+    {"messages", docs_messages},
+    {"messages-json", docs_messages_json},
+    {"health", docs_health},
     {"completion-bash", completion_bash},
     {"completion-zsh", completion_zsh},
 };
@@ -243,10 +247,13 @@ static int run(struct cli *cli) {
 
 const struct cli_command cli_docs = {
     .name = "docs",
-    .summary = "Print the manual page (roff), the tables of settings, commands, checks, metrics … and diagrams "
-               "(Markdown), or a "
-               "shell's completion.",
-    .arguments = "man|settings|commands|doctor|metrics|call-log|life|exits|completion-bash|completion-zsh",
+    .summary =
+        "Print the manual page (roff), the tables of settings, commands, checks, metrics, messages … and diagrams "
+        "(Markdown), or a "
+        "shell's completion.",
+    .arguments =
+        "man|settings|commands|doctor|metrics|call-log|life|exits|messages|messages-json|health|completion-bash|"
+        "completion-zsh",
     .min_arguments = 1,
     .max_arguments = 1,
     .no_settings = true,

@@ -45,6 +45,9 @@ static void add_bridge(struct cli_table *table, const json_t *status) {
     if (*text_of(status, "message") != '\0') {
         add_pair(table, "", COLOUR_NONE, text_of(status, "message"));
     }
+    if (*text_of(status, "remedy") != '\0') {
+        add_pair(table, "", COLOUR_YELLOW, text_of(status, "remedy"));
+    }
 }
 
 /* What is wrong inside a document that is in use: rules' warnings (texts), broken agents (name -> why). */
@@ -221,13 +224,30 @@ static void print_summary(const json_t *status) {
     cli_table_print(&table);
 }
 
+/* What the record is about, unless the message names it. */
+static void add_about(struct buf *out, const json_t *error, const char *name) {
+    const char *value = text_of(error, name);
+    if (*value != '\0' && strstr(text_of(error, "message"), value) == NULL) {
+        buf_addf(out, "%s%s %s", out->len > 0 ? ", " : "", name, value);
+    }
+}
+
+static void add_error(struct cli_table *table, const json_t *error) {
+    cleanup_buf struct buf about = {0};
+    add_about(&about, error, "agent");
+    add_about(&about, error, "call");
+    const char *message = text_of(error, "message");
+    cleanup_free char *text = about.len > 0 ? xasprintf("%s (%s)", message, about.p) : xstrdup(message);
+    cli_table_add_coloured(table, COLOUR_DIM, text_of(error, "at"));
+    cli_table_add(table, text);
+}
+
 static void print_errors(const json_t *errors) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
     table.wraps = true;
     for (size_t i = 0; i < json_array_size(errors); i++) {
-        cli_table_add_coloured(&table, COLOUR_DIM, text_of(json_array_get(errors, i), "at"));
-        cli_table_add(&table, text_of(json_array_get(errors, i), "message"));
+        add_error(&table, json_array_get(errors, i));
     }
     if (json_array_size(errors) > 0) {
         printf("\nlast errors and warnings\n");

@@ -75,5 +75,6 @@ void judge_health(const struct exam *exam, struct findings *findings) {
     }
     struct finding *finding = findings_problem(findings, "the bridge is degraded: %s", message);
     finding_causes(finding, "as it says");
-    finding_repair(finding, "sipbridge status shows its last errors");
+    const char *remedy = findings_text(findings, exam->daemon.remedy);
+    finding_repair(finding, "%s", remedy[0] != '\0' ? remedy : "sipbridge status shows its last errors");
 }

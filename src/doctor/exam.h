@@ -79,6 +79,7 @@ struct exam_daemon {
     enum daemon_state state;
     char where[256], why[352]; /* why not up */
     char version[32], health[16], message[200];
+    char remedy[300];   /* what the bridge says against it; "": an old one, or nothing is wrong */
     int64_t file_limit; /* 0: not known */
     char resting[200];  /* agents that it leaves alone because they fail, with commas; "": none */
     char unready[400];  /* agents whose standbys fail, each with the reason in brackets, likewise */

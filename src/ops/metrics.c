@@ -7,8 +7,7 @@
 #include "ops/sheet.h"
 
 static bool is_healthy(const struct ops *ops) {
-    const char *message;
-    return ops_health(ops, &message) == HEALTH_HEALTHY;
+    return ops_state(ops)->health == HEALTH_HEALTHY;
 }
 
 /* A limit of 0 is none. */

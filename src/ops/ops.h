@@ -18,18 +18,22 @@
 #include "spawner/local/local.h"
 #include "webhooks/receive.h"
 
-enum { OPS_ERRORS = 20, OPS_ERROR_SIZE = 256 };
+enum { OPS_ERRORS = 20, OPS_ERROR_SIZE = 512, OPS_ABOUT_SIZE = 136 };
+
+/* One of them, and what it is about: "" for what it is not. What is too long is cut. */
+struct ops_error {
+    int64_t wall_ms;
+    char text[OPS_ERROR_SIZE];
+    char call[OPS_ABOUT_SIZE], room[OPS_ABOUT_SIZE], agent[OPS_ABOUT_SIZE];
+};
 
 /* The last warnings and errors of the log, newest last. */
 struct ops_errors {
-    struct {
-        int64_t wall_ms;
-        char text[OPS_ERROR_SIZE];
-    } list[OPS_ERRORS];
+    struct ops_error list[OPS_ERRORS];
     uint64_t count; /* ever */
 };
 /* A log_listener; CONTEXT is a struct ops_errors. */
-void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message);
+void ops_errors_add(void *context, const struct log_heard *record);
 
 /* Memory pressure as it was last looked at. */
 struct ops_memory {
@@ -95,8 +99,26 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
 bool ops_is_local(const char *address);
 
 enum ops_health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_DISABLED };
-/* The basic health, and one sentence that names what is wrong without details a stranger could use. */
-enum ops_health ops_health(const struct ops *ops, const char **ret_message);
+/* A state of health: one sentence that names what is wrong without details a stranger could use, and what an operator
+ * does about it ("" where nothing is wrong). */
+struct ops_state {
+    enum ops_health health;
+    const char *message, *remedy;
+};
+/* How it is now: the first thing that is wrong, by weight. Never NULL. */
+const struct ops_state *ops_state(const struct ops *ops);
+/* All that there are (ops/health_table.h). */
+size_t ops_state_count(void);
+const struct ops_state *ops_state_at(size_t place);
+
+/* What /readyz answers with 503, and what to do. */
+struct ops_unready {
+    const char *answer, *remedy;
+};
+/* NULL: ready. */
+const char *ops_unready(const struct ops *ops);
+size_t ops_unready_count(void);
+const struct ops_unready *ops_unready_at(size_t place);
 /* "healthy", "degraded", "disabled". */
 const char *ops_health_name(enum ops_health health);
 /* Bodies of GET /health/sip-bridge and /health/sip-bridge-status. */

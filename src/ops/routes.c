@@ -55,14 +55,8 @@ static void serve_live(const struct visit *visit) {
 }
 
 static void serve_ready(const struct visit *visit) {
-    const struct ops *ops = visit->ops;
-    if (ops->draining) {
-        answer_text(visit->answer, 503, "draining");
-    } else if (ops->source != NULL && !source_ready(ops->source)) {
-        answer_text(visit->answer, 503, "no rules and agents loaded yet");
-    } else {
-        answer_text(visit->answer, 200, "ok");
-    }
+    const char *unready = ops_unready(visit->ops);
+    answer_text(visit->answer, unready != NULL ? 503 : 200, unready != NULL ? unready : "ok");
 }
 
 static void serve_reload(const struct visit *visit) {

@@ -8,12 +8,14 @@
 #include "ops/load.h"
 #include "ops/ops.h"
 
-void ops_errors_add(void *context, enum log_level level, int64_t wall_ms, const char *message) {
-    (void)level;
+void ops_errors_add(void *context, const struct log_heard *record) {
     struct ops_errors *errors = context;
-    size_t place = errors->count++ % OPS_ERRORS;
-    errors->list[place].wall_ms = wall_ms;
-    snprintf(errors->list[place].text, OPS_ERROR_SIZE, "%s", message);
+    struct ops_error *error = &errors->list[errors->count++ % OPS_ERRORS];
+    error->wall_ms = record->wall_ms;
+    snprintf(error->text, sizeof error->text, "%s", record->message);
+    snprintf(error->call, sizeof error->call, "%s", record->call);
+    snprintf(error->room, sizeof error->room, "%s", record->room);
+    snprintf(error->agent, sizeof error->agent, "%s", record->agent);
 }
 
 /* Invalid UTF-8 never gets so far, but a cut message may end inside a character. */
@@ -210,14 +212,27 @@ static json_t *call_log_json(const struct call_log_state *log) {
     return object;
 }
 
+static void set_unless_empty(json_t *object, const char *name, const char *value) {
+    if (value[0] != '\0') {
+        json_object_set_new(object, name, text_of(slice_of(value)));
+    }
+}
+
+static json_t *error_json(const struct ops_error *error) {
+    json_t *object = json_object();
+    json_object_set_new(object, "at", time_text(error->wall_ms));
+    json_object_set_new(object, "message", text_of(slice_of(error->text)));
+    set_unless_empty(object, "call", error->call);
+    set_unless_empty(object, "agent", error->agent);
+    set_unless_empty(object, "room", error->room);
+    return object;
+}
+
 static json_t *errors_json(const struct ops_errors *errors) {
     json_t *list = json_array();
     uint64_t first = errors->count > OPS_ERRORS ? errors->count - OPS_ERRORS : 0;
     for (uint64_t i = first; i < errors->count; i++) {
-        json_t *error = json_object();
-        json_object_set_new(error, "at", time_text(errors->list[i % OPS_ERRORS].wall_ms));
-        json_object_set_new(error, "message", text_of(slice_of(errors->list[i % OPS_ERRORS].text)));
-        json_array_append_new(list, error);
+        json_array_append_new(list, error_json(&errors->list[i % OPS_ERRORS]));
     }
     return list;
 }
@@ -239,15 +254,16 @@ static json_t *file_limit_json(void) {
 }
 
 void ops_status_json(const struct ops *ops, mono_ms now, struct buf *out) {
-    const char *message = "";
-    enum ops_health health = ops_health(ops, &message);
-    json_t *status = json_pack("{s:b, s:b}", "enabled", (int)ops->enabled, "running", (int)(health != HEALTH_DISABLED));
+    const struct ops_state *state = ops_state(ops);
+    json_t *status =
+        json_pack("{s:b, s:b}", "enabled", (int)ops->enabled, "running", (int)(state->health != HEALTH_DISABLED));
     add_calls(status, ops, now);
     json_object_set_new(status, "version", json_string(SIPBRIDGE_VERSION));
     json_object_set_new(status, "uptime_s", json_integer((now - ops->started) / 1000));
     json_object_set_new(status, "started_at", time_text(ops->started_wall_ms));
-    json_object_set_new(status, "status", json_string(ops_health_name(health)));
-    json_object_set_new(status, "message", json_string(message));
+    json_object_set_new(status, "status", json_string(ops_health_name(state->health)));
+    json_object_set_new(status, "message", json_string(state->message));
+    json_object_set_new(status, "remedy", json_string(state->remedy));
     json_object_set_new(status, "file_limit", file_limit_json());
     json_object_set_new(status, "limits", ops_limits_json(ops, now));
     json_object_set_new(status, "circuits", ops_circuits_json(ops, now));

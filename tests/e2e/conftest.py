@@ -10,6 +10,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 
+import seen  # noqa: E402
 import stage as stages  # noqa: E402
 from daemon import binary  # noqa: E402
 
@@ -28,6 +29,7 @@ def pytest_configure(config):
         binary()
     except FileNotFoundError as error:
         raise pytest.UsageError(str(error)) from None
+    seen.register(config)
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         code = subprocess.run([str(HERE / "setup.sh")]).returncode
     if code == NOT_HERE:

@@ -9,6 +9,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+import seen  # noqa: E402
 from daemon import binary  # noqa: E402
 
 COLUMNS = ("fault", "times", "calls", "dropped", "doubled", "leaked", "healed, longest")
@@ -30,6 +31,7 @@ def pytest_configure(config):
         binary()
     except FileNotFoundError as error:
         raise pytest.UsageError(str(error)) from None
+    seen.register(config)
 
 
 @pytest.hookimpl(optionalhook=True)

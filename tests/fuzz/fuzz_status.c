@@ -190,10 +190,12 @@ static void check_call(void *context, const struct bridge_view *view) {
 }
 
 static void check_status(const struct world *world) {
-    static const char *const members[] = {
-        "enabled",    "running",  "active_rooms", "process_count", "process_pids", "calls",    "version", "uptime_s",
-        "started_at", "status",   "message",      "file_limit",    "rules",        "agents",   "redis",   "stimm",
-        "livekit",    "webhooks", "errors",       "limits",        "circuits",     "standbys", NULL};
+    static const char *const members[] = {"enabled",      "running",  "active_rooms", "process_count",
+                                          "process_pids", "calls",    "version",      "uptime_s",
+                                          "started_at",   "status",   "message",      "file_limit",
+                                          "rules",        "agents",   "redis",        "stimm",
+                                          "livekit",      "webhooks", "errors",       "limits",
+                                          "circuits",     "standbys", "remedy",       NULL};
     static const char *const document[] = {"source", "count", "loaded_at", "error", NULL};
     cleanup_buf struct buf text = {0};
     ops_status_json(&world->ops, world->stage.now, &text);

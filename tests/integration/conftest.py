@@ -2,11 +2,12 @@
 import signal
 
 import pytest
+import seen
 from daemon import binary, starting
 from servers import Redis
 
 
-def pytest_configure():
+def pytest_configure(config):
     # Whoever starts us in the background of a shell has these ignored, and so would have all that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
@@ -14,6 +15,7 @@ def pytest_configure():
         binary()
     except FileNotFoundError as error:
         raise pytest.UsageError(str(error)) from None
+    seen.register(config)
 
 
 def pytest_report_header():

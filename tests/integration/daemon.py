@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import livekit
+import seen
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -141,9 +142,11 @@ class Daemon:
     def read_lines(self, stdout):
         for line in stdout:
             try:
-                self.log.append(json.loads(line))
+                record = json.loads(line)
             except ValueError:
-                self.log.append({"level": "raw", "message": line.decode(errors="replace").rstrip("\n")})
+                record = {"level": "raw", "message": line.decode(errors="replace").rstrip("\n")}
+            self.log.append(record)
+            seen.note(record)
 
     def wait_until_up(self):
         def up():
@@ -182,8 +185,9 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
+        reader = threading.Thread(target=lambda: self.read_lines(self.process.stdout.read().splitlines()), daemon=True)
         if not self.read_log:
-            threading.Thread(target=self.process.stdout.read, daemon=True).start()
+            reader.start()
         try:
             self.returncode = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -192,6 +196,8 @@ class Daemon:
             raise AssertionError(f"sipbridge did not end within {timeout} s of signal {number}:\n{self.story()}") from None
         finally:
             self.stderr = (self.dir / "stderr").read_text(errors="replace")
+        if not self.read_log:
+            reader.join(5)
         assert not SANITIZER.search(self.stderr), self.stderr
         if number != signal.SIGKILL and self.wait:
             assert self.returncode == 0, f"exit code {self.returncode}\n{self.story()}"

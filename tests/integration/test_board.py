@@ -14,8 +14,8 @@ PARTS = {"/board": "text/html", "/board/board.css": "text/css", "/board/board.js
 
 
 def admin_port(daemon):
-    said = daemon.wait_logged(r"listening on 127\.0\.0\.1:\d+ \(admin\)")
-    return int(re.search(r":(\d+) \(admin\)", said["message"]).group(1))
+    said = daemon.wait_logged(r"listening on 127\.0\.0\.1:\d+ \(admin;")
+    return int(re.search(r":(\d+) \(admin;", said["message"]).group(1))
 
 
 class Viewer:

@@ -66,7 +66,7 @@ def test_doors_of_the_public_address(start, name):
 def test_admin_over_a_loopback_wants_a_host_that_names_one(start, tmp_path, host, status):
     """A page in the operator's browser can make its own name resolve to 127.0.0.1, but not send another Host."""
     daemon = start(SIP_LISTEN=f"unix:{tmp_path}/public", SIP_ADMIN_LISTEN="127.0.0.1:0")
-    listening = daemon.wait_logged(r"listening on 127\.0\.0\.1:\d+ \(admin\)")["message"]
+    listening = daemon.wait_logged(r"listening on 127\.0\.0\.1:\d+ \(admin; the board: ")["message"]
     port = int(re.search(r":(\d+)", listening).group(1))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", STATUS, headers={"Host": host})

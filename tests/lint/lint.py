@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import links  # noqa: E402
+import messages  # noqa: E402
 
 Problem = namedtuple("Problem", "path line rule text")
 
@@ -367,9 +368,14 @@ def rule_layer_diagram(tree):
             yield Problem(document.path, 1, "layer-diagram", f"the table of layers has no row for `{where}`")
 
 
+def rule_log_message(tree):
+    for source, offset, what in messages.check([s for s in tree.production if s.path.endswith(".c")]):
+        yield Problem(source.path, source.line_of(offset), "log-message", what)
+
+
 RULES = [rule_include_cycle, rule_layer_cycle, rule_layer_links, rule_include_dots, rule_outside_library,
          rule_banned_function, rule_long_function, rule_long_file, rule_include_guard, rule_opening_paragraph,
-         rule_header_alone, rule_machine_path, rule_unfinished, rule_link, rule_layer_diagram]
+         rule_header_alone, rule_log_message, rule_machine_path, rule_unfinished, rule_link, rule_layer_diagram]
 
 
 def lint(root):

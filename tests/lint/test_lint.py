@@ -22,6 +22,18 @@ LAYER_GRAPH = ("```mermaid\nflowchart TB\n    base[src/base]\n    rules[src/rule
                "    http --> base\n```\n")
 
 
+def log_call(call):
+    return {"src/base/a.c": f"/* A. */\nvoid f(const char *x) {{\n    {call}\n}}\n"}
+
+
+def log_table(*rows):
+    return {"src/messages/t.c": "/* T. */\nstatic const struct message t[] = {\n" + "".join(f"    {{{r}}},\n" for r in rows) + "};\n"}
+
+
+LEFT = log_call('log_warning(NULL, "%s left (%" PRIu64 "" " %%)", x, n);')
+LEFT_ROW = 'LOG_WARNING, "{NAME} left ({COUNT}" " %)", "It left.", "Call it."'
+
+
 def body(lines):
     return "".join(f"    x += {n};\n" for n in range(lines))
 
@@ -52,6 +64,15 @@ BAD = {
     "include-guard missing": {"src/base/a.h": "/* A. */\nint a(void);\n"},
     "opening-paragraph": {"src/base/a.c": '#include "base/a.h"\n'},
     "header-alone": {"src/base/a.h": BASE_H.replace("int a(void)", "size_t a(void)")},
+    "log-message": LEFT,
+    "log-message no literal": log_call("log_info(NULL, x);"),
+    "log-message unused": log_table(LEFT_ROW),
+    "log-message remedy": {**LEFT, **log_table(LEFT_ROW.replace("Call it.", ""))},
+    "log-message cause": {**LEFT, **log_table(LEFT_ROW.replace("It left.", ""))},
+    "log-message twice": {**LEFT, **log_table(LEFT_ROW, LEFT_ROW.replace("NAME", "WHO"))},
+    "log-message order": {
+        "src/base/a.c": LEFT["src/base/a.c"] + 'void g(void) {\n    log_info(NULL, "here");\n}\n',
+        **log_table('LOG_INFO, "here", "It is here.", ""', LEFT_ROW)},
     "machine-path": {"doc/x.md": "see /hom" + "e/joe/notes\n"},
     "unfinished": {"doc/x.md": "TO" + "DO: the rest\n"},
     "link": {"doc/x.md": "see [the other](y.md)\n"},
@@ -116,6 +137,24 @@ def test_the_diagram_leaves_out_what_a_link_brings(tmp_path):
     lines = lint.layer_diagram(lint.Tree(tmp_path)).splitlines()
     assert [line.strip() for line in lines if "-->" in line] == \
         ["rules --> base", "http --> base", "app --> rules", "app --> http"]
+
+
+def test_messages_of_calls_and_table_are_compared(tmp_path):
+    assert make(tmp_path, {**LEFT, **log_table(LEFT_ROW)}) == []
+
+
+@pytest.mark.parametrize("row", [LEFT_ROW.replace("WARNING", "ERROR"), LEFT_ROW.replace("left", "went"),
+                                 LEFT_ROW.replace("{COUNT}", "3"), LEFT_ROW.replace("{NAME}", "{Name}")])
+def test_another_level_or_text_is_another_message(tmp_path, row):
+    assert [p.rule for p in make(tmp_path, {**LEFT, **log_table(row)})] == ["log-message"] * 2
+
+
+def test_a_level_that_varies_and_a_wrapper(tmp_path):
+    calls = log_call('log_and_tell(said, level, "%s: %s", x, x);')
+    calls["src/base/b.c"] = ('/* B. */\nstatic void log_and_tell(struct buf *b, enum log_level level, const char *format, ...) {\n'
+                             '    log_write(level, NULL, "%s", b);\n    log_and_tell(b, LOG_ERROR, "no: %d", 1);\n}\n')
+    rows = ('LOG_ERROR, "{A}: {B}", "C.", "R."', 'LOG_ERROR, "no: {N}", "C.", "R."', 'LOG_INFO, "{A}: {B}", "C.", ""')
+    assert make(tmp_path, {**calls, **log_table(*rows)}) == []
 
 
 def test_exit_code_and_lines_for_people(tmp_path, capsys):

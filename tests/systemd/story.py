@@ -5,6 +5,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -225,6 +226,7 @@ def main():
             tell(name, at, failed=traceback.format_exc() + journal()[-4000:] + systemctl("status", UNIT, check=False))
             return
         tell(name, at, seen=seen)
+    tell("log", time.monotonic(), log=[line for line in journal().splitlines() if re.search(" SIP (error|warning) ", line)])
 
 
 def tell(name, at, **more):

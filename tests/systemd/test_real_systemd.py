@@ -18,6 +18,7 @@ ROOT = HERE.parents[1]
 INTEGRATION = ROOT / "tests" / "integration"
 sys.path.insert(0, str(INTEGRATION))
 
+import seen as messages  # noqa: E402
 from daemon import binary  # noqa: E402
 
 STRANGER = 64321
@@ -29,7 +30,7 @@ def fill(share):
     for name in ("story.py", "guest.sh", "rules.json", "agents.json", "sipbridge.env"):
         shutil.copy(HERE / name, share)
     (share / "integration").mkdir()
-    for name in ("livekit.py", "daemon.py"):
+    for name in ("livekit.py", "daemon.py", "seen.py"):
         shutil.copy(INTEGRATION / name, share / "integration")
     shutil.copytree(ROOT / "tests/fixtures/recordings", share / "fixtures/recordings")
     shutil.copy(ROOT / "deploy/systemd/sipbridge.sysusers", share)
@@ -69,7 +70,9 @@ def story():
     assert steps, f"the guest did not come to its story:\n{console[-4000:]}"
     for step in steps:
         print(step["name"], step["seconds"], "s")
-    return {step["name"]: step for step in steps}
+    for line in (line for step in steps for line in step.get("log", ())):
+        messages.note({"level": "raw", "message": line})
+    return {step["name"]: step for step in steps if "log" not in step}
 
 
 def seen(story, name):

@@ -24,9 +24,8 @@ static inline void bench_on_change(void *context) {
     bench->changes++;
 }
 
-static inline void bench_on_log(void *context, enum log_level level, int64_t wall_ms, const char *message) {
-    (void)level, (void)wall_ms;
-    buf_addf(&((struct bench *)context)->warnings, "%s\n", message);
+static inline void bench_on_log(void *context, const struct log_heard *record) {
+    buf_addf(&((struct bench *)context)->warnings, "%s\n", record->message);
 }
 
 static inline void bench_init(struct bench *bench) {

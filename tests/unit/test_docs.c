@@ -106,6 +106,12 @@ static void metrics_and_call_log(void **state) {
     check_marked(ROOT "doc/call-log.md", "call-log");
 }
 
+static void operations(void **state) {
+    (void)state;
+    check_marked(ROOT "doc/operations.md", "messages");
+    check_marked(ROOT "doc/operations.md", "health");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(manual_page),
@@ -115,6 +121,7 @@ int main(void) {
         cmocka_unit_test(doctor),
         cmocka_unit_test(diagrams),
         cmocka_unit_test(metrics_and_call_log),
+        cmocka_unit_test(operations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -683,6 +683,29 @@ static void every_check_is_broken_here(void **state) {
     }
 }
 
+/* The bridge knows itself best. */
+static void health_has_the_remedy_of_the_bridge(void **state) {
+    static const char *const remedies[][2] = {{"Start `it`.", "Start `it`."},
+                                              {"", "sipbridge status shows its last errors"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(remedies); i++) {
+        struct world world;
+        struct findings *findings = findings_new();
+        world_init(&world);
+        break_degraded(&world);
+        snprintf(world.exam.daemon.remedy, sizeof world.exam.daemon.remedy, "%s", remedies[i][0]);
+        doctor_judge(&world.exam, findings);
+        for (size_t k = 0; k < findings_count(findings); k++) {
+            const struct finding *finding = findings_at(findings, k);
+            if (strcmp(finding->check, "health") == 0) {
+                assert_string_equal(finding->repair, remedies[i][1]);
+            }
+        }
+        findings_free(findings);
+        world_release(&world);
+    }
+}
+
 /* Nothing but the settings was looked at: the other checks must not touch the rest. */
 static void wrong_settings(void **state) {
     struct settings_report report = {.error_count = 1};
@@ -798,9 +821,15 @@ static void limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(healthy),        cmocka_unit_test(broken), cmocka_unit_test(every_check_is_broken_here),
-        cmocka_unit_test(wrong_settings), cmocka_unit_test(needs),  cmocka_unit_test(rooms_of_rules),
-        cmocka_unit_test(shell_words),    cmocka_unit_test(limits),
+        cmocka_unit_test(healthy),
+        cmocka_unit_test(broken),
+        cmocka_unit_test(every_check_is_broken_here),
+        cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(needs),
+        cmocka_unit_test(rooms_of_rules),
+        cmocka_unit_test(shell_words),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(health_has_the_remedy_of_the_bridge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

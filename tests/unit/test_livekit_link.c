@@ -205,10 +205,9 @@ static void test_agents_with_a_token_of_their_own(void **state) {
     stage_did(stage, "kill RM_1;");
 }
 
-static void count_failures(void *context, enum log_level level, int64_t wall_ms, const char *message) {
-    (void)wall_ms;
+static void count_failures(void *context, const struct log_heard *record) {
     unsigned *count = context;
-    *count += level == LOG_WARNING && strncmp(message, "LiveKit could not be asked", 26) == 0;
+    *count += record->level == LOG_WARNING && strncmp(record->message, "LiveKit could not be asked", 26) == 0;
 }
 
 static void test_no_answer_is_no_action(void **state) {

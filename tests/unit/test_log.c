@@ -228,11 +228,11 @@ struct heard {
     char last[64];
 };
 
-static void on_record(void *context, enum log_level level, int64_t wall_ms, const char *message) {
+static void on_record(void *context, const struct log_heard *record) {
     struct heard *heard = context;
-    assert_true(level <= LOG_WARNING && wall_ms > 0);
+    assert_true(record->level <= LOG_WARNING && record->wall_ms > 0);
     heard->count++;
-    snprintf(heard->last, sizeof heard->last, "%s", message);
+    snprintf(heard->last, sizeof heard->last, "%s", record->message);
 }
 
 static void listener_hears_warnings_and_errors(void **state) {
@@ -244,6 +244,38 @@ static void listener_hears_warnings_and_errors(void **state) {
     log_warning(NULL, "yes\n");
     assert_int_equal(heard.count, 1);
     assert_string_equal(heard.last, "yes\\x0a");
+    cleanup_free char *text = written();
+    assert_string_equal(text, "");
+}
+
+struct heard_about {
+    char call[80], room[80], agent[80];
+};
+
+static void on_about(void *context, const struct log_heard *record) {
+    struct heard_about *heard = context;
+    snprintf(heard->call, sizeof heard->call, "%s", record->call);
+    snprintf(heard->room, sizeof heard->room, "%s", record->room);
+    snprintf(heard->agent, sizeof heard->agent, "%s", record->agent);
+}
+
+static void listener_hears_what_it_is_about_as_readers_see_it(void **state) {
+    (void)state;
+    struct heard_about heard = {"x", "x", "x"};
+    log_init(&(struct log_options){.fd = out, .level = LOG_ERROR, .mask_numbers = true});
+    log_listen(on_about, &heard);
+    log_warning(NULL, "about nothing");
+    assert_string_equal(heard.call, "");
+    assert_string_equal(heard.room, "");
+    assert_string_equal(heard.agent, "");
+    log_hide(SLICE("not to be seen"));
+    const struct log_about call = {.call = SLICE("RM_1234567"),
+                                   .room = SLICE("sip-_+15550001111"),
+                                   .agent = SLICE("a\nnot to be seen")};
+    log_warning(&call, "about a call");
+    assert_string_equal(heard.call, "RM_1234567");
+    assert_string_equal(heard.room, "sip-_+********111");
+    assert_string_equal(heard.agent, "a\\x0a[secret]");
     cleanup_free char *text = written();
     assert_string_equal(text, "");
 }
@@ -296,6 +328,7 @@ int main(void) {
         TEST(nobody_will_ever_read),
         TEST(sockets_do_not_block_either),
         TEST(listener_hears_warnings_and_errors),
+        TEST(listener_hears_what_it_is_about_as_readers_see_it),
         TEST(at_most_one_a_second),
     };
     struct sigaction ignore = {.sa_handler = SIG_IGN};

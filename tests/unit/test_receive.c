@@ -40,12 +40,10 @@ static bool on_event(void *context, struct webhook_event *event) {
     return !fixture->full;
 }
 
-static void on_record(void *context, enum log_level level, int64_t wall_ms, const char *message) {
-    (void)level;
-    (void)wall_ms;
+static void on_record(void *context, const struct log_heard *record) {
     struct fixture *fixture = context;
     fixture->records++;
-    snprintf(fixture->message, sizeof fixture->message, "%s", message);
+    snprintf(fixture->message, sizeof fixture->message, "%s", record->message);
 }
 
 static void start(struct fixture *fixture, const char *keys, size_t max_remembered, bool disabled) {

@@ -738,10 +738,8 @@ static void test_daemonised_at_once(void **state) {
     world_free(world);
 }
 
-static void note_warning(void *context, enum log_level level, int64_t wall_ms, const char *message) {
-    (void)level;
-    (void)wall_ms;
-    buf_addf(context, "%s\n", message);
+static void note_warning(void *context, const struct log_heard *record) {
+    buf_addf(context, "%s\n", record->message);
 }
 
 static bool was_reported(struct world *world, const void *warnings) {

@@ -29,7 +29,9 @@ static const char full_status[] =
     "\"redis\":{\"state\":\"connected\",\"error\":null},\"stimm\":{\"state\":\"away\",\"error\":\"it answers "
     "500\"},\"webhooks\":{\"received\":5,\"verified\":3,\"rejected\":"
     "{\"expired\":2,\"not_jwt\":0},\"ignored\":1,\"duplicate\":0,\"invalid\":0,\"refused\":4},"
-    "\"errors\":[{\"at\":\"2026-11-22T20:00:01Z\",\"message\":\"agent crashed\"}]}";
+    "\"remedy\":\"do `this`\",\"errors\":[{\"at\":\"2026-11-22T20:00:01Z\",\"message\":\"agent "
+    "crashed\",\"agent\":\"bot\",\"call\":"
+    "\"RM_1\",\"room\":\"r\"},{\"at\":\"2026-11-22T20:00:02Z\",\"message\":\"call RM_2 ended\",\"call\":\"RM_2\"}]}";
 
 static const struct cli_command *const commands[] = {&cli_status, NULL};
 
@@ -54,6 +56,7 @@ static void shows_tables(void **state) {
     assert_string_equal(ran.out.p,
                         "bridge    running, version 0.1.0, up 90s, 1 agent process\n"
                         "          all is well\n"
+                        "          do `this`\n"
                         "rules     3 from redis, loaded x\n"
                         "          rules[1]: x\n"
                         "agents    2 from file: agents.json: wrong\n"
@@ -66,7 +69,8 @@ static void shows_tables(void **state) {
                         "CALL  STATE    AGENT    CALLED  CALLER  RING ms  RESTARTS  AGE     PID  ROOM\n"
                         "RM_1  TALKING  support  +331    +332    320      0         12m 5s  42   r\\x1b[31m\n"
                         "\nlast errors and warnings\n"
-                        "2026-11-22T20:00:01Z  agent crashed\n");
+                        "2026-11-22T20:00:01Z  agent crashed (agent bot, call RM_1)\n"
+                        "2026-11-22T20:00:02Z  call RM_2 ended\n");
     server_stop(&server);
 }
 

@@ -79,6 +79,12 @@ function showErrors(errors) {
     time.dateTime = new Date(error.at_ms).toISOString();
     time.textContent = clock(error.at_ms);
     item.append(time, error.text);
+    const about = [["agent", error.agent], ["call", error.call]].filter(([, value]) => value && !error.text.includes(value));
+    if (about.length) {
+      const small = document.createElement("small");
+      small.textContent = ` ${about.map(pair => pair.join(" ")).join(", ")}`;
+      item.append(small);
+    }
     return item;
   }));
 }
@@ -93,8 +99,9 @@ function showPools(pools) {
   }));
 }
 
-function showHealth(status, message) {
+function showHealth(status, message, remedy) {
   $("health").dataset.status = status;
+  $("health").title = remedy;
   set($("message"), message);
 }
 
@@ -108,7 +115,7 @@ function take(part) {
   ahead = part.now_ms - Date.now();
   if (part.full) [...calls.keys()].forEach(hide);
   if (part.version) set($("version"), part.version);
-  if (part.status) showHealth(part.status, part.message);
+  if (part.status) showHealth(part.status, part.message, part.remedy);
   for (const sid of part.gone ?? []) hide(sid);
   for (const call of part.calls ?? []) show(call);
   if (part.counts) showCounts(part.counts);

@@ -79,6 +79,7 @@ void watch_daemon(const struct settings *settings, struct exam_daemon *ret_daemo
     snprintf(ret_daemon->version, sizeof ret_daemon->version, "%s", text_of(status, "version"));
     snprintf(ret_daemon->health, sizeof ret_daemon->health, "%s", text_of(status, "status"));
     snprintf(ret_daemon->message, sizeof ret_daemon->message, "%s", text_of(status, "message"));
+    snprintf(ret_daemon->remedy, sizeof ret_daemon->remedy, "%s", text_of(status, "remedy"));
     ret_daemon->file_limit = number_of(status, "file_limit");
     keep_resting(json_object_get(status, "circuits"), ret_daemon);
     keep_unready(json_object_get(status, "standbys"), ret_daemon);
