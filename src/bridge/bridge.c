@@ -166,6 +166,7 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
 
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
     call->touched_at = call_event_is_word(event->kind) ? now : call->touched_at;
+    call->callers_at = call_event_tells_of_callers(&call->entry.facts, event) ? now : call->callers_at;
     call_note(&call->entry.facts, event, bridge_policy(bridge, call), now);
     bridge_settle(bridge, call, now);
 }

@@ -160,10 +160,10 @@ static bool lacks_somebody(const struct call *facts, const struct livekit_room *
     return room->num_participants < people_known(facts) || room->num_publishers < publishers;
 }
 
-/* Nothing was heard of it for an interval, nor was it asked for: after a crash that told nothing LiveKit's lists go on to
- * show who was there. */
+/* Nothing was heard of its callers for an interval, nor were they asked for: after a crash that told nothing LiveKit's
+ * lists go on to show who was there. */
 static bool is_silent(const struct reconcile *reconcile, const struct bridge_call *call) {
-    mono_ms heard = call->touched_at > call->confirmed_at ? call->touched_at : call->confirmed_at;
+    mono_ms heard = call->callers_at > call->confirmed_at ? call->callers_at : call->confirmed_at;
     return heard + reconcile->options.interval_ms <= reconcile->sent_at;
 }
 

@@ -79,6 +79,9 @@ void check_ask(struct check *check, enum question_kind kind, struct slice identi
                void (*on_done)(void *context, const struct livekit_result *result));
 /* The call, if nothing was heard of it since LiveKit was asked. */
 struct bridge_call *check_call(const struct check *check);
+/* The same for what is said of LEG, or of the agent (0): of a caller only what was heard of callers matters, else an agent
+ * that crashes again and again would keep them there for ever. */
+struct bridge_call *check_call_of(const struct check *check, uint64_t leg);
 
 /* reconcile_untold.c */
 /* Whether LISTED is a caller whom nothing told of. */

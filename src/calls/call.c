@@ -336,20 +336,6 @@ static void note_again(struct call *call, mono_ms now) {
     *call = fresh;
 }
 
-bool call_event_is_word(enum call_event_kind kind) {
-    switch (kind) {
-    case CALL_ROOM_STARTED:
-    case CALL_ROOM_FINISHED:
-    case CALL_LEG_JOINED:
-    case CALL_LEG_REJECTED:
-    case CALL_LEG_LEFT:
-    case CALL_AGENT_JOINED:
-    case CALL_AUDIO_PUBLISHED:
-    case CALL_AGENT_LEFT: return true;
-    default: return false;
-    }
-}
-
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {
     if (call_event_is_word(event->kind) || event->kind == CALL_ROOM_LISTED) {
         call->absences = 0; /* whoever comes, speaks or goes does so in a room that is there */

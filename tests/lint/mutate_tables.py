@@ -28,7 +28,7 @@ TABLES = [
     Table("EXIT_MEANINGS", "exit.h", "exit.c", ["meaning", "effect", "when"]),
 ]
 TESTS = ["test_verdict", "test_exit_meaning", "test_call"]
-UNITS = ["call.c", "exit.c", "ghosts.c", "legs.c", "verdict.c"]
+UNITS = ["call.c", "exit.c", "ghosts.c", "legs.c", "verdict.c", "words.c"]
 BASE = ["mem.c"]
 TIME_LIMIT_S = 20
 

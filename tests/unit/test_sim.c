@@ -217,7 +217,7 @@ static void check_shrinks(const struct defect *defect) {
 static void test_a_failure_shrinks(void **state) {
     (void)state;
     struct defect defects[] = {
-        {"calls are ended after half a minute", call_policy_default, 200, 3},
+        {"calls are ended after half a minute", call_policy_default, 200, 4},
         {"agents have no time to be ready", call_policy_default, 100, 8},
     };
     defects[0].policy.max_call_ms = 30000;
