@@ -143,12 +143,6 @@ static void print_text(const struct run *run) {
     }
 }
 
-static void add_number(struct buf *out, const char *name, uint64_t value) {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, value);
-    json_add_raw(out, name, slice_of(text));
-}
-
 static void add_failures(const struct run *run, struct buf *out) {
     buf_adds(out, ",\"failures\":[");
     for (size_t i = 0; i < run->failed && i < SHOWN_FAILURES; i++) {
@@ -163,21 +157,21 @@ static void print_json(const struct run *run) {
     cleanup_buf struct buf out = {0};
     const struct bridge_counters *counters = &run->total.counters;
     buf_addf(&out, "{\"seeds\":%" PRId64, run->options.calls);
-    add_number(&out, "seed", (uint64_t)run->options.seed);
-    add_number(&out, "failed", run->failed);
-    add_number(&out, "calls", counters->calls);
-    add_number(&out, "answered", counters->answered);
-    add_number(&out, "webhooks", run->total.webhooks);
-    add_number(&out, "lost", run->total.lost);
-    add_number(&out, "starts", counters->starts);
-    add_number(&out, "warm", counters->warm);
-    add_number(&out, "warm_lost", counters->lost);
-    add_number(&out, "events", run->total.events);
-    add_number(&out, "questions", run->total.questions);
-    add_number(&out, "callers_found", run->total.found);
-    add_number(&out, "callers_gone", run->total.left);
-    add_number(&out, "rooms_gone", run->total.ended);
-    add_number(&out, "stale_rooms", run->total.stale);
+    json_add_number(&out, "seed", run->options.seed);
+    json_add_number(&out, "failed", (int64_t)run->failed);
+    json_add_number(&out, "calls", (int64_t)counters->calls);
+    json_add_number(&out, "answered", (int64_t)counters->answered);
+    json_add_number(&out, "webhooks", (int64_t)run->total.webhooks);
+    json_add_number(&out, "lost", (int64_t)run->total.lost);
+    json_add_number(&out, "starts", (int64_t)counters->starts);
+    json_add_number(&out, "warm", (int64_t)counters->warm);
+    json_add_number(&out, "warm_lost", (int64_t)counters->lost);
+    json_add_number(&out, "events", (int64_t)run->total.events);
+    json_add_number(&out, "questions", (int64_t)run->total.questions);
+    json_add_number(&out, "callers_found", (int64_t)run->total.found);
+    json_add_number(&out, "callers_gone", (int64_t)run->total.left);
+    json_add_number(&out, "rooms_gone", (int64_t)run->total.ended);
+    json_add_number(&out, "stale_rooms", (int64_t)run->total.stale);
     buf_adds(&out, ",\"ends\":{");
     for (int end = 1; end < CALL_END_COUNT; end++) {
         buf_addf(&out, "%s\"%s\":%" PRIu64, end > 1 ? "," : "", call_end_label((enum call_end)end),

@@ -60,6 +60,9 @@ static double higher(double a, double b) {
 }
 
 unsigned policy_wanted(const struct policy *policy, mono_ms now) {
+    if (policy->start_ms == 0 || policy->least >= policy->most) {
+        return policy->least;
+    }
     double calls = higher(rate(policy, RECENT_MINUTES, now), rate(policy, POLICY_MINUTES, now));
     double missing = calls * (double)policy->start_ms;
     unsigned wanted = policy->least;

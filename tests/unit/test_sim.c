@@ -269,6 +269,11 @@ static void test_what_failed_once(void **state) {
          "restart-ms=10599 forgets lost.20 api-ms.38=37 api-ms.41 api-ms.42=21 api-ms.44=4 api-ms.45=12 api-ms.47=32 "
          "enters-ms.1=61 enters-ms.2=8 exit-told-ms.3 agent-ms.3=10599 agent-ms.7 agent-ms.11=98 agent-ms.14=344 "
          "agent-ms.15=82 agent-ms.16=2308 rejoins-ms=1273"},
+        {"an agent that crashed again and again was taken for a sign of life of its caller",
+         "network=2 rules ailing stubborn habit=6 stays-long stays-ms=7999 sales livekit-restarts restart-ms=11000 "
+         "away "
+         "lost.5 lost.8 agent-ms.3=11999 agent-ms.12=23789 agent-ms.16=37889 agent-ms.20=18789 agent-ms.24=25889 "
+         "agent-ms.28=24889"},
     };
     struct sim *sim = sim_new(&call_policy_default);
     for (size_t i = 0; i < ARRAY_LEN(once); i++) {
