@@ -27,6 +27,7 @@ void json_add_string(struct buf *out, struct slice text) {
         }
         text = buf_slice(&valid);
     }
+    buf_reserve(out, text.n + 2);
     buf_addc(out, '"');
     size_t done = 0;
     for (size_t i = 0; i < text.n; i++) {

@@ -205,9 +205,12 @@ static void look_at_memory(struct shelf *shelf) {
 
 static void look_at_program(struct shelf *shelf) {
     const struct pool_ports *ports = &shelf->pool->ports;
+    if (ports->stamp == NULL || shelf->stamp == 0) {
+        return;
+    }
     struct order_parts parts;
     struct engine_job job = order_job(&shelf->order, "", "", &parts);
-    uint64_t stamp = ports->stamp != NULL && shelf->stamp != 0 ? ports->stamp(ports->self, &job) : shelf->stamp;
+    uint64_t stamp = ports->stamp(ports->self, &job);
     struct standby *standby;
     if (stamp == shelf->stamp) {
         return;

@@ -217,7 +217,7 @@ static void check_view(void *context, const struct bridge_view *view) {
     if (room->agent[0] != '\0') {
         world_fail(world, "the agent of %s was %s and is %s", view->sid, room->agent, view->agent);
     }
-    snprintf(room->agent, sizeof room->agent, "%s", view->agent);
+    world_copy(room->agent, sizeof room->agent, view->agent);
 }
 
 /* What ListRooms said was odd, or was misread: a call that is there is given up for it. */

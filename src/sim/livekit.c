@@ -205,19 +205,18 @@ static void deliver(struct world *world, const struct happening *happening) {
     if (asked == NULL) {
         return;
     }
-    asked->waits = false;
     world_say(world, "api: %s %s %s: %s (%zu)", names[asked->question.kind], asked->room, asked->identity,
               livekit_outcome_name(asked->outcome), asked->count);
-    struct asked copy = *asked; /* who is told may ask the next question */
-    switch (copy.question.kind) {
+    switch (asked->question.kind) { /* its place is taken until that is done: who is told may ask the next question */
     case QUESTION_ROOMS:
-    case QUESTION_ROOM: tell_rooms(world, &copy); break;
-    case QUESTION_PARTICIPANTS: tell_guests(world, &copy); break;
-    case QUESTION_TRUNKS: tell_trunks(&copy); break;
+    case QUESTION_ROOM: tell_rooms(world, asked); break;
+    case QUESTION_PARTICIPANTS: tell_guests(world, asked); break;
+    case QUESTION_TRUNKS: tell_trunks(asked); break;
     case QUESTION_CONFIRM:
     case QUESTION_DELETE:
-    case QUESTION_REMOVE: tell(&copy, &(struct livekit_answer){0}); break;
+    case QUESTION_REMOVE: tell(asked, &(struct livekit_answer){0}); break;
     }
+    asked->waits = false;
 }
 
 /* --- the asker --- */

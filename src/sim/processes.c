@@ -201,8 +201,8 @@ int processes_add(struct world *world, const char *label, const char *instance, 
     process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, CHOICE_IGNORES_TERM, 15);
     process->stays = dice_chance(&world->dice, CHOICE_STAYS_ALONE, 20);
     process->sales = strcmp(agent, "sales") == 0;
-    snprintf(process->label, sizeof process->label, "%s", label);
-    snprintf(process->instance, sizeof process->instance, "%s", instance);
+    world_copy(process->label, sizeof process->label, label);
+    world_copy(process->instance, sizeof process->instance, instance);
     world->rooms[room].process = place;
     world_say(world, "engine: process %d of %s will be %s", place, label, plan_behaviour_name(process->behaviour));
     return place;

@@ -88,7 +88,7 @@ static int open_room(struct world *world, const char *name) {
     struct room *room = &world->rooms[place];
     *room = (struct room){.process = WORLD_NOBODY, .told = {.over_by = MONO_NEVER}, .opened_at = world->now};
     snprintf(room->sid, sizeof room->sid, "RM_%d", place);
-    snprintf(room->name, sizeof room->name, "%s", name);
+    world_copy(room->name, sizeof room->name, name);
     announce(world, place);
     return place;
 }

@@ -33,6 +33,7 @@ struct happening {
     mono_ms sent_at;      /* … */
     unsigned epoch;       /* of the server that sent it */
     bool of_api;          /* a question or an answer: not what keeps the world going */
+    struct happening *next_spare;
 };
 
 /* A participant, ever. */
@@ -141,6 +142,7 @@ struct world {
     mono_ms now;
     uint64_t sequence; /* of happenings: equal times keep their order */
     struct heap due;
+    struct happening *spare; /* that happened: for those to come */
     struct bridge *bridge;
     struct livekit_link *link; /* NULL: LiveKit cannot be asked */
     struct reconcile *reconcile;
@@ -175,6 +177,20 @@ struct world {
     uint64_t instances;
 };
 
+/* What fits of TEXT, where snprintf would take ten times as long. */
+static inline void world_copy(char *to, size_t size, const char *text) {
+    size_t length = strnlen(text, size - 1);
+    memcpy(to, text, length);
+    to[length] = '\0';
+}
+
+/* NUMBER's hex digits, as many as there is room for in DIGITS places. */
+static inline void world_hex(char *to, size_t digits, uint64_t number) {
+    for (size_t i = digits; i-- > 0; number >>= 4) {
+        to[i] = "0123456789abcdef"[number & 15];
+    }
+}
+
 /* The place of the room with that sid. */
 static inline int world_place(const char *sid) {
     int place = 0;
@@ -192,6 +208,7 @@ struct happening *world_plan(struct world *world, int64_t delay_ms,
 void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_say(const struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_run(struct world *world);
+void world_release(struct world *world);
 /* The rules that were given last, for a new bridge. */
 void world_give_rules(struct world *world);
 
