@@ -129,6 +129,7 @@ struct asked {
     unsigned tries;
     enum livekit_outcome outcome;
     size_t count;
+    int confirmed; /* who was asked for, and is there; WORLD_NOBODY: nobody */
     struct listed {
         int place;
         struct head_count count; /* of a room */
@@ -267,11 +268,11 @@ struct people_phone {
 /* The agent that the call of ROOM must have; NULL: that cannot be said so simply. */
 const char *people_agent(const struct world *world, int room);
 
-/* processes.c: the engine, and what agents do. */
+/* processes.c: the engine. */
 struct engine processes_engine(struct world *world);
-void processes_disconnected(struct world *world, int place);
-/* The last caller of ROOM left. */
-void processes_alone(struct world *world, int room);
+enum process_ending { ENDS_CLEAN, ENDS_CRASHED, ENDS_KILLED, ENDS_NEVER_AGAIN, ENDS_DROPPED };
+/* It is gone; the bridge is told a moment later. */
+void processes_end(struct world *world, int place, enum process_ending how);
 bool processes_any_live(const struct world *world);
 /* The place of a new process; WORLD_NOBODY: a promise is broken. */
 int processes_add(struct world *world, const char *label, const char *instance, const char *agent);
@@ -283,6 +284,20 @@ void processes_lose(struct world *world, int place);
 /* Their bridge died; the next one has adopted what it knows of. */
 void processes_disown(struct world *world);
 void processes_orphans(struct world *world);
+
+/* agents.c: what agents do. */
+enum plan_behaviour agents_draw(struct world *world);
+/* The process at PLACE runs. */
+void agents_begin(struct world *world, int place);
+/* It leaves the room, and ends soon after or just before that. */
+void agents_quit(struct world *world, int place, enum process_ending how);
+/* The next step of the process at PLACE. */
+void agents_plan(struct world *world, int place, int64_t least, int64_t most,
+                 void (*deed)(struct world *, const struct happening *), int detail);
+/* Thrown out, or the server is gone. */
+void agents_disconnected(struct world *world, int place);
+/* The last caller of ROOM left. */
+void agents_alone(struct world *world, int room);
 
 /* standbys.c: the engine, with a pool around it where the plan has one, built with each bridge. */
 struct engine standbys_engine(struct world *world);
@@ -305,6 +320,8 @@ struct asker livekit_asker(struct world *world);
 /* told.c: what the bridge was told by webhooks. */
 unsigned told_callers(const struct world *world, int room);
 void told(struct world *world, enum event_kind kind, int place, int guest);
+/* GUEST is really there, says LiveKit's API. */
+void told_confirmed(struct world *world, int guest);
 /* Another room of ROOM's name is known: ROOM is over for good; the operator ended ROOM. */
 void told_ended(struct world *world, int room);
 /* The bridge lost its memory: waits begin anew. */

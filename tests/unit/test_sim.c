@@ -274,6 +274,9 @@ static void test_what_failed_once(void **state) {
          "away "
          "lost.5 lost.8 agent-ms.3=11999 agent-ms.12=23789 agent-ms.16=37889 agent-ms.20=18789 agent-ms.24=25889 "
          "agent-ms.28=24889"},
+        {"a caller of whom a list alone told was to have no agent after one that said never again",
+         "network=3 ailing begins-late begins-ms=64000 stays-long stays-ms=94999 livekit-restarts restart-ms=21999 "
+         "away=3 misbehaves misbehaves.1 behaviour=7 behaviour.1=9 agent-ms.3=3989 agent-ms.7=18989 rejoins"},
     };
     struct sim *sim = sim_new(&call_policy_default);
     for (size_t i = 0; i < ARRAY_LEN(once); i++) {
