@@ -171,6 +171,13 @@ void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct c
     bridge_settle(bridge, call, now);
 }
 
+/* What an exit means may be told by time alone: without that a call whose wait is just over would be settled as one that
+ * waits for something to happen. */
+static void look_again(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    struct call_event passed = {.kind = CALL_TICK};
+    bridge_note(bridge, call, &passed, now);
+}
+
 /* Calls go on with the policy they began with. LiveKit's being away is no setting. */
 static void keep_policies(struct bridge *bridge) {
     struct call_entry *entry, *next;
@@ -211,7 +218,7 @@ void bridge_trunks_known(struct bridge *bridge, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over && (entry->facts.choice == CHOSEN_NOT || call_of(entry)->agent == NULL)) {
-            bridge_settle(bridge, call_of(entry), now);
+            look_again(bridge, call_of(entry), now);
         }
     }
 }
@@ -239,7 +246,7 @@ void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over) {
-            bridge_settle(bridge, call_of(entry), now);
+            look_again(bridge, call_of(entry), now);
         }
     }
 }
@@ -317,8 +324,7 @@ static void bury(struct bridge *bridge, mono_ms now) {
 void bridge_tick(struct bridge *bridge, mono_ms now) {
     struct call_entry *entry;
     while ((entry = table_due(&bridge->table, now)) != NULL) {
-        struct call_event event = {.kind = CALL_TICK};
-        bridge_note(bridge, call_of(entry), &event, now);
+        look_again(bridge, call_of(entry), now);
     }
     bury(bridge, now);
 }

@@ -3,8 +3,8 @@
 
 #include "sim/world.h"
 
-/* How long one that will misbehave in the call does well. */
-enum { WELL_MS = 40000 };
+/* How long one that will misbehave in the call does well at most. */
+enum { WELL_MS = 40000, HASTY_WELL_MS = 200 };
 
 static void end_later(struct world *world, const struct happening *happening) {
     processes_end(world, happening->subject, (enum process_ending)happening->detail);
@@ -56,8 +56,18 @@ static void reconnect(struct world *world, const struct happening *happening) {
     if (join(world, happening->subject) != WORLD_NOBODY) {
         process->behaviour = BEHAVES_GOOD;
         agents_plan(world, happening->subject, 1, 100, speak, 0);
+        if (!world->plan.healthy && dice_chance(&world->dice, CHOICE_QUITS_RECONNECTED, 50)) {
+            agents_plan(world, happening->subject, 100, 1500, quit, ENDS_CLEAN);
+        }
     }
     process->reconnecting = false;
+}
+
+static void leave(struct world *world, const struct happening *happening) {
+    const struct process *process = &world->processes[happening->subject];
+    if (process->live && !process->leaving && process->guest != WORLD_NOBODY) {
+        server_leave(world, process->guest, (enum disconnect_reason)happening->detail);
+    }
 }
 
 static void speak(struct world *world, const struct happening *happening) {
@@ -66,12 +76,14 @@ static void speak(struct world *world, const struct happening *happening) {
     if (!process->live || process->leaving) {
         return;
     }
+    int64_t well_ms = world->plan.hasty ? HASTY_WELL_MS : WELL_MS;
     server_speak(world, process->guest);
     switch (process->behaviour) {
-    case BEHAVES_CRASHES: agents_plan(world, place, 10, WELL_MS, end_later, ENDS_CRASHED); break;
-    case BEHAVES_QUITS: agents_plan(world, place, 10, WELL_MS, quit, ENDS_CLEAN); break;
-    case BEHAVES_NEVER_AGAIN: agents_plan(world, place, 10, WELL_MS, quit, ENDS_NEVER_AGAIN); break;
-    case BEHAVES_RECONNECTS: agents_plan(world, place, 10, 20000, reconnect, 0); break;
+    case BEHAVES_CRASHES: agents_plan(world, place, 10, well_ms, end_later, ENDS_CRASHED); break;
+    case BEHAVES_QUITS: agents_plan(world, place, 10, well_ms, quit, ENDS_CLEAN); break;
+    case BEHAVES_NEVER_AGAIN: agents_plan(world, place, 10, well_ms, quit, ENDS_NEVER_AGAIN); break;
+    case BEHAVES_RECONNECTS: agents_plan(world, place, 10, well_ms / 2, reconnect, 0); break;
+    case BEHAVES_REMOVED: agents_plan(world, place, 10, well_ms, leave, DISCONNECT_PARTICIPANT_REMOVED); break;
     default: break;
     }
 }
@@ -155,5 +167,35 @@ void agents_alone(struct world *world, int room) {
     int place = world->rooms[room].process;
     if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
         agents_plan(world, place, 5, 800, quit_alone, ENDS_CLEAN);
+    }
+}
+
+/* Not when they have gone again. */
+static void quit_handed_over(struct world *world, const struct happening *happening) {
+    const struct process *process = &world->processes[happening->subject];
+    for (int i = 0; i < world->guest_count; i++) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->outbound && guest->here && guest->room == world->guests[process->guest].room) {
+            quit(world, happening);
+            return;
+        }
+    }
+}
+
+static bool talks(const struct world *world, int place) {
+    return place != WORLD_NOBODY && world->processes[place].live && world->processes[place].guest != WORLD_NOBODY;
+}
+
+void agents_hand_over(struct world *world, int room) {
+    int place = world->rooms[room].process;
+    if (talks(world, place) && world->plan.can_ask) { /* else who leaves at the same time leaves the caller alone */
+        agents_plan(world, place, 100, 5000, quit_handed_over, ENDS_CLEAN);
+    }
+}
+
+void agents_leave(struct world *world, int room, int64_t most_ms) {
+    int place = world->rooms[room].process;
+    if (talks(world, place)) {
+        agents_plan(world, place, 100, most_ms, quit, ENDS_CLEAN);
     }
 }

@@ -49,6 +49,7 @@ void check_start(struct world *world, int place, const char *agent) {
         world_fail(world, "%s is given to %s, not to %s", room->sid, agent, right);
     }
     judge_back_off(world, place);
+    parting_start(world, place);
     bool untold = untold_caller(world, place);
     if (room->told.never_again && !untold) {
         world_fail(world, "an agent that said never again is started in %s", room->sid);
@@ -201,7 +202,9 @@ static void check_view(void *context, const struct bridge_view *view) {
     room->handed_over_now = view->facts->handed_over;
     room->handed_over = room->handed_over || room->handed_over_now;
     enum call_end end = call_end(view->facts, &call_policy_default, world->now);
-    if (end == END_CALLER_LEFT && room->end == END_NONE && world->now < room->told.back_by && is_orderly(world)) {
+    bool alone = end == END_AGENT_DONE && told_callers(world, world_place(view->sid)) == 0; /* it may leave for that */
+    bool gives_up = end == END_CALLER_LEFT || alone;
+    if (gives_up && room->end == END_NONE && world->now < room->told.back_by && is_orderly(world)) {
         world_fail(world, "%s is given up before the time to come back to it is over", room->sid);
     }
     room->ending_at = room->end == END_NONE || room->gone_at != 0 ? world->now : room->ending_at;
@@ -336,6 +339,7 @@ void check_step(struct world *world) {
         check_untold_end(world, i);
         check_blame(world, i);
         judge_ending(world, i);
+        parting_check(world, i);
     }
     check_outliving(world);
     check_starts(world);

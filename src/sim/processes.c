@@ -28,6 +28,7 @@ static void told_exit(struct world *world, const struct happening *happening) {
     int how = process->adopted ? ENDS_DROPPED : happening->detail;
     world->rooms[process->room].told.never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
     world->processes[happening->subject].told_end = true;
+    parting_told(world, happening->subject, (enum process_ending)how);
     tell(world, happening->subject, ENGINE_EXITED, exits[how].kind, exits[how].value);
 }
 

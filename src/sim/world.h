@@ -75,6 +75,10 @@ struct room {
     mono_ms lost_at; /* another bridge's agent pushed out ours */
     enum call_end end;
     mono_ms begun_at;            /* since when the bridge has this call, or has it again */
+    mono_ms next_by;             /* another agent must be started by then; 0: it need not be */
+    mono_ms crossed_at;          /* a caller came in the moment in which its agent ended it; 0: none */
+    mono_ms done_at;             /* its agent ended it then; 0: it did not */
+    int done_for;                /* … or another one must be started: for this caller, who was there before */
     mono_ms parting_since;       /* what its agent's exit means is waited for; 0: it is not */
     mono_ms ending_at, ended_at; /* since when it is ending, and when it was last seen to */
 };
@@ -112,6 +116,7 @@ struct process {
     bool owned;              /* the bridge that there is started or adopted it */
     bool told_end;           /* a bridge was told that it ended */
     mono_ms crashed_at;      /* after it had spoken; 0: it did not */
+    mono_ms ended_at;        /* when a bridge was told that it ended; 0: not yet */
     unsigned ladder;         /* of the engine that forgot its memory, others than the last are void */
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     enum plan_behaviour behaviour;
@@ -298,6 +303,10 @@ void agents_plan(struct world *world, int place, int64_t least, int64_t most,
 void agents_disconnected(struct world *world, int place);
 /* The last caller of ROOM left. */
 void agents_alone(struct world *world, int room);
+/* A human whom the agent of ROOM dialled is in it: it leaves soon. */
+void agents_hand_over(struct world *world, int room);
+/* The agent of ROOM leaves of its own will within MOST_MS. */
+void agents_leave(struct world *world, int room, int64_t most_ms);
 
 /* standbys.c: the engine, with a pool around it where the plan has one, built with each bridge. */
 struct engine standbys_engine(struct world *world);
@@ -339,6 +348,12 @@ void judge_ending(struct world *world, int place);
 /* An agent is about to be started; what status says of PLACE. */
 void judge_back_off(struct world *world, int place);
 void judge_phase(struct world *world, int place, const char *phase);
+
+/* parting.c: what must follow the end of an agent's process. The bridge is about to be told that the one at PLACE ended; an
+ * agent is about to be started in the room at PLACE; after a step. */
+void parting_told(struct world *world, int place, enum process_ending how);
+void parting_start(struct world *world, int place);
+void parting_check(struct world *world, int place);
 
 /* check.c: what must always hold. */
 /* The bridge starts an agent for the room at PLACE, kills the process at PLACE, deletes the room at PLACE (URGENT: for
