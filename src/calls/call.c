@@ -198,10 +198,11 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
     }
 }
 
-/* LEG is no leg after all, but an agent that joined with a token of its own. */
+/* LEG is no leg after all, but an agent that joined with a token of its own; not one that was there before the last one's
+ * process ended, whose ghost it may be. */
 static bool is_agent_leg(const struct call *call, const struct leg *leg) {
     return call->any_agent && call->voice != VOICE_SPEAKS && call->process != PROCESS_NONE && leg->role == LEG_OTHER &&
-           leg->state == LEG_HERE;
+           leg->state == LEG_HERE && leg->joined_at >= call->exit_at;
 }
 
 static void note_audio(struct call *call, const struct call_event *event, mono_ms now) {

@@ -2,15 +2,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "sim/sim.h"
 
-enum { SHOWN_FAILURES = 10, PROGRESS_EVERY_US = 200000 };
+enum { SHOWN_FAILURES = 10, SOME_CALLS = 64 /* the clock is asked for */ };
 
 struct simulate_options {
     int64_t calls, seed, trace;
@@ -29,8 +29,8 @@ struct run {
     struct sim_result total;
     struct failure failures[SHOWN_FAILURES];
     size_t failed;
-    int64_t started_us, progress_us;
-    bool show_progress; /* on the terminal's last line */
+    int64_t started_us;
+    struct progress progress;
 };
 
 static void print_line(void *context, int64_t at_ms, const char *text) {
@@ -76,13 +76,13 @@ static void show_shortest(struct sim *sim, uint64_t seed) {
     tape_release(&tape);
 }
 
-static void progress(struct run *run, int64_t done) {
-    int64_t now_us = clock_mono_us();
-    if (run->show_progress && now_us >= run->progress_us) {
-        run->progress_us = now_us + PROGRESS_EVERY_US;
-        fprintf(stderr, "\r%" PRId64 " of %" PRId64 " calls, %zu went wrong \x1b[K", done, run->options.calls,
-                run->failed);
+static void show_progress(struct run *run, int64_t done) {
+    if (!run->progress.is_shown || (done % SOME_CALLS != 0 && done < run->options.calls)) {
+        return;
     }
+    char note[48];
+    snprintf(note, sizeof note, ", %zu went wrong", run->failed);
+    progress_show(&run->progress, (uint64_t)done, (uint64_t)run->options.calls, note);
 }
 
 static void run_all(struct run *run) {
@@ -96,9 +96,9 @@ static void run_all(struct run *run) {
             failure->seed = seed;
             memcpy(failure->what, result.what, sizeof failure->what);
         }
-        progress(run, i);
+        show_progress(run, i + 1);
     }
-    fputs(run->show_progress ? "\r\x1b[K" : "", stderr);
+    progress_clear(&run->progress);
 }
 
 static void print_ends(const struct bridge_counters *counters) {
@@ -209,7 +209,7 @@ static bool simulate(struct run *run) {
         return trace_call(run->sim, (uint64_t)run->options.trace);
     }
     run->started_us = clock_mono_us();
-    run->show_progress = isatty(STDERR_FILENO) != 0;
+    progress_init(&run->progress, "calls");
     run_all(run);
     (run->options.json ? print_json : print_text)(run);
     return run->failed == 0;

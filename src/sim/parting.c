@@ -17,13 +17,23 @@ static bool must_be_served(const struct world *world, const struct guest *guest)
     return caller != NULL && !caller->spam && !caller->blocked;
 }
 
+/* When the process at PLACE first spoke, be it as a participant before its last one; 0: it did not. */
+static mono_ms first_spoke(const struct world *world, int place) {
+    mono_ms first = 0;
+    for (int i = 0; i < world->guest_count; i++) {
+        mono_ms spoke_at = world->guests[i].process == place ? world->guests[i].spoke_at : 0;
+        first = spoke_at != 0 && (first == 0 || spoke_at < first) ? spoke_at : first;
+    }
+    return first;
+}
+
 /* A caller who is in the room of PROCESS since long before it ends, or since before it spoke; WORLD_NOBODY: none. */
 static int old_caller(const struct world *world, const struct process *process) {
-    const struct guest *agent = process->guest != WORLD_NOBODY ? &world->guests[process->guest] : NULL;
+    mono_ms spoke_at = first_spoke(world, (int)(process - world->processes));
     for (int i = 0; i < world->guest_count; i++) {
         const struct guest *guest = &world->guests[i];
         bool here = guest->room == process->room && guest->here && must_be_served(world, guest);
-        bool before = agent != NULL && guest->joined_at + 2 * HEARD_MS < agent->spoke_at;
+        bool before = guest->joined_at + 2 * HEARD_MS < spoke_at;
         if (here && (before || guest->joined_at + CAME_BEFORE_MS < world->now)) {
             return i;
         }
@@ -78,8 +88,9 @@ static bool ended_its_call(const struct world *world, const struct process *proc
     return how == ENDS_CLEAN && process->leaving && heard && leaves && !process->sales;
 }
 
-/* Somebody came while the agent spoke, shortly before it left, and is no caller whom it may have meant to leave. */
-static bool is_crossed(const struct world *world, const struct process *process) {
+/* Who came while the agent spoke, shortly before it left, and is no caller whom it may have meant to leave; WORLD_NOBODY:
+ * nobody. */
+static int crossing_caller(const struct world *world, const struct process *process) {
     const struct guest *agent = &world->guests[process->guest];
     mono_ms gone = agent->here ? world->now : agent->left_at;
     for (int i = 0; i < world->guest_count; i++) {
@@ -87,10 +98,10 @@ static bool is_crossed(const struct world *world, const struct process *process)
         bool here = guest->room == process->room && guest->here && must_be_served(world, guest);
         bool late = guest->joined_at > agent->spoke_at + HEARD_MS && guest->joined_at + CROSSED_MS > gone;
         if (here && late) {
-            return true;
+            return i;
         }
     }
-    return false;
+    return WORLD_NOBODY;
 }
 
 void parting_told(struct world *world, int place, enum process_ending how) {
@@ -101,8 +112,10 @@ void parting_told(struct world *world, int place, enum process_ending how) {
     bool plain = is_plain(world) && room->open && !process->dismissed && room->end == END_NONE;
     room->done_for = old_caller(world, process);
     bool judged = plain && world->plan.callers == 1 && room->done_for != WORLD_NOBODY;
-    if (plain && ended_its_call(world, process, how) && is_crossed(world, process)) {
+    int crossing = plain && ended_its_call(world, process, how) ? crossing_caller(world, process) : WORLD_NOBODY;
+    if (crossing != WORLD_NOBODY) {
         room->crossed_at = world->now;
+        room->done_for = crossing;
     } else if (judged && ended_its_call(world, process, how)) {
         room->done_at = world->now;
     } else if (judged) {
@@ -134,7 +147,7 @@ void parting_check(struct world *world, int place) {
     if (lives && room->next_by != 0 && world->now > room->next_by && world->guests[room->done_for].here) {
         world_fail(world, "the agent of %s failed, and no other is started in time", room->sid);
     }
-    if (room->crossed_at != 0 && room->end == END_AGENT_DONE) {
+    if (room->crossed_at != 0 && room->end == END_AGENT_DONE && world->guests[room->done_for].here) {
         world_fail(world, "%s is hung up for its agent, which left as another caller came", room->sid);
     }
     bool human = world->plan.outbound_at != PLAN_NEVER; /* to whom it may have handed over */
