@@ -185,6 +185,9 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
         ghosts_add(call, event->sid); /* of a process already gone */
         return;
     }
+    if (call->voice_sid != 0 && !call->any_agent) { /* pushed out: a late word of it is none of this one */
+        ghosts_add(call, call->voice_sid);
+    }
     if (call->voice != VOICE_NONE) { /* the former one's leaving is not told yet */
         call->started_at = now;
     }

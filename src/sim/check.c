@@ -63,11 +63,13 @@ void check_start(struct world *world, int place, const char *agent) {
     }
 }
 
-/* A good agent is killed only when it is in the way of the next one. */
+/* A good agent is killed only when it is in the way of the next one. Which of two with tokens of their own speaks, a late
+ * webhook does not tell, and only LiveKit's list could. */
 void check_kill(struct world *world, int place) {
     const struct process *process = &world->processes[place];
     bool speaks = process->guest != WORLD_NOBODY && world->guests[process->guest].audible;
-    if (speaks && !process->dismissed && process->behaviour == BEHAVES_GOOD && is_orderly(world)) {
+    bool known = world->plan.can_ask || !process->sales;
+    if (speaks && known && !process->dismissed && process->behaviour == BEHAVES_GOOD && is_orderly(world)) {
         world_fail(world, "process %d of %s is killed while it speaks", place, process->label);
     }
 }
