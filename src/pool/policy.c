@@ -39,8 +39,14 @@ void policy_failed(struct policy *policy, mono_ms now) {
     policy->retry_at = now + (wait_ms < POLICY_MAX_RETRY_MS ? wait_ms : POLICY_MAX_RETRY_MS);
 }
 
+void policy_killed(struct policy *policy, mono_ms now) {
+    mono_ms at = now + POLICY_RETRY_MS;
+    policy->retry_at = at > policy->retry_at ? at : policy->retry_at;
+}
+
 void policy_worked(struct policy *policy) {
     policy->failures = 0;
+    policy->retry_at = 0;
 }
 
 /* Calls a millisecond: CALLS of the last MINUTES, of which the newest has only begun. */
@@ -80,7 +86,7 @@ unsigned policy_wanted(const struct policy *policy, mono_ms now) {
 }
 
 bool policy_may_start(const struct policy *policy, unsigned starting, mono_ms now) {
-    return policy->failures == 0 || (starting == 0 && now >= policy->retry_at);
+    return now >= policy->retry_at && (policy->failures == 0 || starting == 0);
 }
 
 bool policy_shrinks(struct policy *policy, unsigned more, mono_ms now) {

@@ -276,8 +276,7 @@ mono_ms shelf_next_due(const struct shelf *shelf, mono_ms now) {
     TAILQ_FOREACH(standby, &shelf->standbys, next) {
         due = pool_earlier(due, due_of(shelf, standby));
     }
-    bool waits = shelf->policy.failures > 0 && shelf->policy.retry_at > now;
-    return waits ? pool_earlier(due, shelf->policy.retry_at) : due;
+    return shelf->policy.retry_at > now ? pool_earlier(due, shelf->policy.retry_at) : due;
 }
 
 void shelf_free(struct shelf *shelf) {
