@@ -47,6 +47,11 @@ static int join(struct world *world, int place) {
 
 static void speak(struct world *world, const struct happening *happening);
 
+/* Else the joining of the one that was pushed out may be told last: then nobody can know which of the two is there. */
+static bool keeps_order(const struct world *world) {
+    return world->plan.network != NETWORK_REORDERING;
+}
+
 static void reconnect(struct world *world, const struct happening *happening) {
     struct process *process = &world->processes[happening->subject];
     if (!process->live || process->leaving || process->guest == WORLD_NOBODY || !world->guests[process->guest].here) {
@@ -56,7 +61,7 @@ static void reconnect(struct world *world, const struct happening *happening) {
     if (join(world, happening->subject) != WORLD_NOBODY) {
         process->behaviour = BEHAVES_GOOD;
         agents_plan(world, happening->subject, 1, 100, speak, 0);
-        if (!world->plan.healthy && dice_chance(&world->dice, CHOICE_QUITS_RECONNECTED, 50)) {
+        if (!world->plan.healthy && keeps_order(world) && dice_chance(&world->dice, CHOICE_QUITS_RECONNECTED, 50)) {
             agents_plan(world, happening->subject, 100, 1500, quit, ENDS_CLEAN);
         }
     }
@@ -188,7 +193,9 @@ static bool talks(const struct world *world, int place) {
 
 void agents_hand_over(struct world *world, int room) {
     int place = world->rooms[room].process;
-    if (talks(world, place) && world->plan.can_ask) { /* else who leaves at the same time leaves the caller alone */
+    bool known =
+        world->plan.can_ask && keeps_order(world); /* else who leaves at the same time leaves the caller alone */
+    if (talks(world, place) && known) {
         agents_plan(world, place, 100, 5000, quit_handed_over, ENDS_CLEAN);
     }
 }

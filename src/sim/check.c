@@ -172,7 +172,9 @@ static bool is_served(const struct world *world, const struct guest *guest) {
     bool excused = caller->spam || caller->blocked || nobodys || room->handed_over ||
                    world->now - room->told.at >= 4 * (int64_t)HOUR_MS ||
                    world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
-    bool unknowable = world->plan.can_ask && !guest->listed; /* not even LiveKit shows them */
+    bool mistaken = world->plan.network == NETWORK_REORDERING && bridge_counters(world->bridge)->ends[END_TAKEN] > 0;
+    bool unknowable = (world->plan.can_ask && !guest->listed) || mistaken; /* not even LiveKit shows them, or who pushed
+                                                                              out whom is told in the wrong order */
     return excused || unknowable || has_company(world, guest);
 }
 

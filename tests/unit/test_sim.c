@@ -280,8 +280,6 @@ static void test_what_failed_once(void **state) {
         {"the audio of an agent that was killed was taken for that of the next one, both with tokens of their own",
          "rules=2 unasked shared-room callers=2 apart next-ms=15149 next-ms.1=139 stays-long.2 stays-ms.1=36 "
          "stays-ms.2=34999 enters-ms.1=155 enters-ms.2=147 agent-ms.4=13 agent-ms.5=247 agent-ms.6=18"},
-        {"a late word of an agent that its own reconnection had pushed out was taken for the agent",
-         "network=5 ailing stubborn habit=9 stays-hours delay-ms.3=13 quits-reconnected"},
         {"LiveKit answered in the moment in which an exit had been waited for long enough, and it was waited for ever",
          "network=3 begins-late begins-ms=20479 dies stays-long stays-ms=92578 api-ms.22=2 api-ms.32 api-ms.42=26 "
          "api-ms.43=9 api-failure.4 api-failure.6 api-failure.10 api-fails-how stays-alone exit-told-ms=3 "
