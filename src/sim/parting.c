@@ -70,8 +70,8 @@ static bool was_thrown_out(const struct world *world, const struct guest *guest)
 static mono_ms followed_by(const struct world *world, const struct process *process, enum process_ending how) {
     const struct guest *guest = process->guest != WORLD_NOBODY ? &world->guests[process->guest] : NULL;
     bool failed = how == ENDS_CRASHED || how == ENDS_CLEAN;
-    bool spoke = guest != NULL && guest->spoke_at != 0;
-    bool heard = spoke && world->now - guest->spoke_at > 2 * HEARD_MS;
+    bool spoke = first_spoke(world, (int)(process - world->processes)) != 0;
+    bool heard = guest != NULL && guest->spoke_at != 0 && world->now - guest->spoke_at > 2 * HEARD_MS;
     bool crashed = heard && (how == ENDS_CRASHED || was_thrown_out(world, guest));
     unsigned count = failures_lately(world, process->room);
     if (!failed || world->plan.standbys || (spoke && (!crashed || count > 3))) {
