@@ -5,7 +5,7 @@
 _sipbridge_know() {
   words='' verbs='' options='' files='' values='' takes_files=''
   case $path in
-  '') words='serve replay verify setup rules agents trunks dispatch calls list-rooms clear-sip-bridge clear-rooms status doctor explain report token config simulate docs' verbs=yes options='--help --version' ;;
+  '') words='serve replay verify setup rules agents trunks dispatch calls list-rooms clear-sip-bridge clear-rooms status reload doctor explain report token config simulate docs' verbs=yes options='--help --version' ;;
   'serve') options='--env-file --help' files='--env-file' ;;
   'replay') options='--url --speed --as-recorded --dry-run --env-file --help' files='--env-file' values='--url --speed' takes_files=yes ;;
   'verify') options='--at --authorization --env-file --help' files='--env-file' values='--at --authorization' takes_files=yes ;;
@@ -37,13 +37,14 @@ _sipbridge_know() {
   'clear-sip-bridge') options='--yes --wait --json --url --env-file --help' files='--env-file' values='--wait --url' ;;
   'clear-rooms') options='--yes --json --env-file --help' files='--env-file' ;;
   'status') options='--json --watch --url --env-file --help' files='--env-file' values='--url' ;;
+  'reload') options='--url --env-file --help' files='--env-file' values='--url' ;;
   'doctor') options='--json --webhook-url --webhook-ca --wait --fix --yes --env-file --help' files='--webhook-ca --env-file' values='--webhook-url --wait' ;;
   'explain') options='--help' ;;
   'report') options='--json --png --help' files='--png' takes_files=yes ;;
   'token') options='--reader --ttl --env-file --help' files='--env-file' values='--ttl' ;;
   'config') options='--json --env-file --help' files='--env-file' ;;
   'simulate') options='--calls --seed --trace --tape --json --help' values='--calls --seed --trace --tape' ;;
-  'docs') options='--help' words='man settings commands doctor metrics call-log messages messages-json health completion-bash completion-zsh' ;;
+  'docs') options='--help' words='man settings commands doctor metrics call-log life exits messages messages-json health completion-bash completion-zsh' ;;
   esac
 }
 

@@ -49,7 +49,10 @@ void buf_add_slice(struct buf *buf, struct slice slice) {
 }
 
 void buf_addc(struct buf *buf, char c) {
-    buf_add(buf, &c, 1);
+    char *at = buf_reserve(buf, 1);
+    at[0] = c;
+    at[1] = '\0';
+    buf->len++;
 }
 
 void buf_addf(struct buf *buf, const char *format, ...) {

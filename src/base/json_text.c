@@ -27,6 +27,7 @@ void json_add_string(struct buf *out, struct slice text) {
         }
         text = buf_slice(&valid);
     }
+    buf_reserve(out, text.n + 2);
     buf_addc(out, '"');
     size_t done = 0;
     for (size_t i = 0; i < text.n; i++) {
@@ -42,9 +43,18 @@ void json_add_string(struct buf *out, struct slice text) {
 
 static void add_name(struct buf *out, const char *name) {
     bool first = out->len == 0 || out->p[out->len - 1] == '{' || out->p[out->len - 1] == '[';
-    buf_adds(out, first ? "\"" : ",\"");
-    buf_adds(out, name);
-    buf_adds(out, "\":");
+    size_t size = strlen(name);
+    char *at = buf_reserve(out, size + 4), *start = at;
+    if (!first) {
+        *at++ = ',';
+    }
+    *at++ = '"';
+    memcpy(at, name, size);
+    at += size;
+    *at++ = '"';
+    *at++ = ':';
+    *at = '\0';
+    out->len += (size_t)(at - start);
 }
 
 void json_add_field(struct buf *out, const char *name, struct slice text) {
@@ -55,4 +65,17 @@ void json_add_field(struct buf *out, const char *name, struct slice text) {
 void json_add_raw(struct buf *out, const char *name, struct slice value) {
     add_name(out, name);
     buf_add_slice(out, value);
+}
+
+void json_add_number(struct buf *out, const char *name, int64_t value) {
+    char digits[24], *at = digits + sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
+    json_add_raw(out, name, (struct slice){at, (size_t)(digits + sizeof digits - at)});
 }

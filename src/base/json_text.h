@@ -10,5 +10,6 @@ void json_add_string(struct buf *out, struct slice text);
 void json_add_field(struct buf *out, const char *name, struct slice text);
 /* The same with VALUE written as it is: a number, true, an object. */
 void json_add_raw(struct buf *out, const char *name, struct slice value);
+void json_add_number(struct buf *out, const char *name, int64_t value);
 
 #endif

@@ -51,10 +51,6 @@ static enum state state_of(const struct bridge_view *view) {
     return view->facts->answered_at != 0 ? STATE_TALKING : STATE_RINGING;
 }
 
-static void add_number(struct buf *out, const char *name, int64_t number) {
-    buf_addf(out, ",\"%s\":%" PRId64, name, number);
-}
-
 static void add_masked(struct buf *out, const char *name, struct slice text) {
     cleanup_buf struct buf masked = {0};
     text.n = text.n < BOARD_MOST_TEXT ? text.n : BOARD_MOST_TEXT;
@@ -65,7 +61,7 @@ static void add_masked(struct buf *out, const char *name, struct slice text) {
 /* Less than 0: it never was answered, or is not yet. */
 static void add_ring(struct buf *out, int64_t ring_ms) {
     if (ring_ms >= 0) {
-        add_number(out, "ring_ms", ring_ms);
+        json_add_number(out, "ring_ms", ring_ms);
     } else {
         json_add_raw(out, "ring_ms", SLICE("null"));
     }
@@ -81,8 +77,8 @@ static void add_call(struct buf *out, const struct bridge_view *view) {
     add_masked(out, "called", view->called);
     add_masked(out, "caller", view->caller);
     json_add_field(out, "why", slice_of(view->why));
-    add_number(out, "restarts", view->restarts);
-    add_number(out, "since_ms", view->started_wall_ms);
+    json_add_number(out, "restarts", view->restarts);
+    json_add_number(out, "since_ms", view->started_wall_ms);
     add_ring(out, view->facts->answered_at != 0 ? view->ring_ms : -1);
     buf_addc(out, '}');
 }
@@ -178,8 +174,8 @@ void board_ended(struct board *board, const struct call_record *record) {
     json_add_field(out, "text", slice_of(text_of(record->end)));
     json_add_raw(out, "answered", answered ? SLICE("true") : SLICE("false"));
     add_ring(out, answered ? record->ring_ms : -1);
-    add_number(out, "ended_ms", record->ended);
-    add_number(out, "talk_ms", answered ? record->talk_ms : 0);
+    json_add_number(out, "ended_ms", record->ended);
+    json_add_number(out, "talk_ms", answered ? record->talk_ms : 0);
     buf_addc(out, '}');
     board_touched(board);
 }

@@ -173,8 +173,16 @@ void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now)
 
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now) {
     call->touched_at = call_event_is_word(event->kind) ? now : call->touched_at;
+    call->callers_at = call_event_tells_of_callers(&call->entry.facts, event) ? now : call->callers_at;
     call_note(&call->entry.facts, event, bridge_policy(bridge, call), now);
     bridge_settle(bridge, call, now);
+}
+
+/* What an exit means may be told by time alone: without that a call whose wait is just over would be settled as one that
+ * waits for something to happen. */
+static void look_again(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+    struct call_event passed = {.kind = CALL_TICK};
+    bridge_note(bridge, call, &passed, now);
 }
 
 /* Calls go on with the policy they began with. LiveKit's being away is no setting. */
@@ -220,7 +228,7 @@ void bridge_trunks_known(struct bridge *bridge, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over && (entry->facts.choice == CHOSEN_NOT || call_of(entry)->agent == NULL)) {
-            bridge_settle(bridge, call_of(entry), now);
+            look_again(bridge, call_of(entry), now);
         }
     }
 }
@@ -248,7 +256,7 @@ void bridge_livekit_away(struct bridge *bridge, bool away, mono_ms now) {
     struct call_entry *entry, *next;
     HASH_ITER(by_sid, bridge->table.by_sid, entry, next) {
         if (!entry->over) {
-            bridge_settle(bridge, call_of(entry), now);
+            look_again(bridge, call_of(entry), now);
         }
     }
 }
@@ -325,8 +333,7 @@ static void forget_expired(struct bridge *bridge, mono_ms now) {
 void bridge_tick(struct bridge *bridge, mono_ms now) {
     struct call_entry *entry;
     while ((entry = table_due(&bridge->table, now)) != NULL) {
-        struct call_event event = {.kind = CALL_TICK};
-        bridge_note(bridge, call_of(entry), &event, now);
+        look_again(bridge, call_of(entry), now);
     }
     bridge_rest_all(bridge);
     forget_expired(bridge, now);

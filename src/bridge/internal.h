@@ -49,6 +49,7 @@ struct bridge_call {
     int64_t listed_s;             /* since when the newest participant that LiveKit's list told of is there */
     uint64_t room_event;          /* hash of the id of the last event of the room */
     mono_ms touched_at;           /* when something was last heard of it; what was asked before that says nothing new */
+    mono_ms callers_at;           /* … of its callers, or of the room as a whole */
     mono_ms confirmed_at;         /* when LiveKit was last asked whether its callers are really there, and they were */
     mono_ms dismissed_at;         /* when the engine was first asked to stop this process */
     mono_ms restored_at;          /* 0: it began with this bridge */

@@ -18,7 +18,7 @@
 #include "rules/decide.h"
 #include "spawner/engine.h"
 
-struct json_t;
+struct tree;
 
 enum { JOURNAL_VERSION = 1, JOURNAL_MAX_BYTES = 1 << 20 };
 
@@ -66,7 +66,7 @@ struct journal_entry {
     mono_ms ended_at;
     enum choice_reason chosen_by; /* of the agent */
     struct slice chosen_rule;
-    struct json_t *tree; /* NULL in an entry that was not read */
+    struct tree *tree; /* NULL in an entry that was not read */
 };
 
 /* Appends ENTRY's text, without a newline. */

@@ -1,14 +1,15 @@
 /* A text as an entry. The file may have been written by anybody: nothing in it is believed before it was checked. */
-#include <jansson.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "bridge/journal.h"
 #include "calls/legs.h"
 
-enum { MOST_NAME = 1024, MOST_BOOT = 64 };
+enum { MOST_NAME = 1024, MOST_BOOT = 64, MOST_DEPTH = 32, MOST_VALUES = 4096 };
 #define MOST_NUMBER (INT64_MAX / 2)
 
 /* The first mistake counts; what is read after it is nothing. */
@@ -24,38 +25,37 @@ static void refuse(struct reading *reading, const char *where, const char *what)
     }
 }
 
-static int64_t read_number(struct reading *reading, const json_t *object, const char *name, int64_t most) {
-    const json_t *value = json_object_get(object, name);
-    if (value == NULL) {
-        return 0;
-    }
-    json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 0 || number > most) {
+static int64_t number_of(struct reading *reading, const char *name, const struct node *value, int64_t most) {
+    if (!node_is(value, NODE_INTEGER) || value->integer < 0 || value->integer > most) {
         refuse(reading, name, "is no number, or out of range");
         return 0;
     }
-    return number;
+    return value->integer;
 }
 
-static bool read_flag(struct reading *reading, const json_t *object, const char *name) {
-    const json_t *value = json_object_get(object, name);
-    if (value != NULL && !json_is_boolean(value)) {
+static int64_t read_number(struct reading *reading, const struct node *object, const char *name, int64_t most) {
+    const struct node *value = node_member(object, name);
+    return value != NULL ? number_of(reading, name, value, most) : 0;
+}
+
+static bool read_flag(struct reading *reading, const struct node *object, const char *name) {
+    const struct node *value = node_member(object, name);
+    if (value != NULL && !node_is(value, NODE_TRUE) && !node_is(value, NODE_FALSE)) {
         refuse(reading, name, "must be true or false");
     }
-    return json_is_true(value);
+    return node_is(value, NODE_TRUE);
 }
 
-static struct slice read_text(struct reading *reading, const json_t *object, const char *name, size_t most) {
-    const json_t *value = json_object_get(object, name);
+static struct slice read_text(struct reading *reading, const struct node *object, const char *name, size_t most) {
+    const struct node *value = node_member(object, name);
     if (value == NULL) {
         return (struct slice){0};
     }
-    struct slice text = {json_string_value(value), json_string_length(value)};
-    if (text.p == NULL || text.n > most) {
+    if (!node_is(value, NODE_TEXT) || value->text.n > most) {
         refuse(reading, name, "is no text, or too long");
         return (struct slice){0};
     }
-    return text;
+    return value->text;
 }
 
 static bool is_hex(struct slice text, size_t digits) {
@@ -74,13 +74,14 @@ static uint64_t hash_of(struct reading *reading, const char *name, struct slice 
     return strtoull(text.p, NULL, 16);
 }
 
-static uint64_t read_hash(struct reading *reading, const json_t *object, const char *name) {
+static uint64_t read_hash(struct reading *reading, const struct node *object, const char *name) {
     struct slice text = read_text(reading, object, name, MOST_NAME);
     return text.p != NULL ? hash_of(reading, name, text) : 0;
 }
 
 /* The place of a word among COUNT of them; absent is the first. */
-static unsigned read_word(struct reading *reading, const json_t *object, const char *name, const char *const *words) {
+static unsigned read_word(struct reading *reading, const struct node *object, const char *name,
+                          const char *const *words) {
     struct slice text = read_text(reading, object, name, MOST_NAME);
     for (unsigned i = 0; text.p != NULL && words[i] != NULL; i++) {
         if (slice_is(text, words[i])) {
@@ -93,28 +94,28 @@ static unsigned read_word(struct reading *reading, const json_t *object, const c
     return 0;
 }
 
-static const json_t *read_object(struct reading *reading, const json_t *object, const char *name) {
-    const json_t *value = json_object_get(object, name);
-    if (!json_is_object(value)) {
+static const struct node *read_object(struct reading *reading, const struct node *object, const char *name) {
+    const struct node *value = node_member(object, name);
+    if (!node_is(value, NODE_OBJECT)) {
         refuse(reading, name, "is missing, or no object");
         return NULL;
     }
     return value;
 }
 
-/* A list of at most MOST; its size. */
-static size_t read_list(struct reading *reading, const json_t *object, const char *name, size_t most) {
-    const json_t *value = json_object_get(object, name);
-    if (value != NULL && (!json_is_array(value) || json_array_size(value) > most)) {
+/* The first of a list of at most MOST; NULL: none. */
+static const struct node *read_list(struct reading *reading, const struct node *object, const char *name, size_t most) {
+    const struct node *value = node_member(object, name);
+    if (value != NULL && (!node_is(value, NODE_ARRAY) || value->count > most)) {
         refuse(reading, name, "is no list, or too long");
-        return 0;
+        return NULL;
     }
-    return json_array_size(value);
+    return node_first(value);
 }
 
-static struct leg read_leg(struct reading *reading, const json_t *leg) {
+static struct leg read_leg(struct reading *reading, const struct node *leg) {
     static const char *const roles[] = {JOURNAL_ROLES, NULL}, *const states[] = {JOURNAL_STATES, NULL};
-    if (!json_is_object(leg)) {
+    if (!node_is(leg, NODE_OBJECT)) {
         refuse(reading, "legs", "must be objects");
     }
     return (struct leg){
@@ -129,31 +130,22 @@ static struct leg read_leg(struct reading *reading, const json_t *leg) {
     };
 }
 
-static void read_lists(struct reading *reading, const json_t *object, struct call *facts) {
-    size_t crashes = read_list(reading, object, "crash_at", CALL_REPLACEMENTS);
-    for (size_t i = 0; i < crashes; i++) {
-        const json_t *at = json_array_get(json_object_get(object, "crash_at"), i);
-        json_int_t number = json_integer_value(at);
-        if (!json_is_integer(at) || number < 0 || number > MOST_NUMBER) {
-            refuse(reading, "crash_at", "must be numbers");
-            return;
-        }
-        facts->crash_at[i] = number;
+static void read_lists(struct reading *reading, const struct node *object, struct call *facts) {
+    const struct node *at = read_list(reading, object, "crash_at", CALL_REPLACEMENTS);
+    for (size_t i = 0; at != NULL; at = node_next(at)) {
+        facts->crash_at[i++] = number_of(reading, "crash_at", at, MOST_NUMBER);
     }
-    size_t ghosts = read_list(reading, object, "older_ghosts", CALL_GHOSTS - 1);
-    for (size_t i = 0; i < ghosts; i++) {
-        const json_t *ghost = json_array_get(json_object_get(object, "older_ghosts"), i);
-        facts->older_ghosts[i] =
-            hash_of(reading, "older_ghosts", (struct slice){json_string_value(ghost), json_string_length(ghost)});
+    at = read_list(reading, object, "older_ghosts", CALL_GHOSTS - 1);
+    for (size_t i = 0; at != NULL; at = node_next(at)) {
+        facts->older_ghosts[i++] = hash_of(reading, "older_ghosts", node_text(at));
     }
-    size_t legs = read_list(reading, object, "legs", CALL_LEGS);
-    for (size_t i = 0; i < legs; i++) {
-        struct leg leg = read_leg(reading, json_array_get(json_object_get(object, "legs"), i));
+    for (at = read_list(reading, object, "legs", CALL_LEGS); at != NULL; at = node_next(at)) {
+        struct leg leg = read_leg(reading, at);
         legs_append(facts, &leg);
     }
 }
 
-static void read_facts(struct reading *reading, const json_t *object, struct call *facts) {
+static void read_facts(struct reading *reading, const struct node *object, struct call *facts) {
 #define X(field, ...)                                                      \
     do {                                                                   \
         static const char *const words[] = {__VA_ARGS__, NULL};            \
@@ -177,7 +169,7 @@ static void read_facts(struct reading *reading, const json_t *object, struct cal
     read_lists(reading, object, facts);
 }
 
-static void read_caller(struct reading *reading, const json_t *object, struct journal_leg *leg) {
+static void read_caller(struct reading *reading, const struct node *object, struct journal_leg *leg) {
     leg->known = read_flag(reading, object, "known");
     leg->sid = read_hash(reading, object, "sid");
     leg->called = read_text(reading, object, "called", MOST_NAME);
@@ -188,19 +180,18 @@ static void read_caller(struct reading *reading, const json_t *object, struct jo
     leg->identity = read_text(reading, object, "identity", MOST_NAME);
 }
 
-static void read_names(struct reading *reading, const json_t *root, struct journal_entry *entry) {
-    entry->name_count = (unsigned)read_list(reading, root, "identities", CALL_LEGS);
-    for (unsigned i = 0; i < entry->name_count; i++) {
-        const json_t *name = json_array_get(json_object_get(root, "identities"), i);
-        entry->names[i].sid = read_hash(reading, name, "sid");
-        entry->names[i].text = read_text(reading, name, "text", MOST_NAME);
-        if (entry->names[i].text.p == NULL) {
+static void read_names(struct reading *reading, const struct node *root, struct journal_entry *entry) {
+    const struct node *name = read_list(reading, root, "identities", CALL_LEGS);
+    for (; name != NULL; name = node_next(name)) {
+        struct journal_name *read = &entry->names[entry->name_count++];
+        *read = (struct journal_name){read_hash(reading, name, "sid"), read_text(reading, name, "text", MOST_NAME)};
+        if (read->text.p == NULL) {
             refuse(reading, "identities", "must be objects with a text");
         }
     }
 }
 
-static void read_process(struct reading *reading, const json_t *root, struct journal_entry *entry) {
+static void read_process(struct reading *reading, const struct node *root, struct journal_entry *entry) {
     static const char *const reasons[] = {JOURNAL_REASONS, NULL};
     entry->chosen_by = (enum choice_reason)read_word(reading, root, "chosen_by", reasons);
     entry->chosen_rule = read_text(reading, root, "chosen_rule", JOURNAL_MAX_BYTES);
@@ -214,7 +205,7 @@ static void read_process(struct reading *reading, const json_t *root, struct jou
     entry->stop_timeout_ms = read_number(reading, root, "stop_timeout_ms", MOST_NUMBER);
 }
 
-static enum call_end read_end(struct reading *reading, const json_t *root) {
+static enum call_end read_end(struct reading *reading, const struct node *root) {
     const char *labels[CALL_END_COUNT + 1];
     for (unsigned i = 0; i < CALL_END_COUNT; i++) {
         labels[i] = call_end_label((enum call_end)i);
@@ -223,7 +214,7 @@ static enum call_end read_end(struct reading *reading, const json_t *root) {
     return (enum call_end)read_word(reading, root, "end", labels);
 }
 
-static void read_all(struct reading *reading, const json_t *root, struct journal_entry *entry) {
+static void read_all(struct reading *reading, const struct node *root, struct journal_entry *entry) {
     entry->sid = read_text(reading, root, "sid", ENGINE_LABEL_MAX);
     entry->room = read_text(reading, root, "room", MOST_NAME);
     entry->boot = read_text(reading, root, "boot", MOST_BOOT);
@@ -270,31 +261,31 @@ static void check(struct reading *reading, const struct journal_entry *entry) {
     }
 }
 
-static bool check_version(const json_t *root, struct diag *diag) {
-    const json_t *version = json_object_get(root, "v");
-    if (!json_is_integer(version) || json_integer_value(version) < 1) {
+static bool check_version(const struct node *root, struct diag *diag) {
+    const struct node *version = node_member(root, "v");
+    if (!node_is(version, NODE_INTEGER) || version->integer < 1) {
         return diag_fail(diag, "v", "is missing: no journal entry of sipbridge");
     }
-    if (json_integer_value(version) > JOURNAL_VERSION) {
-        return diag_fail(diag, "v", "is %lld: written by a later sipbridge, this one reads up to %d",
-                         (long long)json_integer_value(version), JOURNAL_VERSION);
+    if (version->integer > JOURNAL_VERSION) {
+        return diag_fail(diag, "v", "is %" PRId64 ": written by a later sipbridge, this one reads up to %d",
+                         version->integer, JOURNAL_VERSION);
     }
     return true;
 }
 
 bool journal_read(struct slice text, struct journal_entry *ret_entry, struct diag *diag) {
-    json_error_t error;
+    static const struct tree_limits limits = {.depth = MOST_DEPTH, .values = MOST_VALUES, .no_nul = true};
     if (text.n > JOURNAL_MAX_BYTES) {
         return diag_fail(diag, "", "is larger than %d bytes", JOURNAL_MAX_BYTES);
     }
-    json_t *root = json_loadb(text.n > 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL) {
-        return diag_fail(diag, "", "is no JSON, or cut short (line %d, column %d)", error.line, error.column);
+    struct tree *tree = tree_parse(text, &limits, diag);
+    if (tree == NULL) {
+        return false;
     }
-    struct journal_entry entry = {.tree = root};
-    struct reading reading = {.diag = diag, .bad = !check_version(root, diag)};
+    struct journal_entry entry = {.tree = tree};
+    struct reading reading = {.diag = diag, .bad = !check_version(tree_root(tree), diag)};
     if (!reading.bad) {
-        read_all(&reading, root, &entry);
+        read_all(&reading, tree_root(tree), &entry);
         check(&reading, &entry);
     }
     if (reading.bad) {
@@ -307,8 +298,7 @@ bool journal_read(struct slice text, struct journal_entry *ret_entry, struct dia
 
 void journal_release(struct journal_entry *entry) {
     call_release(&entry->facts);
-    json_decref(entry->tree);
-    entry->tree = NULL;
+    tree_free(take_ptr(entry->tree));
 }
 
 int journal_order(const void *one, const void *other) {

@@ -1,6 +1,5 @@
 /* An entry as text, by hand: calls are kept several times a second each while they begin and end. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/json_text.h"
 #include "bridge/journal.h"
@@ -10,9 +9,7 @@ _Static_assert(sizeof(struct leg) == 40 && sizeof(struct call) == 336, "add the 
 
 static void add_number(struct buf *out, const char *name, int64_t value) {
     if (value != 0) {
-        char text[24];
-        snprintf(text, sizeof text, "%" PRId64, value);
-        json_add_raw(out, name, slice_of(text));
+        json_add_number(out, name, value);
     }
 }
 
@@ -160,7 +157,8 @@ static void add_process(struct buf *out, const struct journal_entry *entry) {
 }
 
 void journal_write(const struct journal_entry *entry, struct buf *out) {
-    buf_addf(out, "{\"v\":%d", JOURNAL_VERSION);
+    buf_addc(out, '{');
+    json_add_number(out, "v", JOURNAL_VERSION);
     json_add_field(out, "sid", entry->sid);
     json_add_field(out, "room", entry->room);
     json_add_field(out, "boot", entry->boot);

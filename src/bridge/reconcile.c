@@ -2,7 +2,6 @@
 #include "bridge/reconcile.h"
 
 #include <stdio.h>
-#include <utlist.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,7 +12,6 @@ enum {
     STALE_S = 60,       /* a room of ours without people is left alone for so long */
     FRESH_S = 2,        /* … and one without a webhook: that may still be on its way */
     SETTLED_MS = 10000, /* LiveKit's list counts participants some seconds late */
-    MOST_CHECKS = 200,  /* a round; the others are looked at in the next */
     CLOCKS_APART_S = 24 * 3600,
     HEARD_MS = 10000, /* a webhook says for so long that LiveKit is there */
     QUICK_MS = 2000,  /* an answer to "is LiveKit there?" */
@@ -29,125 +27,6 @@ void reconcile_again(struct reconcile *reconcile, int64_t delay_ms) {
     reconcile->due = at < reconcile->due ? at : reconcile->due;
 }
 
-/* --- the index of one answer --- */
-
-struct listed_room {
-    const struct livekit_room *room;
-    UT_hash_handle hh;
-};
-
-struct index {
-    struct listed_room *by_sid, *items;
-};
-
-static void index_build(struct index *index, const struct livekit_answer *answer) {
-    *index = (struct index){.items = xcalloc(answer->count + 1, sizeof *index->items)};
-    for (size_t i = 0; i < answer->count; i++) {
-        struct listed_room *item = &index->items[i], *same = NULL;
-        item->room = &answer->rooms[i];
-        if (item->room->sid.n == 0) {
-            continue;
-        }
-        HASH_FIND(hh, index->by_sid, item->room->sid.p, item->room->sid.n, same);
-        if (same == NULL) {
-            HASH_ADD_KEYPTR(hh, index->by_sid, item->room->sid.p, item->room->sid.n, item);
-        }
-    }
-}
-
-static const struct livekit_room *index_find(const struct index *index, const char *sid) {
-    struct listed_room *item = NULL;
-    HASH_FIND_STR(index->by_sid, sid, item);
-    return item != NULL ? item->room : NULL;
-}
-
-static void index_release(struct index *index) {
-    HASH_CLEAR(hh, index->by_sid);
-    free(index->items);
-}
-
-/* --- calls that LiveKit does not list --- */
-
-/* Nothing was heard of it since the question was sent. */
-static bool is_missing(const struct reconcile *reconcile, const struct call_entry *entry, const struct index *index) {
-    const struct bridge_call *call = container_of(entry, struct bridge_call, entry);
-    return !entry->over && entry->facts.room != ROOM_FINISHED && call->touched_at < reconcile->sent_at &&
-           index_find(index, entry->sid) == NULL;
-}
-
-/* How many calls the list lacks, whether that is said for the first time or would end them now. */
-static unsigned count_missing(const struct reconcile *reconcile, const struct index *index) {
-    unsigned missing = 0;
-    const struct call_entry *entry;
-    for (entry = reconcile->options.bridge->table.by_sid; entry != NULL; entry = entry->by_sid.next) {
-        missing += is_missing(reconcile, entry, index);
-    }
-    return missing;
-}
-
-/* One odd answer must not end calls in bulk. */
-static bool is_refused(struct reconcile *reconcile, const struct index *index) {
-    struct reconcile_view *view = &reconcile->view;
-    size_t live = bridge_live(reconcile->options.bridge);
-    unsigned missing = count_missing(reconcile, index);
-    bool was_refused = view->refused;
-    view->refused = missing > 2 && (size_t)missing * 2 > live;
-    view->missing = missing;
-    view->live = (unsigned)live;
-    if (view->refused && !was_refused) {
-        log_error(
-            NULL,
-            "LiveKit lists %u of %zu calls no more: too many to be believed, none is ended for it, but LiveKit is "
-            "asked for their callers one by one; is it the right LiveKit, and was its Redis emptied? `sipbridge "
-            "calls stop` ends single ones",
-            missing, live);
-    } else if (was_refused && !view->refused) {
-        log_info(NULL, "LiveKit's list of rooms is believable again");
-    }
-    return view->refused;
-}
-
-static void note_missing(struct reconcile *reconcile, struct bridge_call *call) {
-    struct call_event event = {.kind = CALL_ROOM_ABSENT};
-    if (call->entry.facts.absences + 1 >= CALL_ABSENCES) {
-        struct log_about about;
-        bridge_about(call, &about);
-        log_warning(&about, "LiveKit does not list this room any more, and no webhook said so: the call is over");
-        reconcile->view.ended++;
-    } else {
-        reconcile_again(reconcile, DOUBT_MS);
-    }
-    bridge_note(reconcile->options.bridge, call, &event, now_of(reconcile));
-}
-
-/* A list that is not believed: LiveKit is asked for the callers of each call that it lacks. */
-static void ask_for_missing(struct reconcile *reconcile, const struct index *index) {
-    struct call_entry *entry, *next;
-    size_t checks = 0;
-    HASH_ITER(by_sid, reconcile->options.bridge->table.by_sid, entry, next) {
-        if (checks < MOST_CHECKS && is_missing(reconcile, entry, index)) {
-            checks += check_callers(reconcile, call_of(entry));
-        }
-    }
-    reconcile_again(reconcile, DOUBT_MS);
-}
-
-static void judge_calls(struct reconcile *reconcile, const struct index *index) {
-    if (is_refused(reconcile, index)) {
-        ask_for_missing(reconcile, index);
-        return;
-    }
-    struct call_entry *entry, *next;
-    HASH_ITER(by_sid, reconcile->options.bridge->table.by_sid, entry, next) {
-        if (is_missing(reconcile, entry, index)) {
-            note_missing(reconcile, call_of(entry));
-        } else if (!entry->over && entry->facts.absences > 0 && index_find(index, entry->sid) != NULL) {
-            struct call_event event = {.kind = CALL_ROOM_LISTED};
-            bridge_note(reconcile->options.bridge, call_of(entry), &event, now_of(reconcile));
-        }
-    }
-}
-
 /* --- rooms that LiveKit lists --- */
 
 static int64_t people_known(const struct call *facts) {
@@ -160,10 +39,10 @@ static bool lacks_somebody(const struct call *facts, const struct livekit_room *
     return room->num_participants < people_known(facts) || room->num_publishers < publishers;
 }
 
-/* Nothing was heard of it for an interval, nor was it asked for: after a crash that told nothing LiveKit's lists go on to
- * show who was there. */
+/* Nothing was heard of its callers for an interval, nor were they asked for: after a crash that told nothing LiveKit's
+ * lists go on to show who was there. */
 static bool is_silent(const struct reconcile *reconcile, const struct bridge_call *call) {
-    mono_ms heard = call->touched_at > call->confirmed_at ? call->touched_at : call->confirmed_at;
+    mono_ms heard = call->callers_at > call->confirmed_at ? call->callers_at : call->confirmed_at;
     return heard + reconcile->options.interval_ms <= reconcile->sent_at;
 }
 
@@ -309,11 +188,8 @@ static void on_rooms(void *context, const struct livekit_result *result) {
     set_away(reconcile, false);
     reconcile->view.rounds++;
     reconcile->looks++;
-    struct index index;
-    index_build(&index, &result->answer);
-    judge_calls(reconcile, &index);
+    missing_judge(reconcile, &result->answer);
     judge_rooms(reconcile, &result->answer);
-    index_release(&index);
     look_at_served(reconcile);
     if (reconcile->looks == 1) {
         reconcile_again(reconcile, DOUBT_MS);
@@ -396,4 +272,8 @@ void reconcile_free(struct reconcile *reconcile) {
     reconcile->options.asker.cancel(reconcile->options.asker.self, reconcile->asked);
     check_cancel_all(reconcile);
     free(reconcile);
+}
+
+struct reconcile_view reconcile_view(const struct reconcile *reconcile) {
+    return reconcile->view;
 }

@@ -6,7 +6,7 @@
 #include "bridge/reconcile_internal.h"
 
 static void note(struct check *check, const struct call_event *event) {
-    struct bridge_call *call = check_call(check);
+    struct bridge_call *call = check_call_of(check, event->sid);
     if (call != NULL) {
         bridge_note(check->reconcile->options.bridge, call, event, check_now(check));
     }
@@ -30,7 +30,7 @@ static void look_again(struct check *check) {
 }
 
 void doubt_absent(struct check *check, uint64_t leg) {
-    const struct bridge_call *call = check_call(check);
+    const struct bridge_call *call = check_call_of(check, leg);
     const struct leg *known = call != NULL && leg != 0 ? call_leg(&call->entry.facts, leg) : NULL;
     if (known != NULL && known->state == LEG_HERE && known->absences + 1 >= CALL_ABSENCES) {
         say_left(check, call, known);
@@ -75,7 +75,7 @@ void doubt_people(struct check *check, const struct livekit_answer *answer) {
 
 /* Takes the doubt back. It is no news: what was asked before it still counts. */
 static void there(struct check *check, uint64_t leg) {
-    struct bridge_call *call = check_call(check);
+    struct bridge_call *call = check_call_of(check, leg);
     const struct call_policy *policy = &check->reconcile->options.bridge->options.policy;
     struct call_event event = {.kind = CALL_LEG_JOINED, .sid = leg};
     if (call == NULL) {
@@ -139,23 +139,27 @@ static void on_asked(void *context, const struct livekit_result *result) {
     struct reconcile *reconcile = check->reconcile;
     check->asked = NULL;
     bool answered = result->outcome == LIVEKIT_OK || result->outcome == LIVEKIT_NOT_FOUND;
-    bool heard = bridge_is_live(reconcile->options.bridge, check->sid) && check_call(check) == NULL;
+    const struct doubt *doubt = &check->doubts[check->doubt_next++];
+    bool heard = bridge_is_live(reconcile->options.bridge, check->sid) && check_call_of(check, doubt->leg) == NULL;
     if (!answered || heard) { /* meanwhile: then the answer does not count */
         reconcile_again(reconcile, DOUBT_MS);
     }
-    act_on(check, &check->doubts[check->doubt_next++], result->outcome);
+    act_on(check, doubt, result->outcome);
     doubt_ask(check);
     reconcile->options.on_touched(reconcile->options.context);
 }
 
-/* Nothing that can be answered counts any more. */
+/* Nothing that can be answered of the next one counts any more. */
 static bool is_moot(const struct check *check) {
-    const struct bridge_call *call = check_call(check);
+    const struct bridge_call *call = check_call_of(check, check->doubts[check->doubt_next].leg);
     return check->how != CHECK_STALE && (call == NULL || call->end != END_NONE);
 }
 
 void doubt_ask(struct check *check) {
-    if (check->doubt_next < check->doubt_count && !is_moot(check)) {
+    while (check->doubt_next < check->doubt_count && is_moot(check)) {
+        check->doubt_next++;
+    }
+    if (check->doubt_next < check->doubt_count) {
         check_ask(check, QUESTION_CONFIRM, slice_of(check->doubts[check->doubt_next].identity), on_asked);
     } else if (check->how == CHECK_STALE && !check->any_there) {
         check_ask(check, QUESTION_ROOM, SLICE(""), on_stale_room);

@@ -1,4 +1,5 @@
-/* What reconcile.c (rounds and rooms) and reconcile_room.c (one room in doubt) share. */
+/* What reconcile.c (rounds and rooms), reconcile_missing.c (calls that are not listed) and reconcile_room.c (one room in
+ * doubt) share. */
 #ifndef BRIDGE_RECONCILE_INTERNAL_H
 #define BRIDGE_RECONCILE_INTERNAL_H
 
@@ -57,7 +58,8 @@ enum {
     LEAST_APART_MS = 1000,
     DOUBT_MS = 5000,
     UNHEARD_MS = 2000,
-    SERVED_LOOKS = 6
+    SERVED_LOOKS = 6,
+    MOST_CHECKS = 200, /* a round; the others are looked at in the next */
 };
 
 /* Another round at the latest in DELAY_MS. */
@@ -79,6 +81,12 @@ void check_ask(struct check *check, enum question_kind kind, struct slice identi
                void (*on_done)(void *context, const struct livekit_result *result));
 /* The call, if nothing was heard of it since LiveKit was asked. */
 struct bridge_call *check_call(const struct check *check);
+/* The same for what is said of LEG, or of the agent (0): of a caller only what was heard of callers matters, else an agent
+ * that crashes again and again would keep them there for ever. */
+struct bridge_call *check_call_of(const struct check *check, uint64_t leg);
+
+/* reconcile_missing.c. Ends calls that ANSWER, LiveKit's rooms, lacks the second time running. */
+void missing_judge(struct reconcile *reconcile, const struct livekit_answer *answer);
 
 /* reconcile_untold.c */
 /* Whether LISTED is a caller whom nothing told of. */

@@ -87,14 +87,20 @@ static const struct livekit_participant *find_agent(const struct check *check, c
 /* --- a call of ours --- */
 
 struct bridge_call *check_call(const struct check *check) {
-    struct bridge_call *call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid));
-    return call != NULL && call->touched_at < check->sent_at ? call : NULL;
+    return check_call_of(check, 0);
 }
 
-/* A caller of whom there is doubt is asked for; of others the list is the word. */
+struct bridge_call *check_call_of(const struct check *check, uint64_t leg) {
+    struct bridge_call *call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid));
+    const struct leg *known = call != NULL ? call_leg(&call->entry.facts, leg) : NULL;
+    bool is_caller = known != NULL && known->role == LEG_CALLER;
+    return call != NULL && (is_caller ? call->callers_at : call->touched_at) < check->sent_at ? call : NULL;
+}
+
+/* A caller of whom there is doubt is asked for, and before an agent is replaced; of others the list is the word. */
 static void judge_listed_leg(struct check *check, struct bridge_call *call, const struct leg *leg,
                              const struct livekit_participant *listed) {
-    bool doubted = check->how == CHECK_THOROUGH || leg->absences > 0;
+    bool doubted = check->how == CHECK_THOROUGH || check->suspected || leg->absences > 0;
     if (doubted && leg->role == LEG_CALLER) {
         doubt_add(check, leg->sid, listed->identity);
     } else if (leg->absences > 0) {
@@ -115,15 +121,15 @@ static void judge_unlisted_leg(struct check *check, const struct bridge_call *ca
 
 /* Legs that we think are here. They are copied first, for a note may end the call. */
 static void judge_legs(struct check *check, const struct livekit_answer *answer) {
-    struct bridge_call *call = check_call(check);
+    struct bridge_call *call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid));
     struct leg legs[CALL_LEGS];
     unsigned count = call->entry.facts.leg_count;
     for (unsigned i = 0; i < count; i++) {
         legs[i] = *call_leg_at(&call->entry.facts, i);
     }
-    for (unsigned i = 0; i < count && (call = check_call(check)) != NULL; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const struct livekit_participant *listed = find_listed(check, answer, legs[i].sid);
-        if (legs[i].state != LEG_HERE) {
+        if (legs[i].state != LEG_HERE || (call = check_call_of(check, legs[i].sid)) == NULL) {
             continue;
         }
         if (listed != NULL) {
@@ -197,7 +203,9 @@ static bool any_caller(const struct livekit_answer *answer) {
 static void judge_call(struct check *check, const struct livekit_answer *answer) {
     judge_legs(check, answer);
     judge_agent(check, answer);
-    untold_confirm(check, answer);
+    if (check_call(check) != NULL) {
+        untold_confirm(check, answer);
+    }
 }
 
 static void on_participants(void *context, const struct livekit_result *result);
@@ -251,7 +259,7 @@ static void on_participants(void *context, const struct livekit_result *result) 
         if (!check->suspected) { /* else its name may have come back */
             judge_stranger(check, &result->answer);
         }
-    } else if (check_call(check) != NULL) {
+    } else {
         judge_call(check, &result->answer);
     }
     if (check->asked == NULL) {

@@ -67,7 +67,3 @@ void untold_answered(struct check *check, const struct livekit_participant *list
     }
     (early ? on_untold : on_unheard)(check->reconcile, outcome);
 }
-
-struct reconcile_view reconcile_view(const struct reconcile *reconcile) {
-    return reconcile->view;
-}

@@ -100,7 +100,7 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
     call->chosen_rule = copy(entry->chosen_rule);
     call->phase = PHASE_DECIDING;
     call->answered = entry->facts.answered_at != 0;
-    call->restored_at = call->touched_at = now;
+    call->restored_at = call->touched_at = call->callers_at = now;
     call->rearmed_at = entry->rearmed_at < now ? entry->rearmed_at : now;
     call->kept = 1; /* there is a text of it, which one does not matter */
     return call;

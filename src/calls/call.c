@@ -185,6 +185,9 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
         ghosts_add(call, event->sid); /* of a process already gone */
         return;
     }
+    if (call->voice_sid != 0 && !call->any_agent) { /* pushed out: a late word of it is none of this one */
+        ghosts_add(call, call->voice_sid);
+    }
     if (call->voice != VOICE_NONE) { /* the former one's leaving is not told yet */
         call->started_at = now;
     }
@@ -198,10 +201,11 @@ static void note_agent_joined(struct call *call, const struct call_event *event,
     }
 }
 
-/* LEG is no leg after all, but an agent that joined with a token of its own. */
+/* LEG is no leg after all, but an agent that joined with a token of its own; not one that was there before the last one's
+ * process ended, whose ghost it may be. */
 static bool is_agent_leg(const struct call *call, const struct leg *leg) {
     return call->any_agent && call->voice != VOICE_SPEAKS && call->process != PROCESS_NONE && leg->role == LEG_OTHER &&
-           leg->state == LEG_HERE;
+           leg->state == LEG_HERE && leg->joined_at >= call->exit_at;
 }
 
 static void note_audio(struct call *call, const struct call_event *event, mono_ms now) {
@@ -335,20 +339,6 @@ static void note_again(struct call *call, mono_ms now) {
     memcpy(fresh.legs, call->legs, sizeof fresh.legs);
     fresh.more = call->more;
     *call = fresh;
-}
-
-bool call_event_is_word(enum call_event_kind kind) {
-    switch (kind) {
-    case CALL_ROOM_STARTED:
-    case CALL_ROOM_FINISHED:
-    case CALL_LEG_JOINED:
-    case CALL_LEG_REJECTED:
-    case CALL_LEG_LEFT:
-    case CALL_AGENT_JOINED:
-    case CALL_AUDIO_PUBLISHED:
-    case CALL_AGENT_LEFT: return true;
-    default: return false;
-    }
 }
 
 void call_note(struct call *call, const struct call_event *event, const struct call_policy *policy, mono_ms now) {

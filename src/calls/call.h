@@ -144,6 +144,10 @@ struct call_event {
     bool any_agent;
 };
 
+/* Whether EVENT is LiveKit's word of CALL's callers, or of the room that all are in. Others come and go without them: an
+ * agent that is replaced is no sign of their life. */
+bool call_event_tells_of_callers(const struct call *call, const struct call_event *event);
+
 /* A new call, first heard of NOW. */
 void call_init(struct call *call, mono_ms now);
 /* Notes EVENT. Idempotent: what is already known changes nothing. */

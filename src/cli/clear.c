@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "cli/progress.h"
 #include "cli/show.h"
 #include "livekit/sweep.h"
 
@@ -14,7 +14,7 @@ struct clearing {
     const struct cli *cli;
     const struct clear_wish *wish;
     struct clear_done *ret;
-    bool has_line; /* a progress line stands on the terminal */
+    struct progress progress;
     bool is_over;
     int code;
 };
@@ -34,18 +34,7 @@ size_t clear_count(const struct livekit_result *listed, struct slice prefix) {
 
 static void on_progress(void *context, const struct sweep_report *report) {
     struct clearing *clearing = context;
-    if (isatty(STDERR_FILENO) != 0) {
-        fprintf(stderr, "\rdeleting rooms: %zu of %zu", report->done, report->count);
-        fflush(stderr);
-        clearing->has_line = true;
-    }
-}
-
-static void end_line(struct clearing *clearing) {
-    if (clearing->has_line) {
-        fputs("\r\x1b[K", stderr);
-        clearing->has_line = false;
-    }
+    progress_show(&clearing->progress, report->done, report->count, "");
 }
 
 static json_t *room_json(const struct sweep_room *room) {
@@ -77,7 +66,7 @@ static void say_left(const struct clearing *clearing, const struct sweep_report 
 
 static void on_done(void *context, const struct sweep_report *report) {
     struct clearing *clearing = context;
-    end_line(clearing);
+    progress_clear(&clearing->progress);
     *clearing->ret = (struct clear_done){.count = report->count, .left = report->left, .rooms = json_array()};
     for (size_t i = 0; i < report->count; i++) {
         json_array_append_new(clearing->ret->rooms, room_json(&report->rooms[i]));
@@ -105,6 +94,7 @@ int clear_rooms(const struct cli *cli, const struct livekit_access *access, cons
                                         .on_progress = on_progress,
                                         .on_done = on_done,
                                         .context = &clearing};
+    progress_init(&clearing.progress, "rooms deleted");
     sweep_start(&sweep);
     while (!clearing.is_over) {
         loop_turn(access->loop, 1000);

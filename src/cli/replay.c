@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/documents.h"
 #include "cli/dry_run.h"
+#include "cli/progress.h"
 #include "cli/recording.h"
 #include "cli/retell.h"
 #include "cli/target.h"
@@ -32,9 +33,9 @@ struct replay {
     struct http_client *client;
     struct target target;
     size_t total, sent, accepted;
-    int64_t start_us;   /* CLOCK_MONOTONIC, of the recording being played */
-    int64_t start_ms;   /* wall clock */
-    bool show_progress; /* on the terminal's last line */
+    int64_t start_us; /* CLOCK_MONOTONIC, of the recording being played */
+    int64_t start_ms; /* wall clock */
+    struct progress progress;
 };
 
 /* Waits until AT_US on CLOCK_MONOTONIC; returns at once when that has passed. */
@@ -44,29 +45,17 @@ static void wait_until(int64_t at_us) {
     }
 }
 
-static void progress(const struct replay *replay) {
-    if (replay->show_progress) {
-        fprintf(stderr, "\r%zu of %zu webhooks sent \x1b[K", replay->sent, replay->total);
-    }
-}
-
-static void progress_clear(const struct replay *replay) {
-    if (replay->show_progress) {
-        fputs("\r\x1b[K", stderr);
-    }
-}
-
 /* One line per webhook: seconds since the start, the answer, how long it took, what it was. */
-static void print_sent(const struct replay *replay, int64_t sent_us, int status, struct slice body) {
+static void print_sent(struct replay *replay, int64_t sent_us, int status, struct slice body) {
     cleanup_buf struct buf what = {0};
     retell_summary(body, &what);
     cleanup_buf struct buf shown = {0};
     text_escape(&shown, buf_slice(&what), 200);
-    progress_clear(replay);
+    progress_clear(&replay->progress);
     printf("%8.3f s  %d  %6.1f ms  %s\n", (double)(sent_us - replay->start_us) / 1e6, status,
            (double)(clock_mono_us() - sent_us) / 1e3, shown.p);
     fflush(stdout);
-    progress(replay);
+    progress_show(&replay->progress, replay->sent, replay->total, "");
 }
 
 static bool send_one(struct replay *replay, struct slice body, struct diag *diag) {
@@ -116,7 +105,7 @@ static bool play_item(struct replay *replay, struct retell *retell, const struct
         body = buf_slice(&told);
     }
     if (!send_one(replay, body, &diag)) {
-        progress_clear(replay);
+        progress_clear(&replay->progress);
         return cli_fail(replay->cli, &diag) == CLI_OK;
     }
     return true;
@@ -190,8 +179,8 @@ static int run_dry(const struct replay *replay, const struct settings *settings)
     return good ? CLI_OK : CLI_FAILED;
 }
 
-static int finish(const struct replay *replay, bool good, int64_t since_us) {
-    progress_clear(replay);
+static int finish(struct replay *replay, bool good, int64_t since_us) {
+    progress_clear(&replay->progress);
     if (replay->total > 0) {
         printf("replayed %zu of %zu webhooks in %.1f s to %s: %zu accepted, %zu refused\n", replay->sent, replay->total,
                (double)(clock_mono_us() - since_us) / 1e6,
@@ -209,7 +198,7 @@ static bool prepare(struct replay *replay, const struct settings *settings, stru
     const char *where = replay->options.url != NULL ? replay->options.url : settings->listen[0];
     target_init(&replay->target, slice_of(where), settings->webhook_path);
     replay->client = http_client_new();
-    replay->show_progress = isatty(STDERR_FILENO) != 0;
+    progress_init(&replay->progress, "webhooks sent");
     return true;
 }
 

@@ -2,15 +2,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "sim/sim.h"
 
-enum { SHOWN_FAILURES = 10, PROGRESS_EVERY_US = 200000 };
+enum { SHOWN_FAILURES = 10, SOME_CALLS = 64 /* the clock is asked for */ };
 
 struct simulate_options {
     int64_t calls, seed, trace;
@@ -29,8 +29,8 @@ struct run {
     struct sim_result total;
     struct failure failures[SHOWN_FAILURES];
     size_t failed;
-    int64_t started_us, progress_us;
-    bool show_progress; /* on the terminal's last line */
+    int64_t started_us;
+    struct progress progress;
 };
 
 static void print_line(void *context, int64_t at_ms, const char *text) {
@@ -76,13 +76,13 @@ static void show_shortest(struct sim *sim, uint64_t seed) {
     tape_release(&tape);
 }
 
-static void progress(struct run *run, int64_t done) {
-    int64_t now_us = clock_mono_us();
-    if (run->show_progress && now_us >= run->progress_us) {
-        run->progress_us = now_us + PROGRESS_EVERY_US;
-        fprintf(stderr, "\r%" PRId64 " of %" PRId64 " calls, %zu went wrong \x1b[K", done, run->options.calls,
-                run->failed);
+static void show_progress(struct run *run, int64_t done) {
+    if (!run->progress.is_shown || (done % SOME_CALLS != 0 && done < run->options.calls)) {
+        return;
     }
+    char note[48];
+    snprintf(note, sizeof note, ", %zu went wrong", run->failed);
+    progress_show(&run->progress, (uint64_t)done, (uint64_t)run->options.calls, note);
 }
 
 static void run_all(struct run *run) {
@@ -96,9 +96,9 @@ static void run_all(struct run *run) {
             failure->seed = seed;
             memcpy(failure->what, result.what, sizeof failure->what);
         }
-        progress(run, i);
+        show_progress(run, i + 1);
     }
-    fputs(run->show_progress ? "\r\x1b[K" : "", stderr);
+    progress_clear(&run->progress);
 }
 
 static void print_ends(const struct bridge_counters *counters) {
@@ -143,12 +143,6 @@ static void print_text(const struct run *run) {
     }
 }
 
-static void add_number(struct buf *out, const char *name, uint64_t value) {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, value);
-    json_add_raw(out, name, slice_of(text));
-}
-
 static void add_failures(const struct run *run, struct buf *out) {
     buf_adds(out, ",\"failures\":[");
     for (size_t i = 0; i < run->failed && i < SHOWN_FAILURES; i++) {
@@ -163,21 +157,21 @@ static void print_json(const struct run *run) {
     cleanup_buf struct buf out = {0};
     const struct bridge_counters *counters = &run->total.counters;
     buf_addf(&out, "{\"seeds\":%" PRId64, run->options.calls);
-    add_number(&out, "seed", (uint64_t)run->options.seed);
-    add_number(&out, "failed", run->failed);
-    add_number(&out, "calls", counters->calls);
-    add_number(&out, "answered", counters->answered);
-    add_number(&out, "webhooks", run->total.webhooks);
-    add_number(&out, "lost", run->total.lost);
-    add_number(&out, "starts", counters->starts);
-    add_number(&out, "warm", counters->warm);
-    add_number(&out, "warm_lost", counters->lost);
-    add_number(&out, "events", run->total.events);
-    add_number(&out, "questions", run->total.questions);
-    add_number(&out, "callers_found", run->total.found);
-    add_number(&out, "callers_gone", run->total.left);
-    add_number(&out, "rooms_gone", run->total.ended);
-    add_number(&out, "stale_rooms", run->total.stale);
+    json_add_number(&out, "seed", run->options.seed);
+    json_add_number(&out, "failed", (int64_t)run->failed);
+    json_add_number(&out, "calls", (int64_t)counters->calls);
+    json_add_number(&out, "answered", (int64_t)counters->answered);
+    json_add_number(&out, "webhooks", (int64_t)run->total.webhooks);
+    json_add_number(&out, "lost", (int64_t)run->total.lost);
+    json_add_number(&out, "starts", (int64_t)counters->starts);
+    json_add_number(&out, "warm", (int64_t)counters->warm);
+    json_add_number(&out, "warm_lost", (int64_t)counters->lost);
+    json_add_number(&out, "events", (int64_t)run->total.events);
+    json_add_number(&out, "questions", (int64_t)run->total.questions);
+    json_add_number(&out, "callers_found", (int64_t)run->total.found);
+    json_add_number(&out, "callers_gone", (int64_t)run->total.left);
+    json_add_number(&out, "rooms_gone", (int64_t)run->total.ended);
+    json_add_number(&out, "stale_rooms", (int64_t)run->total.stale);
     buf_adds(&out, ",\"ends\":{");
     for (int end = 1; end < CALL_END_COUNT; end++) {
         buf_addf(&out, "%s\"%s\":%" PRIu64, end > 1 ? "," : "", call_end_label((enum call_end)end),
@@ -215,7 +209,7 @@ static bool simulate(struct run *run) {
         return trace_call(run->sim, (uint64_t)run->options.trace);
     }
     run->started_us = clock_mono_us();
-    run->show_progress = isatty(STDERR_FILENO) != 0;
+    progress_init(&run->progress, "calls");
     run_all(run);
     (run->options.json ? print_json : print_text)(run);
     return run->failed == 0;

@@ -31,8 +31,7 @@ static const struct message messages[] = {
      "`sipbridge_loop_lag_seconds` of /metrics."},
     {LOG_WARNING,
      "more than {COUNT} events within {SECONDS} s: the oldest ids are forgotten early ({COUNT} so far), a repeat of "
-     "those would "
-     "be acted on again",
+     "those would be looked at again",
      "Very many webhooks: rooms that are no calls send theirs here too.",
      "Harmless for calls, whose events may be repeated. Give calls a LiveKit, or a webhook, of their own."},
 };

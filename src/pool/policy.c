@@ -39,20 +39,19 @@ void policy_failed(struct policy *policy, mono_ms now) {
     policy->retry_at = now + (wait_ms < POLICY_MAX_RETRY_MS ? wait_ms : POLICY_MAX_RETRY_MS);
 }
 
-void policy_worked(struct policy *policy) {
-    policy->failures = 0;
+void policy_killed(struct policy *policy, mono_ms now) {
+    mono_ms at = now + POLICY_RETRY_MS;
+    policy->retry_at = at > policy->retry_at ? at : policy->retry_at;
 }
 
-/* Calls a millisecond over the last MINUTES, of which the newest has only begun. */
-static double rate(const struct policy *policy, int minutes, mono_ms now) {
-    int64_t minute = now / MINUTE_MS;
-    uint64_t calls = 0;
-    for (int64_t at = minute; at > minute - minutes && at >= 0; at--) {
-        bool known = at <= policy->minute && policy->minute - at < POLICY_MINUTES;
-        calls += known ? policy->calls[at % POLICY_MINUTES] : 0;
-    }
-    int64_t span_ms = (int64_t)(minutes - 1) * MINUTE_MS + now % MINUTE_MS;
-    return (double)calls / (double)span_ms;
+void policy_worked(struct policy *policy) {
+    policy->failures = 0;
+    policy->retry_at = 0;
+}
+
+/* Calls a millisecond: CALLS of the last MINUTES, of which the newest has only begun. */
+static double rate(uint64_t calls, int minutes, mono_ms now) {
+    return (double)calls / (double)((int64_t)(minutes - 1) * MINUTE_MS + now % MINUTE_MS);
 }
 
 static double higher(double a, double b) {
@@ -60,8 +59,21 @@ static double higher(double a, double b) {
 }
 
 unsigned policy_wanted(const struct policy *policy, mono_ms now) {
-    double calls = higher(rate(policy, RECENT_MINUTES, now), rate(policy, POLICY_MINUTES, now));
-    double missing = calls * (double)policy->start_ms;
+    if (policy->start_ms == 0 || policy->least >= policy->most) {
+        return policy->least;
+    }
+    uint64_t calls = 0, recent = 0;
+    for (int back = 0; back < POLICY_MINUTES; back++) {
+        int64_t at = now / MINUTE_MS - back;
+        bool known = at >= 0 && at <= policy->minute && policy->minute - at < POLICY_MINUTES;
+        calls += known ? policy->calls[at % POLICY_MINUTES] : 0;
+        recent = back < RECENT_MINUTES ? calls : recent;
+    }
+    if (calls == 0) {
+        return policy->least;
+    }
+    double most = higher(rate(recent, RECENT_MINUTES, now), rate(calls, POLICY_MINUTES, now));
+    double missing = most * (double)policy->start_ms;
     unsigned wanted = policy->least;
     while (wanted < policy->most) {
         double above = (double)wanted - missing;
@@ -74,7 +86,7 @@ unsigned policy_wanted(const struct policy *policy, mono_ms now) {
 }
 
 bool policy_may_start(const struct policy *policy, unsigned starting, mono_ms now) {
-    return policy->failures == 0 || (starting == 0 && now >= policy->retry_at);
+    return now >= policy->retry_at && (policy->failures == 0 || starting == 0);
 }
 
 bool policy_shrinks(struct policy *policy, unsigned more, mono_ms now) {

@@ -26,7 +26,7 @@ struct policy {
     int64_t minute;                 /* the newest in it */
     int64_t start_ms;               /* W, smoothed; 0: not known yet */
     unsigned failures;              /* in a row */
-    mono_ms retry_at;               /* not before, where there are failures */
+    mono_ms retry_at;               /* not before; 0: at once */
     mono_ms shrink_at;              /* since when there are too many, and one went last; 0: there are not */
 };
 
@@ -37,6 +37,8 @@ void policy_ready(struct policy *policy, int64_t took_ms);
 /* One failed: could not be started, was not ready in time, ended too soon, did not take its call. What fails within the
  * pause that an earlier failure brought counts with that. */
 void policy_failed(struct policy *policy, mono_ms now);
+/* One that was ready was killed by somebody else: no failure, however often, but a rest, for that may go on. */
+void policy_killed(struct policy *policy, mono_ms now);
 /* One proved that they work: it waited for long, or took its call. */
 void policy_worked(struct policy *policy);
 

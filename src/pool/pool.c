@@ -1,6 +1,7 @@
 /* The pool: who gets a call, what the engine tells, and what is started next. */
 #include "pool/pool.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -126,7 +127,13 @@ static void say_how(const struct engine_event *event, const char *when, char ret
     snprintf(ret_text, POOL_REASON_SIZE, "ended with %s %d %s", kinds[event->exit_kind], event->exit_value, when);
 }
 
-/* Whoever waited for long did not fail, whatever it died of. */
+/* By an operator, the kernel for want of memory, or whoever stops processes: not by a fault of its own. */
+static bool was_killed(const struct engine_event *event) {
+    return event->kind == ENGINE_EXITED && event->exit_kind == EXIT_SIGNAL &&
+           (event->exit_value == SIGKILL || event->exit_value == SIGTERM);
+}
+
+/* Whoever waited for long did not fail, whatever it died of, nor who was killed as it waited. */
 static void on_end(struct shelf *shelf, struct standby *standby, const struct engine_event *event, mono_ms now) {
     char reason[POOL_REASON_SIZE] = "";
     bool waited = standby->state == STANDBY_READY;
@@ -138,7 +145,11 @@ static void on_end(struct shelf *shelf, struct standby *standby, const struct en
         say_how(event, waited ? "while it waited for a call" : "before it was ready", reason);
     }
     forget(shelf->pool, standby);
-    if (waited && (standby->settled || now - standby->since >= POLICY_SETTLED_MS)) {
+    bool settled = standby->settled || now - standby->since >= POLICY_SETTLED_MS;
+    if (waited && (settled || was_killed(event))) {
+        if (!settled) {
+            policy_killed(&shelf->policy, now);
+        }
         log_info(&(struct log_about){.agent = slice_of(shelf->order.agent), .pid = standby->pid}, "a standby %s",
                  reason);
     } else if (reason[0] != '\0') {

@@ -205,9 +205,12 @@ static void look_at_memory(struct shelf *shelf) {
 
 static void look_at_program(struct shelf *shelf) {
     const struct pool_ports *ports = &shelf->pool->ports;
+    if (ports->stamp == NULL || shelf->stamp == 0) {
+        return;
+    }
     struct order_parts parts;
     struct engine_job job = order_job(&shelf->order, "", "", &parts);
-    uint64_t stamp = ports->stamp != NULL && shelf->stamp != 0 ? ports->stamp(ports->self, &job) : shelf->stamp;
+    uint64_t stamp = ports->stamp(ports->self, &job);
     struct standby *standby;
     if (stamp == shelf->stamp) {
         return;
@@ -273,8 +276,7 @@ mono_ms shelf_next_due(const struct shelf *shelf, mono_ms now) {
     TAILQ_FOREACH(standby, &shelf->standbys, next) {
         due = pool_earlier(due, due_of(shelf, standby));
     }
-    bool waits = shelf->policy.failures > 0 && shelf->policy.retry_at > now;
-    return waits ? pool_earlier(due, shelf->policy.retry_at) : due;
+    return shelf->policy.retry_at > now ? pool_earlier(due, shelf->policy.retry_at) : due;
 }
 
 void shelf_free(struct shelf *shelf) {

@@ -12,8 +12,7 @@ void pool_each(const struct pool *pool, void (*each)(void *context, const struct
         view.starting = shelf_count(shelf, STANDBY_STARTING);
         view.ready = shelf_count(shelf, STANDBY_READY);
         view.start_ms = shelf->policy.start_ms;
-        bool waits = shelf->policy.failures > 0 && shelf->policy.retry_at > now;
-        view.retry_in_ms = waits ? shelf->policy.retry_at - now : 0;
+        view.retry_in_ms = shelf->policy.retry_at > now ? shelf->policy.retry_at - now : 0;
         view.fails = shelf_fails(shelf);
         view.reason = shelf->policy.failures > 0 ? shelf->reason : "";
         each(context, &view);

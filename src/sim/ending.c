@@ -39,9 +39,11 @@ static bool is_hung_up(enum call_end end) {
     return true;
 }
 
-static bool had_phone(const struct world *world, int place) {
+/* A phone was in it so long ago, or before. */
+static bool had_phone(const struct world *world, int place, int64_t ago_ms) {
     for (int i = 0; i < world->guest_count; i++) {
-        if (world->guests[i].room == place && world->guests[i].caller != WORLD_NOBODY) {
+        const struct guest *guest = &world->guests[i];
+        if (guest->room == place && guest->caller != WORLD_NOBODY && guest->joined_at <= world->now - ago_ms) {
             return true;
         }
     }
@@ -51,7 +53,8 @@ static bool had_phone(const struct world *world, int place) {
 bool judge_may_delete(const struct world *world, int place) {
     const struct room *room = &world->rooms[place];
     bool settled = room->end == END_NONE || world->now - room->ending_at > ON_ITS_WAY_MS;
-    return had_phone(world, place) && (!is_easy(world) || !settled || room->end == END_NONE || is_hung_up(room->end));
+    return had_phone(world, place, 0) &&
+           (!is_easy(world) || !settled || room->end == END_NONE || is_hung_up(room->end));
 }
 
 bool judge_rings_on(const struct world *world, int place) {
@@ -201,7 +204,7 @@ void judge_ending(struct world *world, int place) {
         world_fail(world, "%s ends, and its agent is not told to go", room->sid);
     }
     bool late = room->open && is_hung_up(room->end) && world->now - room->ending_at > HANG_UP_MS;
-    if (late && had_phone(world, place) && is_easy(world)) {
+    if (late && had_phone(world, place, HANG_UP_MS) && is_easy(world)) {
         world_fail(world, "%s is over (%s), and its phone is not hung up", room->sid, call_end_label(room->end));
     }
     judge_reason(world, room);

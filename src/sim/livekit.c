@@ -72,11 +72,15 @@ static bool remove_guest(struct world *world, const struct asked *asked) {
 
 static void act(struct world *world, struct asked *asked) {
     bool found = true;
+    asked->confirmed = WORLD_NOBODY;
     switch (asked->question.kind) {
     case QUESTION_ROOMS:
     case QUESTION_ROOM: store_list_rooms(world, asked); break;
     case QUESTION_PARTICIPANTS: store_list_guests(world, asked); break;
-    case QUESTION_CONFIRM: found = guest_here(world, asked) != WORLD_NOBODY; break;
+    case QUESTION_CONFIRM:
+        asked->confirmed = guest_here(world, asked);
+        found = asked->confirmed != WORLD_NOBODY;
+        break;
     case QUESTION_TRUNKS: break;
     case QUESTION_DELETE: found = delete_room(world, asked); break;
     case QUESTION_REMOVE: found = remove_guest(world, asked); break;
@@ -205,19 +209,21 @@ static void deliver(struct world *world, const struct happening *happening) {
     if (asked == NULL) {
         return;
     }
-    asked->waits = false;
     world_say(world, "api: %s %s %s: %s (%zu)", names[asked->question.kind], asked->room, asked->identity,
               livekit_outcome_name(asked->outcome), asked->count);
-    struct asked copy = *asked; /* who is told may ask the next question */
-    switch (copy.question.kind) {
+    if (asked->question.kind == QUESTION_CONFIRM && asked->outcome == LIVEKIT_OK) {
+        told_confirmed(world, asked->confirmed);
+    }
+    switch (asked->question.kind) { /* its place is taken until that is done: who is told may ask the next question */
     case QUESTION_ROOMS:
-    case QUESTION_ROOM: tell_rooms(world, &copy); break;
-    case QUESTION_PARTICIPANTS: tell_guests(world, &copy); break;
-    case QUESTION_TRUNKS: tell_trunks(&copy); break;
+    case QUESTION_ROOM: tell_rooms(world, asked); break;
+    case QUESTION_PARTICIPANTS: tell_guests(world, asked); break;
+    case QUESTION_TRUNKS: tell_trunks(asked); break;
     case QUESTION_CONFIRM:
     case QUESTION_DELETE:
-    case QUESTION_REMOVE: tell(&copy, &(struct livekit_answer){0}); break;
+    case QUESTION_REMOVE: tell(asked, &(struct livekit_answer){0}); break;
     }
+    asked->waits = false;
 }
 
 /* --- the asker --- */

@@ -119,7 +119,11 @@ void people_rejoin(struct world *world, int guest) {
 
 static void enter(struct world *world, const struct happening *happening) {
     mono_ms leaves_at = world->now + world->plan.caller[happening->subject].stays_ms;
+    bool crosses = !world->plan.healthy && happening->subject > 0 && dice_chance(&world->dice, CHOICE_CROSSES, 20);
     join(world, happening->subject, happening->detail, leaves_at);
+    if (crosses) {
+        agents_leave(world, happening->detail, 1000);
+    }
 }
 
 static void call(struct world *world, const struct happening *happening) {
@@ -178,6 +182,9 @@ static void outbound(struct world *world, const struct happening *happening) {
     if (place != WORLD_NOBODY) {
         server_speak(world, place);
         world_plan(world, dice_between(&world->dice, CHOICE_HUMAN_STAYS, 500, 90000), outbound_leaves, place, 0);
+        if (dice_chance(&world->dice, CHOICE_HANDS_OVER, 70)) {
+            agents_hand_over(world, room);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 
-enum { FIVE_HOURS_MS = 5 * 3600 * 1000 };
+enum { FIVE_HOURS_MS = 5 * 3600 * 1000, LATEST_MS = 30000 };
 
 static void draw_caller(const struct plan *plan, struct plan_caller *caller, struct dice *dice) {
     caller->stays_ms = dice_spared(dice, CHOICE_STAYS_LONG, 25) ? dice_between(dice, CHOICE_STAYS, 100, 3000)
@@ -66,7 +66,8 @@ static void draw_events(struct plan *plan, struct dice *dice) {
     draw_restart(plan, dice);
     plan->other_bridge_at = draw_moment(dice, CHOICE_OTHER_BRIDGE, 3, 20000);
     plan->operator_at = draw_moment(dice, CHOICE_OPERATOR, 4, 30000);
-    plan->outbound_at = draw_moment(dice, CHOICE_OUTBOUND, 8, 30000);
+    int64_t stays_ms = plan->callers > 0 && plan->caller[0].stays_ms < LATEST_MS ? plan->caller[0].stays_ms : LATEST_MS;
+    plan->outbound_at = draw_moment(dice, CHOICE_OUTBOUND, 10, stays_ms);
     plan->egress_at = draw_moment(dice, CHOICE_EGRESS, 5, 5000);
     plan->rules_at = draw_moment(dice, CHOICE_RULES_LATE, 5, 7000);
     plan->new_rules_at = draw_moment(dice, CHOICE_NEW_RULES, 10, 30000);
@@ -91,6 +92,7 @@ void plan_draw(struct plan *plan, struct dice *dice) {
     plan->healthy = dice_spared(dice, CHOICE_AILING, 40);
     plan->stubborn = dice_chance(dice, CHOICE_STUBBORN, 40);
     plan->habit = (enum plan_behaviour)(1 + dice_below(dice, CHOICE_HABIT, BEHAVIOUR_COUNT - 1));
+    plan->hasty = dice_chance(dice, CHOICE_HASTY, 20);
     draw_api(plan, dice);
     draw_callers(plan, dice);
     draw_events(plan, dice);

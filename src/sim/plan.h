@@ -32,7 +32,8 @@ enum plan_network {
     X(CRASHES)     /* in the call */                          \
     X(QUITS)       /* exit 0 in the call: it ends it */       \
     X(NEVER_AGAIN) /* exit 125 in the call */                 \
-    X(RECONNECTS)  /* in the call, with a new participant */
+    X(RECONNECTS)  /* in the call, with a new participant */  \
+    X(REMOVED)     /* from the call, by somebody who is not asked why */
 enum plan_behaviour {
 #define X(symbol) BEHAVES_##symbol,
     PLAN_BEHAVIOURS(X)
@@ -66,6 +67,7 @@ struct plan {
     bool healthy;              /* every agent process behaves */
     bool stubborn;             /* all of them misbehave alike */
     enum plan_behaviour habit; /* … so */
+    bool hasty;                /* what goes wrong in the call does so at once */
     bool can_ask;              /* there is a LiveKit client: rooms are deleted, legs rejected, readiness asked for */
     unsigned api_fails_percent;
     unsigned loss_percent; /* of the steps after which the bridge loses its memory, all but the journal … */

@@ -1,5 +1,5 @@
-/* The engine of the simulation, and what agent processes do in it: start late or not at all, crash, hang, quit,
- * reconnect, ignore SIGTERM. As the engine's contract says, nothing is told from inside ensure or stop. */
+/* The engine of the simulation: processes start late or not at all, and end; agents.c says what they do in between. As
+ * the engine's contract says, nothing is told from inside ensure or stop. */
 #include <stdio.h>
 
 #include "sim/world.h"
@@ -15,8 +15,6 @@ static void tell(struct world *world, int place, enum engine_event_kind kind, en
     }
 }
 
-enum ending { ENDS_CLEAN, ENDS_CRASHED, ENDS_KILLED, ENDS_NEVER_AGAIN, ENDS_DROPPED };
-
 static void told_exit(struct world *world, const struct happening *happening) {
     static const struct {
         enum engine_exit_kind kind;
@@ -30,6 +28,7 @@ static void told_exit(struct world *world, const struct happening *happening) {
     int how = process->adopted ? ENDS_DROPPED : happening->detail;
     world->rooms[process->room].told.never_again = how == ENDS_NEVER_AGAIN && !process->dismissed;
     world->processes[happening->subject].told_end = true;
+    parting_told(world, happening->subject, (enum process_ending)how);
     tell(world, happening->subject, ENGINE_EXITED, exits[how].kind, exits[how].value);
 }
 
@@ -38,7 +37,7 @@ static void leave_room(struct world *world, const struct happening *happening) {
 }
 
 /* The process is gone; the bridge is told a moment later. Who did not leave properly stays as a ghost for 20 s. */
-static void end(struct world *world, int place, enum ending how) {
+void processes_end(struct world *world, int place, enum process_ending how) {
     struct process *process = &world->processes[place];
     if (!process->live) {
         return;
@@ -55,89 +54,6 @@ static void end(struct world *world, int place, enum ending how) {
     }
 }
 
-static void end_later(struct world *world, const struct happening *happening) {
-    end(world, happening->subject, (enum ending)happening->detail);
-}
-
-/* Leaves the room, and ends soon after or just before that. */
-static void quit(struct world *world, const struct happening *happening) {
-    struct process *process = &world->processes[happening->subject];
-    if (!process->live || process->leaving) {
-        return;
-    }
-    process->leaving = true;
-    if (process->guest != WORLD_NOBODY && dice_chance(&world->dice, CHOICE_LEAVES_FIRST, 50)) {
-        server_leave(world, process->guest, DISCONNECT_CLIENT_INITIATED);
-    }
-    world_plan(world, dice_between(&world->dice, CHOICE_ENDS_AFTER, 0, 300), end_later, happening->subject,
-               happening->detail);
-}
-
-static void plan_for(struct world *world, int place, int64_t least, int64_t most,
-                     void (*deed)(struct world *, const struct happening *), int detail) {
-    world_plan(world, dice_between(&world->dice, CHOICE_AGENT_STEP, least, most), deed, place, detail);
-}
-
-static int join(struct world *world, int place) {
-    struct process *process = &world->processes[place];
-    struct guest guest = {.kind = KIND_AGENT, .caller = WORLD_NOBODY, .process = place};
-    if (process->sales) { /* has a token of its own, of either kind */
-        guest.kind = place % 2 == 0 ? KIND_AGENT : KIND_STANDARD;
-        snprintf(guest.identity, sizeof guest.identity, "sales-%d", place);
-    } else {
-        snprintf(guest.identity, sizeof guest.identity, "sip-agent-%s", process->label);
-    }
-    int room = server_enter(world, world->rooms[process->room].name); /* its token opens the room again */
-    process->guest = server_join(world, room, &guest);
-    return process->guest;
-}
-
-static void speak(struct world *world, const struct happening *happening);
-
-static void reconnect(struct world *world, const struct happening *happening) {
-    struct process *process = &world->processes[happening->subject];
-    if (!process->live || process->leaving || process->guest == WORLD_NOBODY || !world->guests[process->guest].here) {
-        return;
-    }
-    process->reconnecting = true;
-    if (join(world, happening->subject) != WORLD_NOBODY) {
-        process->behaviour = BEHAVES_GOOD;
-        plan_for(world, happening->subject, 1, 100, speak, 0);
-    }
-    process->reconnecting = false;
-}
-
-static void speak(struct world *world, const struct happening *happening) {
-    int place = happening->subject;
-    const struct process *process = &world->processes[place];
-    if (!process->live || process->leaving) {
-        return;
-    }
-    server_speak(world, process->guest);
-    switch (process->behaviour) {
-    case BEHAVES_CRASHES: plan_for(world, place, 10, 40000, end_later, ENDS_CRASHED); break;
-    case BEHAVES_QUITS: plan_for(world, place, 10, 40000, quit, ENDS_CLEAN); break;
-    case BEHAVES_NEVER_AGAIN: plan_for(world, place, 10, 40000, quit, ENDS_NEVER_AGAIN); break;
-    case BEHAVES_RECONNECTS: plan_for(world, place, 10, 20000, reconnect, 0); break;
-    default: break;
-    }
-}
-
-static void enter(struct world *world, const struct happening *happening) {
-    int place = happening->subject;
-    const struct process *process = &world->processes[place];
-    if (!process->live || process->leaving) {
-        return;
-    }
-    if (join(world, place) == WORLD_NOBODY) {
-        plan_for(world, place, 10, 500, end_later, ENDS_CRASHED);
-    } else if (process->behaviour == BEHAVES_CRASHES_JOINED) {
-        plan_for(world, place, 0, 200, end_later, ENDS_CRASHED);
-    } else if (process->behaviour != BEHAVES_NEVER_SPEAKS) {
-        plan_for(world, place, 1, 100, speak, 0);
-    }
-}
-
 static void start(struct world *world, const struct happening *happening) {
     int place = happening->subject;
     struct process *process = &world->processes[place];
@@ -151,12 +67,7 @@ static void start(struct world *world, const struct happening *happening) {
         tell(world, place, process->adopted ? ENGINE_EXITED : ENGINE_START_FAILED, EXIT_UNKNOWN, 0);
         return;
     }
-    switch (process->behaviour) {
-    case BEHAVES_CRASHES_EARLY: plan_for(world, place, 1, 300, end_later, ENDS_CRASHED); break;
-    case BEHAVES_QUITS_EARLY: plan_for(world, place, 1, 300, end_later, ENDS_CLEAN); break;
-    case BEHAVES_NEVER_JOINS: break;
-    default: plan_for(world, place, 20, 400, enter, 0); break;
-    }
+    agents_begin(world, place);
     if (!process->warm || !process->adopted) { /* whoever took back a standby knows its pid */
         tell(world, place, ENGINE_STARTED, EXIT_UNKNOWN, 0);
     }
@@ -173,18 +84,6 @@ static int live_of(const struct world *world, const char *label) {
     return WORLD_NOBODY;
 }
 
-static enum plan_behaviour behaviour_for(struct world *world) {
-    if (world->plan.healthy) {
-        return dice_chance(&world->dice, CHOICE_GOOD_RECONNECTS, 5) ? BEHAVES_RECONNECTS : BEHAVES_GOOD;
-    }
-    if (world->plan.stubborn) {
-        return world->plan.habit;
-    }
-    return dice_spared(&world->dice, CHOICE_MISBEHAVES, 40)
-               ? BEHAVES_GOOD
-               : (enum plan_behaviour)dice_below(&world->dice, CHOICE_BEHAVIOUR, BEHAVIOUR_COUNT);
-}
-
 int processes_add(struct world *world, const char *label, const char *instance, const char *agent) {
     if (live_of(world, label) != WORLD_NOBODY) {
         world_fail(world, "a second process of %s is started while the first one lives", label);
@@ -197,12 +96,12 @@ int processes_add(struct world *world, const char *label, const char *instance, 
     int room = world_place(label), place = world->process_count++;
     struct process *process = &world->processes[place];
     *process = (struct process){
-        .live = true, .owned = true, .behaviour = behaviour_for(world), .guest = WORLD_NOBODY, .room = room};
+        .live = true, .owned = true, .behaviour = agents_draw(world), .guest = WORLD_NOBODY, .room = room};
     process->ignores_term = !world->plan.healthy && dice_chance(&world->dice, CHOICE_IGNORES_TERM, 15);
     process->stays = dice_chance(&world->dice, CHOICE_STAYS_ALONE, 20);
     process->sales = strcmp(agent, "sales") == 0;
-    snprintf(process->label, sizeof process->label, "%s", label);
-    snprintf(process->instance, sizeof process->instance, "%s", instance);
+    world_copy(process->label, sizeof process->label, label);
+    world_copy(process->instance, sizeof process->instance, instance);
     world->rooms[room].process = place;
     world_say(world, "engine: process %d of %s will be %s", place, label, plan_behaviour_name(process->behaviour));
     return place;
@@ -216,12 +115,12 @@ static void ensure(void *self, const struct engine_job *job) {
     check_start(world, world_place(job->label), job->agent);
     int place = processes_add(world, job->label, job->instance, job->agent);
     if (place != WORLD_NOBODY) {
-        plan_for(world, place, 1, 50, start, 0);
+        agents_plan(world, place, 1, 50, start, 0);
     }
 }
 
 void processes_begin_warm(struct world *world, int place) {
-    plan_for(world, place, 0, 1, start, 0);
+    agents_plan(world, place, 0, 1, start, 0);
 }
 
 void processes_lose(struct world *world, int place) {
@@ -234,7 +133,7 @@ void processes_lose(struct world *world, int place) {
         tell(world, place, ENGINE_NOT_TAKEN, EXIT_UNKNOWN, 0);
         standbys_lost(world, process->instance);
     } else if (process->habit == WAITER_DIES_TOLD) {
-        end(world, place, ENDS_CRASHED);
+        processes_end(world, place, ENDS_CRASHED);
     }
 }
 
@@ -242,13 +141,13 @@ static void terminate(struct world *world, const struct happening *happening) {
     const struct process *process = &world->processes[happening->subject];
     if (happening->epoch == process->ladder && process->live && !process->ignores_term &&
         process->behaviour != BEHAVES_NEVER_JOINS) {
-        quit(world, happening);
+        agents_quit(world, happening->subject, (enum process_ending)happening->detail);
     }
 }
 
 static void kill_late(struct world *world, const struct happening *happening) {
     if (happening->epoch == world->processes[happening->subject].ladder) {
-        end(world, happening->subject, ENDS_KILLED);
+        processes_end(world, happening->subject, ENDS_KILLED);
     }
 }
 
@@ -264,7 +163,7 @@ static void stop(void *self, const char *label, const struct engine_stop *how) {
         return;
     }
     if (!world->processes[place].started) {
-        end(world, place, ENDS_DROPPED);
+        processes_end(world, place, ENDS_DROPPED);
         return;
     }
     if (how->kill) {
@@ -304,16 +203,16 @@ static void adopt(void *self, const struct engine_adoption *adoption) {
     process->adopted = process->owned = true;
     process->ladder++;
     if (!process->live && process->told_end) { /* whom it was told has died of it */
-        plan_for(world, place, 1, 3, told_exit, ENDS_DROPPED);
+        agents_plan(world, place, 1, 3, told_exit, ENDS_DROPPED);
     }
     if (process->live && process->started && adoption->pid == 0) {
-        plan_for(world, place, 1, 3, told_start, 0);
+        agents_plan(world, place, 1, 3, told_start, 0);
     }
     world->rooms[process->room].lost_start |= process->habit != WAITER_GOOD; /* it hangs, or dies: as an agent may */
     bool lost = process->live && !process->started; /* it sees the end of file where its line never came */
     if (lost && (process->warm || dice_chance(&world->dice, CHOICE_START_LOST, 10))) {
         world->rooms[process->room].lost_start = true;
-        end(world, place, ENDS_DROPPED);
+        processes_end(world, place, ENDS_DROPPED);
     }
 }
 
@@ -323,52 +222,6 @@ static void list(void *self, void (*each)(void *context, const struct engine_vie
 
 struct engine processes_engine(struct world *world) {
     return (struct engine){.self = world, .ensure = ensure, .stop = stop, .adopt = adopt, .list = list};
-}
-
-/* The server is back: so is the agent, as a new participant. */
-static void come_back(struct world *world, const struct happening *happening) {
-    int place = happening->subject;
-    const struct process *process = &world->processes[place];
-    if (!process->live || process->leaving) {
-        return;
-    }
-    if (join(world, place) == WORLD_NOBODY) {
-        plan_for(world, place, 10, 500, end_later, ENDS_CLEAN);
-    } else {
-        plan_for(world, place, 1, 100, speak, 0);
-    }
-}
-
-/* Thrown out, or the server is gone: a well-behaved agent sees "disconnected" and exits 0, or joins again. */
-void processes_disconnected(struct world *world, int place) {
-    const struct process *process = &world->processes[place];
-    if (!process->live || process->reconnecting) {
-        return;
-    }
-    int64_t back = world->server_back_at - world->now;
-    bool hangs = !world->plan.healthy && dice_chance(&world->dice, CHOICE_HANGS, 20);
-    bool crashes = !world->plan.healthy && dice_chance(&world->dice, CHOICE_CRASHES, 20);
-    if (!world->server_up && dice_chance(&world->dice, CHOICE_REJOINS, 30)) {
-        plan_for(world, place, back + 100, back + 4000, come_back, 0);
-    } else if (!hangs) { /* after the webhook, for it has to notice first */
-        plan_for(world, place, 30, 300, end_later, crashes ? ENDS_CRASHED : ENDS_CLEAN);
-    }
-}
-
-/* It looks once more, if it is a good one. */
-static void quit_alone(struct world *world, const struct happening *happening) {
-    const struct process *process = &world->processes[happening->subject];
-    bool alone = process->guest == WORLD_NOBODY || server_callers(world, world->guests[process->guest].room) == 0;
-    if (alone || !world->plan.healthy) {
-        quit(world, happening);
-    }
-}
-
-void processes_alone(struct world *world, int room) {
-    int place = world->rooms[room].process;
-    if (place != WORLD_NOBODY && world->processes[place].live && !world->processes[place].stays) {
-        plan_for(world, place, 5, 800, quit_alone, ENDS_CLEAN);
-    }
 }
 
 void processes_disown(struct world *world) {

@@ -88,7 +88,7 @@ static int open_room(struct world *world, const char *name) {
     struct room *room = &world->rooms[place];
     *room = (struct room){.process = WORLD_NOBODY, .told = {.over_by = MONO_NEVER}, .opened_at = world->now};
     snprintf(room->sid, sizeof room->sid, "RM_%d", place);
-    snprintf(room->name, sizeof room->name, "%s", name);
+    world_copy(room->name, sizeof room->name, name);
     announce(world, place);
     return place;
 }
@@ -154,10 +154,10 @@ void server_leave(struct world *world, int place, enum disconnect_reason reason)
     bool aborted = reason == DISCONNECT_DUPLICATE_IDENTITY && guest->caller != WORLD_NOBODY;
     network_send(world, aborted ? EVENT_participant_connection_aborted : EVENT_participant_left, guest->room, place);
     if (reason != DISCONNECT_CLIENT_INITIATED && guest->process != WORLD_NOBODY) {
-        processes_disconnected(world, guest->process);
+        agents_disconnected(world, guest->process);
     }
     if (guest->caller != WORLD_NOBODY && server_callers(world, guest->room) == 0) {
-        processes_alone(world, guest->room);
+        agents_alone(world, guest->room);
     }
     if (world->rooms[guest->room].open && !is_kept_open(world, guest->room)) {
         watch_departure(world, guest->room, DEPARTURE_MS);
@@ -203,7 +203,7 @@ static void lose_guest(struct world *world, int place) {
         int64_t back = world->server_back_at - world->now;
         world_plan(world, back + dice_between(&world->dice, CHOICE_REJOINS_AFTER, 0, 3000), rejoin, place, 0);
     } else if (guest->process != WORLD_NOBODY) {
-        processes_disconnected(world, guest->process);
+        agents_disconnected(world, guest->process);
     }
 }
 

@@ -28,6 +28,7 @@ struct sim *sim_new(const struct call_policy *policy) {
 void sim_free(struct sim *sim) {
     if (sim != NULL) {
         stock_release(&sim->stock);
+        world_release(&sim->world);
         free(sim);
     }
 }
@@ -39,7 +40,9 @@ static char *mint(void *self, struct slice room, struct slice identity) {
 
 static void new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
     struct world *world = self;
-    snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%032llx", (unsigned long long)++world->instances);
+    memset(ret_instance, '0', ENGINE_INSTANCE_SIZE);
+    world_hex(ret_instance + 16, 16, ++world->instances);
+    ret_instance[ENGINE_INSTANCE_SIZE - 1] = '\0';
 }
 
 static int64_t wall_ms(void *self) {

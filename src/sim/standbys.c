@@ -63,8 +63,8 @@ static void begin(struct world *world, const struct engine_job *job) {
     int64_t ready_ms = dice_between(&world->waiter_dice, CHOICE_STANDBY_READY, 50, 3000);
     *waiter = (struct waiter){.state = WAITER_STARTING, .habit = draw_habit(world), .due = world->now + ready_ms};
     waiter->due = waiter->habit == WAITER_NEVER_READY ? MONO_NEVER : waiter->due;
-    snprintf(waiter->label, sizeof waiter->label, "%s", job->label);
-    snprintf(waiter->instance, sizeof waiter->instance, "%s", job->instance);
+    world_copy(waiter->label, sizeof waiter->label, job->label);
+    world_copy(waiter->instance, sizeof waiter->instance, job->instance);
 }
 
 static void ensure(void *self, const struct engine_job *job) {
@@ -162,7 +162,7 @@ static bool hand_over(void *self, const char *label, const struct engine_job *jo
     if (world->losses == 0 && untaken(world, room) >= MOST_UNTAKEN) {
         world_fail(world, "%s is handed to a standby again after %d that did not take it", job->label, MOST_UNTAKEN);
     }
-    snprintf(waiter->call, sizeof waiter->call, "%s", job->label);
+    world_copy(waiter->call, sizeof waiter->call, job->label);
     waiter->state = WAITER_QUEUED;
     waiter->due = MONO_NEVER;
     return true;
@@ -180,7 +180,9 @@ static mono_ms now_of(void *self) {
 
 static void new_instance(void *self, char ret_instance[ENGINE_INSTANCE_SIZE]) {
     struct world *world = self;
-    snprintf(ret_instance, ENGINE_INSTANCE_SIZE, "%016llxffffffffffffffff", (unsigned long long)++world->instances);
+    memset(ret_instance, 'f', ENGINE_INSTANCE_SIZE);
+    world_hex(ret_instance, 16, ++world->instances);
+    ret_instance[ENGINE_INSTANCE_SIZE - 1] = '\0';
 }
 
 static bool is_busy(void *self) {

@@ -76,8 +76,13 @@ void store_joined(struct world *world, int place) {
     }
 }
 
+/* A recorder publishes nothing that the server counts. */
+static bool publishes(const struct guest *guest) {
+    return guest->audible && guest->kind != KIND_EGRESS;
+}
+
 void store_spoke(struct world *world, int place) {
-    count(world, world->guests[place].room, 0, 1);
+    count(world, world->guests[place].room, 0, publishes(&world->guests[place]));
     if (!world->guests[place].listed && dice_chance(&world->dice, CHOICE_STAYS_UNLISTED, 50)) {
         return; /* told before the close of the old one */
     }
@@ -86,7 +91,7 @@ void store_spoke(struct world *world, int place) {
 
 void store_left(struct world *world, int place) {
     const struct guest *guest = &world->guests[place];
-    count(world, guest->room, -counts(guest), -guest->audible);
+    count(world, guest->room, -counts(guest), -publishes(guest));
     unlist(world, guest);
 }
 

@@ -119,6 +119,14 @@ void told(struct world *world, enum event_kind kind, int place, int guest) {
     }
 }
 
+/* A caller of whom no webhook told is a new one to the bridge, and has an agent though they may be gone by then. */
+void told_confirmed(struct world *world, int guest) {
+    const struct guest *who = &world->guests[guest];
+    if (who->caller != WORLD_NOBODY && who->told == TOLD_NOTHING) {
+        world->rooms[who->room].told.never_again = world->rooms[who->room].handed_over_now = false;
+    }
+}
+
 void told_ended(struct world *world, int room) {
     world->rooms[room].told.over_by = world->now;
 }

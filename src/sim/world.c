@@ -19,12 +19,16 @@ enum {
     MOST_PORTS = 3,      /* … after so many port operations */
 };
 
+static void spare(struct world *world, struct happening *happening) {
+    happening->next_spare = world->spare;
+    world->spare = happening;
+}
+
 struct happening *world_plan(struct world *world, int64_t delay_ms,
                              void (*deed)(struct world *, const struct happening *), int subject, int detail) {
-    struct happening *happening = xcalloc(1, sizeof *happening);
-    happening->deed = deed;
-    happening->subject = subject;
-    happening->detail = detail;
+    struct happening *happening = world->spare != NULL ? world->spare : xmalloc(sizeof *happening);
+    world->spare = world->spare != NULL ? happening->next_spare : NULL;
+    *happening = (struct happening){.deed = deed, .subject = subject, .detail = detail};
     world->pending++;
     uint64_t order = world->sequence++ & ((1u << ORDER_BITS) - 1);
     heap_set(&world->due, &happening->item, (int64_t)(((uint64_t)(world->now + delay_ms) << ORDER_BITS) | order));
@@ -70,7 +74,7 @@ static bool happen(struct world *world) {
     bool of_api = happening->of_api;
     world->pending -= !of_api;
     happening->deed(world, happening);
-    free(happening);
+    spare(world, happening);
     return !of_api;
 }
 
@@ -236,6 +240,14 @@ void world_run(struct world *world) {
     while (heap_first(&world->due) != NULL) {
         struct heap_item *first = heap_first(&world->due);
         heap_remove(&world->due, first);
-        free(container_of(first, struct happening, item));
+        spare(world, container_of(first, struct happening, item));
+    }
+}
+
+void world_release(struct world *world) {
+    while (world->spare != NULL) {
+        struct happening *next = world->spare->next_spare;
+        free(world->spare);
+        world->spare = next;
     }
 }

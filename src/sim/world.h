@@ -33,6 +33,7 @@ struct happening {
     mono_ms sent_at;      /* … */
     unsigned epoch;       /* of the server that sent it */
     bool of_api;          /* a question or an answer: not what keeps the world going */
+    struct happening *next_spare;
 };
 
 /* A participant, ever. */
@@ -74,6 +75,10 @@ struct room {
     mono_ms lost_at; /* another bridge's agent pushed out ours */
     enum call_end end;
     mono_ms begun_at;            /* since when the bridge has this call, or has it again */
+    mono_ms next_by;             /* another agent must be started by then; 0: it need not be */
+    mono_ms crossed_at;          /* a caller came in the moment in which its agent ended it; 0: none */
+    mono_ms done_at;             /* its agent ended it then; 0: it did not */
+    int done_for;                /* … or another one must be started: for this caller, who was there before */
     mono_ms parting_since;       /* what its agent's exit means is waited for; 0: it is not */
     mono_ms ending_at, ended_at; /* since when it is ending, and when it was last seen to */
 };
@@ -111,6 +116,7 @@ struct process {
     bool owned;              /* the bridge that there is started or adopted it */
     bool told_end;           /* a bridge was told that it ended */
     mono_ms crashed_at;      /* after it had spoken; 0: it did not */
+    mono_ms ended_at;        /* when a bridge was told that it ended; 0: not yet */
     unsigned ladder;         /* of the engine that forgot its memory, others than the last are void */
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
     enum plan_behaviour behaviour;
@@ -128,6 +134,7 @@ struct asked {
     unsigned tries;
     enum livekit_outcome outcome;
     size_t count;
+    int confirmed; /* who was asked for, and is there; WORLD_NOBODY: nobody */
     struct listed {
         int place;
         struct head_count count; /* of a room */
@@ -141,6 +148,7 @@ struct world {
     mono_ms now;
     uint64_t sequence; /* of happenings: equal times keep their order */
     struct heap due;
+    struct happening *spare; /* that happened: for those to come */
     struct bridge *bridge;
     struct livekit_link *link; /* NULL: LiveKit cannot be asked */
     struct reconcile *reconcile;
@@ -175,6 +183,20 @@ struct world {
     uint64_t instances;
 };
 
+/* What fits of TEXT, where snprintf would take ten times as long. */
+static inline void world_copy(char *to, size_t size, const char *text) {
+    size_t length = strnlen(text, size - 1);
+    memcpy(to, text, length);
+    to[length] = '\0';
+}
+
+/* NUMBER's hex digits, as many as there is room for in DIGITS places. */
+static inline void world_hex(char *to, size_t digits, uint64_t number) {
+    for (size_t i = digits; i-- > 0; number >>= 4) {
+        to[i] = "0123456789abcdef"[number & 15];
+    }
+}
+
 /* The place of the room with that sid. */
 static inline int world_place(const char *sid) {
     int place = 0;
@@ -192,6 +214,7 @@ struct happening *world_plan(struct world *world, int64_t delay_ms,
 void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_say(const struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_run(struct world *world);
+void world_release(struct world *world);
 /* The rules that were given last, for a new bridge. */
 void world_give_rules(struct world *world);
 
@@ -250,11 +273,11 @@ struct people_phone {
 /* The agent that the call of ROOM must have; NULL: that cannot be said so simply. */
 const char *people_agent(const struct world *world, int room);
 
-/* processes.c: the engine, and what agents do. */
+/* processes.c: the engine. */
 struct engine processes_engine(struct world *world);
-void processes_disconnected(struct world *world, int place);
-/* The last caller of ROOM left. */
-void processes_alone(struct world *world, int room);
+enum process_ending { ENDS_CLEAN, ENDS_CRASHED, ENDS_KILLED, ENDS_NEVER_AGAIN, ENDS_DROPPED };
+/* It is gone; the bridge is told a moment later. */
+void processes_end(struct world *world, int place, enum process_ending how);
 bool processes_any_live(const struct world *world);
 /* The place of a new process; WORLD_NOBODY: a promise is broken. */
 int processes_add(struct world *world, const char *label, const char *instance, const char *agent);
@@ -266,6 +289,24 @@ void processes_lose(struct world *world, int place);
 /* Their bridge died; the next one has adopted what it knows of. */
 void processes_disown(struct world *world);
 void processes_orphans(struct world *world);
+
+/* agents.c: what agents do. */
+enum plan_behaviour agents_draw(struct world *world);
+/* The process at PLACE runs. */
+void agents_begin(struct world *world, int place);
+/* It leaves the room, and ends soon after or just before that. */
+void agents_quit(struct world *world, int place, enum process_ending how);
+/* The next step of the process at PLACE. */
+void agents_plan(struct world *world, int place, int64_t least, int64_t most,
+                 void (*deed)(struct world *, const struct happening *), int detail);
+/* Thrown out, or the server is gone. */
+void agents_disconnected(struct world *world, int place);
+/* The last caller of ROOM left. */
+void agents_alone(struct world *world, int room);
+/* A human whom the agent of ROOM dialled is in it: it leaves soon. */
+void agents_hand_over(struct world *world, int room);
+/* The agent of ROOM leaves of its own will within MOST_MS. */
+void agents_leave(struct world *world, int room, int64_t most_ms);
 
 /* standbys.c: the engine, with a pool around it where the plan has one, built with each bridge. */
 struct engine standbys_engine(struct world *world);
@@ -288,6 +329,8 @@ struct asker livekit_asker(struct world *world);
 /* told.c: what the bridge was told by webhooks. */
 unsigned told_callers(const struct world *world, int room);
 void told(struct world *world, enum event_kind kind, int place, int guest);
+/* GUEST is really there, says LiveKit's API. */
+void told_confirmed(struct world *world, int guest);
 /* Another room of ROOM's name is known: ROOM is over for good; the operator ended ROOM. */
 void told_ended(struct world *world, int room);
 /* The bridge lost its memory: waits begin anew. */
@@ -305,6 +348,12 @@ void judge_ending(struct world *world, int place);
 /* An agent is about to be started; what status says of PLACE. */
 void judge_back_off(struct world *world, int place);
 void judge_phase(struct world *world, int place, const char *phase);
+
+/* parting.c: what must follow the end of an agent's process. The bridge is about to be told that the one at PLACE ended; an
+ * agent is about to be started in the room at PLACE; after a step. */
+void parting_told(struct world *world, int place, enum process_ending how);
+void parting_start(struct world *world, int place);
+void parting_check(struct world *world, int place);
 
 /* check.c: what must always hold. */
 /* The bridge starts an agent for the room at PLACE, kills the process at PLACE, deletes the room at PLACE (URGENT: for

@@ -473,10 +473,11 @@ def test_a_person_is_asked(sh, lk, answer, code, is_left):
 def test_a_person_sees_how_far_it_is(sh, lk):
     for n in range(3):
         lk.add_room(f"sip-inbound_{n}")
-    with Terminal("clear-rooms", env=sh.env) as it:
+    with Terminal("clear-rooms", env={**sh.env, "TERM": "xterm"}, columns=60) as it:
         it.expect("Delete 3 rooms of LiveKit, SIP or not, and disconnect everybody in them? [y/N] ")
         it.type("y\n")
-        it.expect("deleting rooms: 3 of 3")
+        it.expect("\r3 of 3 rooms deleted [##############################] 100 %")
+        it.expect("\r\x1b[K")
         it.expect("rooms: 3 of 3 deleted")
         assert it.end() == 0
 

@@ -607,6 +607,24 @@ static void agent_as(enum event_kind kind, const char *sid) {
     bridge_webhook(stage.bridge, &event, stage.now);
 }
 
+/* LiveKit answers again in the moment in which the word of the agent's leaving has been waited for long enough. */
+static void test_livekit_is_back_as_a_wait_is_over(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_answer(&stage, "RM_1");
+    agent_as(EVENT_participant_joined, "PA_A1");
+    agent_as(EVENT_track_published, "PA_A1");
+    stage_did(&stage, START);
+    stage_wait(&stage, 10000);
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(&stage, "RM_1", "parting");
+    bridge_presume_away(stage.bridge);
+    stage.now += call_policy_default.parting_ms;
+    bridge_livekit_away(stage.bridge, false, stage.now);
+    stage_did(&stage, START);
+}
+
 static void answer_as(const char *sid) {
     stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
     agent_as(EVENT_participant_joined, sid);
@@ -974,6 +992,7 @@ int main(void) {
         ON_STAGE(test_hidden_numbers_that_no_trunk_tells),
         ON_STAGE(test_hidden_numbers_and_no_answer),
         ON_STAGE(test_livekit_is_away),
+        ON_STAGE(test_livekit_is_back_as_a_wait_is_over),
         ON_STAGE(test_when_livekit_is_suspected),
         WITH_CLIENT(test_an_answer_after_the_end),
         ON_STAGE(test_a_name_that_comes_back),

@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include <signal.h>
+
 #include "pool/pool.h"
 
 enum { MOST = 64, START = 1000000 };
@@ -59,11 +61,16 @@ static void fake_ensure(void *self, const struct engine_job *job) {
     snprintf(process->agent, sizeof process->agent, "%s", job->agent);
 }
 
-static void tell(struct scene *scene, struct fake_process *process, enum engine_event_kind kind, int status) {
-    struct engine_event event = {.kind = kind, .pid = 100, .birth = 7, .exit_kind = EXIT_CODE, .exit_value = status};
+static void tell_event(struct scene *scene, struct fake_process *process, struct engine_event event) {
     memcpy(event.label, process->label, sizeof event.label);
     memcpy(event.instance, process->instance, sizeof event.instance);
     assert_true(pool_event(scene->pool, &event) == process->waits);
+}
+
+static void tell(struct scene *scene, struct fake_process *process, enum engine_event_kind kind, int status) {
+    tell_event(
+        scene, process,
+        (struct engine_event){.kind = kind, .pid = 100, .birth = 7, .exit_kind = EXIT_CODE, .exit_value = status});
 }
 
 static void fake_stop(void *self, const char *label, const struct engine_stop *how) {
@@ -207,6 +214,14 @@ static void wait(struct scene *scene, int64_t ms) {
 static void gone(struct scene *scene, struct fake_process *process, int status) {
     process->there = false;
     tell(scene, process, ENGINE_EXITED, status);
+    pool_tick(scene->pool);
+}
+
+static void killed(struct scene *scene, struct fake_process *process, int signal) {
+    process->there = false;
+    tell_event(scene, process,
+               (struct engine_event){
+                   .kind = ENGINE_EXITED, .pid = 100, .birth = 7, .exit_kind = EXIT_SIGNAL, .exit_value = signal});
     pool_tick(scene->pool);
 }
 
@@ -396,6 +411,28 @@ static void test_failed_starts(void **state) {
     assert_int_equal(view_of(&scene, "support").failed, 2);
     wait(&scene, 2000);
     assert_int_equal(scene.count, 3);
+    close_scene(&scene);
+}
+
+/* Again and again, by somebody who stops processes: after each time there is one second of rest, and no more. */
+static void test_killed_while_they_waited_is_no_failure(void **state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, ONE);
+    for (int i = 0; i < 5; i++) {
+        ready(&scene, &scene.processes[i]);
+        killed(&scene, &scene.processes[i], i % 2 == 0 ? SIGKILL : SIGTERM);
+        assert_int_equal(scene.count, i + 1);
+        wait(&scene, 999);
+        assert_int_equal(scene.count, i + 1);
+        assert_int_equal(view_of(&scene, "support").retry_in_ms, 1);
+        wait(&scene, 1);
+        assert_int_equal(scene.count, i + 2);
+    }
+    assert_int_equal(view_of(&scene, "support").failed, 0);
+    ready(&scene, &scene.processes[5]);
+    killed(&scene, &scene.processes[5], SIGSEGV); /* its own fault */
+    assert_int_equal(view_of(&scene, "support").failed, 1);
     close_scene(&scene);
 }
 
@@ -730,6 +767,7 @@ int main(void) {
         cmocka_unit_test(test_waits_for_calls_that_ring),
         cmocka_unit_test(test_never_ready_backs_off),
         cmocka_unit_test(test_failed_starts),
+        cmocka_unit_test(test_killed_while_they_waited_is_no_failure),
         cmocka_unit_test(test_end_of_one_that_waited_long_is_no_failure),
         cmocka_unit_test(test_not_taken),
         cmocka_unit_test(test_changed_entry),

@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "call_story.h"
 
-enum { NOW = 1000000, UNIT = 1000, PAST = 12 * UNIT, FUTURE = 12 * UNIT, MOST_STATES = 30000 };
+enum { NOW = 1000000, UNIT = 1000, PAST = 12 * UNIT, FUTURE = 12 * UNIT, MOST_STATES = 60000 };
 
 /* Short times, so that few abstract states differ by time alone. */
 static const struct call_policy quick = {
