@@ -292,8 +292,10 @@ static bool open_fd(const char *text, int fd, struct listen_socket *ret_socket, 
     if (value == 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0) {
         return diag_fail(diag, text, "fd %d is a socket, but not a listening stream socket", fd);
     }
-    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return diag_fail(diag, text, "fd %d cannot be made ready: %s", fd, strerror(errno));
+    }
     *ret_socket = (struct listen_socket){.fd = fd, .port = port_of(fd), .local = family == AF_UNIX};
     return true;
 }

@@ -299,7 +299,11 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
     struct http_server *server = xcalloc(1, sizeof *server);
     server->loop = loop;
     server->head_limits = (struct head_limits){limits->max_header, limits->max_headers};
-    if (!open_listeners(server, listens, count, diag)) {
+    cleanup_fd int inner = fcntl(loop_fd(loop), F_DUPFD_CLOEXEC, 3);
+    if (inner < 0) {
+        diag_fail(diag, "", "no descriptor for the loop: %s", strerror(errno));
+    }
+    if (inner < 0 || !open_listeners(server, listens, count, diag)) {
         http_server_stop_listening(server);
         free(server->listeners);
         free(server);
@@ -311,8 +315,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
     crowd_init(&server->crowd, loop, limits);
     server->lingers = lingers_new(loop);
     init_h2o(server);
-    server->inner =
-        h2o_evloop_socket_create(outer_loop(), fcntl(loop_fd(loop), F_DUPFD_CLOEXEC, 3), H2O_SOCKET_FLAG_DONT_READ);
+    server->inner = h2o_evloop_socket_create(outer_loop(), take_fd(inner), H2O_SOCKET_FLAG_DONT_READ);
     server->inner->data = server;
     h2o_socket_read_start(server->inner, on_inner_ready);
     return server;
