@@ -44,7 +44,7 @@ def check_end(story, fault):
     else:
         right = code == -signal.SIGABRT and GIVES_UP.search(words)
     if not right:
-        raise Wrong(f"it ended with {code}, saying {words[-500:]!r}")
+        raise Wrong(f"it ended with {code}, saying {words[-500:]!r}; memory was refused to {story.daemon.control.asker() or 'nobody'}")
 
 
 def of_calls(story, agents):
