@@ -13,9 +13,9 @@ static const struct message messages[] = {
      "A request to the webhook path is not LiveKit's, or is signed with a key that is not ours, or was changed on its "
      "way. "
      "LiveKit does not send it again.",
-     "The hint at the end says what to look at; `sipbridge doctor` tries the whole way, `sipbridge verify FILE` judges "
-     "a "
-     "captured one. From strangers: let a firewall or proxy admit LiveKit only."},
+     "The hint at the end says what to look at; `sipbridge doctor` tries the whole way, and "
+     "`sipbridge verify FILE --authorization TOKEN` judges a saved body. From strangers: let a firewall or proxy admit "
+     "LiveKit only."},
     {LOG_WARNING, "a {METHOD} request from {ADDRESS} to the webhook path, answered 405{MORE}: LiveKit sends POST",
      "Somebody looked at the URL with a browser or a probe, or a proxy changed the method.",
      "Point probes at `/livez` or `/health/sip-bridge`. If LiveKit is behind it: doc/proxies.md."},
@@ -24,7 +24,7 @@ static const struct message messages[] = {
      "The signature is good and the body is not what LiveKit sends: another program has the key, or a LiveKit that is "
      "too new "
      "or too old.",
-     "Save the body and ask `sipbridge verify FILE`; if it is LiveKit's, report its version."},
+     "Save the body and ask `sipbridge verify FILE --authorization TOKEN`; if it is LiveKit's, report its version."},
     {LOG_WARNING, "an event could not be queued, answered 503{MORE}: LiveKit sends it again",
      "More events wait than the queue holds, or the bridge is about to stop and takes no new calls (`drain`).",
      "While stopping nothing. Else the machine is too slow for the webhooks: `sipbridge_queue_events` and "

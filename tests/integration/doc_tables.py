@@ -23,6 +23,10 @@ ELSEWHERE = [
     Elsewhere(r"systemctl enable --now redis-server .*", ["tests/install/test_stack.py"], ["redis-server.service", "systemd-analyze"]),
     Elsewhere(r"systemctl daemon-reload", SYSTEMD, ["daemon-reload"]),
     Elsewhere(r"systemctl (reload|restart|stop|status)( sipbridge)?", SYSTEMD, ['"reload"', '"restart"', '"stop"', "StatusText"]),
+    Elsewhere(r"systemctl start( sipbridge(-admin\.socket|\.socket|))+", SYSTEMD,
+              ['"start", "sipbridge.socket", "sipbridge-admin.socket"']),
+    Elsewhere(r"systemctl stop( sipbridge(-admin\.socket|\.socket|))+", SYSTEMD,
+              ['"stop", UNIT, "sipbridge.socket", "sipbridge-admin.socket"']),
     Elsewhere(r"systemctl edit sipbridge", SYSTEMD, ["DROP_IN"]),
     Elsewhere(r"systemctl reload (nginx|caddy|haproxy)", ["tests/integration/test_proxies.py", "tests/integration/proxies.py"],
               ["nginx", "caddy", "haproxy"]),
@@ -30,7 +34,6 @@ ELSEWHERE = [
     Elsewhere(r"systemd-analyze security", ["tests/integration/test_systemd.py"], ["systemd-analyze", "security"]),
     Elsewhere(r"systemd-notify --ready", EXAMPLES + ["examples/shell/agent.sh"], ["systemd-notify", "READY"]),
     Elsewhere(r"journalctl -u livekit-sip", ["tests/install/test_stack.py"], ["livekit-sip.service"]),
-    Elsewhere(r"journalctl -u sipbridge( \| grep SIP)?", [*SYSTEMD, "tests/unit/test_log.c"], ["journalctl", "SIP"]),
     # --- containers and the stack: no engine runs here; their lines are carried out, or compose reads them ---
     Elsewhere(r"docker build .*", CONTAINER, ["deploy/container/Containerfile"]),
     Elsewhere(r"docker run .*", CONTAINER, ["/var/lib/sipbridge", "unshare"]),
@@ -55,6 +58,7 @@ ELSEWHERE = [
     Elsewhere(r"sipbridge rules add", ["tests/integration/test_rules_edit.py"], ["Terminal(", '"add"']),
     Elsewhere(r"sipbridge calls logs standby_…", ["tests/integration/test_standby.py"], ['"logs"', "standby_"]),
     Elsewhere(r"valgrind --tool=callgrind", ["tests/valgrind.sh"], ["valgrind"]),
+    Elsewhere(r"cat PATH/cgroup\.procs", ["tests/integration/test_cgroup.py"], ['"cgroup.procs").read_text()']),
     Elsewhere(r"kill -9", ["tests/integration/test_restart.py", "tests/integration/daemon.py"], ["SIGKILL", "kill"]),
     Elsewhere(r"mv new old", ["tests/integration/daemon.py", "tests/integration/test_rules_live.py"], ["as `mv` does"]),
     # --- what Stimm had: a stand-in for its worker is started so ---
@@ -65,6 +69,7 @@ CONTAINERS = r"^docker (?:compose )?exec sipbridge (?=sipbridge [a-z])"
 # What nothing here can run, and why.
 UNTESTED = [
     (r"ssh -L .* HOST", "another machine"),
+    (r"journalctl -k", "the kernel's log, which containers do not have"),
 ]
 # Our own scripts: they must be there, and have the options that are named; these run them.
 RUN_BY = ["tests/run.sh", ".ci/run"]
@@ -75,6 +80,13 @@ PLACES = [
     (r"sipbridge replay", r"FILE\.jsonl\.*", "tests/fixtures/recordings/answered.jsonl"),
     (r"sipbridge (rules check|rules import)", r"\[?FILE(\|-)?\]?", "rules.json"),
     (r"sipbridge agents check", r"\[?FILE\]?", "agents.json"),
+    (r"sipbridge config --env-file", r"\bFILE$", "/etc/sipbridge/sipbridge.env"),
+    (r"sipbridge explain '", r"'LINE'", "{line}"),
+    (r"sipbridge doctor --webhook-url", r"\bURL$", "http://127.0.0.1:8790/webhooks/livekit"),
+    (r"sipbridge rules explain", r"--caller CALLER\b", "--caller +15550001111"),
+    (r"journalctl .* \| jq", r"\bRM_\w+", "{sid}"),
+    (r"journalctl .* \| jq ", r"$", " | grep ."),
+    (r"^(ps -fp|cat /proc/)", r"\bPID\b", "{pid}"),
     (r"sipbridge status$", r"$", ""),
     (r"sipbridge COMMAND", "COMMAND", "status"),
     (r"sipbridge ", r"\[(--caller) N\]", r"\1 +15550001111"),
@@ -96,7 +108,7 @@ PLACES = [
     (r"sipbridge simulate$", r"$", " --calls 100"),
     (r"zcat", r"zcat …", "zcat /var/log/sipbridge/calls.jsonl.*.gz"),
     (r"promtool", r"alerts\.test\.yml", "deploy/prometheus/alerts.test.yml"),
-    (r"^ps ", r"rss$", "rss -p $$"),
+    (r"^ps -o", r"rss$", "rss -p $$"),
     (r"^grep ", r"$", " rules.json || true"),
     (r"^(chmod|chgrp) ", r"$", " /etc/sipbridge/sipbridge.env"),
 ]
@@ -104,6 +116,8 @@ PLACES = [
 # How a command is typed: what Reader is given, `until` what is shown of one that does not end by itself, `code` its exit code if
 # not 0, `apart`: the lines of its block are alternatives, each for itself.
 SURROUNDINGS = [
+    (r"journalctl -u sipbridge -o cat \| jq", {"log": "json"}),
+    (r"journalctl .* \| sipbridge explain -", {"stranger": True}),
     (r"sipbridge doctor --env-file", {"told": False, "with_redis": False, "code": 1}),
     (r"sipbridge setup", {"numbers": (), "rules": []}),
     (r"dispatch create --trunk-id \S+ --number", {}),
@@ -128,7 +142,8 @@ FOREIGN_NAMES = {
 # Options of other programs than sipbridge that stand alone in the text: where they are used.
 FOREIGN_OPTIONS = {"--only": "tests/bench/run.py", "--format": "tests/bench/run.py", "--quick": "tests/bench/run.py",
                    "--record": "tests/bench/run.py", "--network": "doc/install.md", "--call": "deploy/try.sh",
-                   "--simulate": "tests/lint/mutate_tables.py", "--no-block": "examples/shell/agent.sh"}
+                   "--simulate": "tests/lint/mutate_tables.py", "--no-block": "examples/shell/agent.sh",
+                   "--to-the-end": "tests/faults/long_run.py"}
 # Files of other trees.
 FOREIGN_FILES = ["src/cli/agent_worker.py"]
 # Paths of other servers.

@@ -17,12 +17,15 @@ Script = namedtuple("Script", "where commands")  # one block; its commands are t
 SHELLS, OTHERS = ("sh", "bash", "console", "shell"), ("json", "yaml", "diff", "text", "ini", "mermaid", "python", "env")
 PROGRAMS = {
     "apache2ctl", "apt", "apt-get", "a2enmod", "a2ensite", "bash", "caddy", "cat", "chgrp", "chmod", "chown", "cmake", "cp",
-    "ctest", "curl", "df", "dig", "docker", "docker-compose", "dpkg", "echo", "editor", "export", "getent", "git", "go", "grep",
-    "groupadd", "haproxy", "install", "ip", "iptables", "journalctl", "jq", "kill", "ldd", "livekit-server", "livekit-sip", "lk",
-    "logrotate", "ls", "lsof", "man", "mkdir", "mv", "nft", "nginx", "node", "npm", "openssl", "pip", "podman", "promtool", "ps",
-    "python", "python3", "redis-cli", "redis-server", "rm", "sed", "sh", "sipbridge", "sipp", "sngrep", "ss", "ssh", "strace",
-    "sudo", "sysctl", "systemctl", "systemd-analyze", "systemd-cgls", "systemd-notify", "systemd-sysusers", "tail", "tcpdump",
-    "timedatectl", "top", "ufw", "ulimit", "uv", "valgrind", "zcat"}
+    "ctest", "curl", "df", "dig", "docker", "docker-compose", "dpkg", "du", "echo", "editor", "export", "free", "getent", "git",
+    "go", "grep", "groupadd", "haproxy", "install", "ip", "iptables", "journalctl", "jq", "kill", "ldd", "livekit-server",
+    "livekit-sip", "lk", "logrotate", "ls", "lsof", "man", "mkdir", "mv", "nft", "nginx", "node", "npm", "openssl", "pip",
+    "podman", "promtool", "ps", "python", "python3", "redis-cli", "redis-server", "rm", "sed", "sh", "sipbridge", "sipp",
+    "sngrep", "ss", "ssh", "strace", "sudo", "sysctl", "systemctl", "systemd-analyze", "systemd-cgls", "systemd-notify",
+    "systemd-sysusers", "tail", "tcpdump", "timedatectl", "top", "ufw", "ulimit", "uv", "valgrind", "zcat"}
+# The tables of what the program says: `code` in their column Message is its words, whatever they begin with.
+SAID = re.compile(r"<!-- (messages|health) -->\n.*?<!-- /\1 -->", re.S)
+CELL = r"(?:[^|\\\n]|\\.)*"
 OURS = re.compile(r"^(?:tests|deploy|doc|\.ci|examples)/[\w./-]+(?:\.sh|\.py|/run)$")
 
 
@@ -35,6 +38,21 @@ def paths():
 def documents():
     """{name: Document}"""
     return {str(path.relative_to(ROOT)): Document(path.read_text(encoding="utf-8")) for path in paths()}
+
+
+def without_messages(match):
+    """The tables of MATCH, their column Message empty."""
+    rows, at = [], None
+    for row in match.group(0).split("\n"):
+        cells = re.findall(rf"\|{CELL}", row) if row.startswith("|") else []
+        at = [cell.strip("| ") for cell in cells].index("Message") if "| Message |" in row else at if cells else None
+        rows.append("".join("|" if number == at else cell for number, cell in enumerate(cells)) if at is not None else row)
+    return "\n".join(rows)
+
+
+def codes(document):
+    """Every `code` of the text that is not a message of the program."""
+    return Document(SAID.sub(without_messages, document.text)).codes()
 
 
 def first_word(text):
@@ -109,6 +127,6 @@ def scripts(name, document):
 
 def inline(name, document):
     """`code` that is a command line. A single word is only a name, but for our own scripts."""
-    for code in document.codes():
+    for code in codes(document):
         if is_command(code.text) and (" " in code.text or OURS.match(code.text)):
             yield Command(f"{name}:{code.line}", code.text, None)

@@ -24,8 +24,16 @@ DIRECTORIES = ["etc/sipbridge", "etc/systemd/system", "etc/logrotate.d", "etc/li
                "usr/share", "var/lib/sipbridge", "var/log/sipbridge", "opt", "srv/agents"]
 LINKS = ["deploy", "tests", "doc", "examples"]
 # Programs that a reader's machine has and a test may run as they are.
-HARMLESS = {"cat", "chmod", "cp", "curl", "echo", "export", "grep", "groupadd", "install", "jq", "ls", "mv", "openssl",
-            "promtool", "redis-cli", "rm", "chgrp", "sipbridge", "zcat"}
+HARMLESS = {"cat", "chmod", "cp", "curl", "du", "echo", "export", "free", "grep", "groupadd", "install", "journalctl", "jq", "ls",
+            "mv", "openssl", "promtool", "ps", "redis-cli", "rm", "chgrp", "sipbridge", "ulimit", "zcat"}
+# Of sipbridge's unit, and with these options only: what the bridge here has logged.
+JOURNALCTL = """#!/bin/sh
+case "$*" in
+"-u sipbridge" | "-u sipbridge -n "[1-9]*) sed "s/^/Nov 25 12:00:00 host sipbridge[1]: /" {journal} | tail -n "${{4:-1000}}" ;;
+"-u sipbridge -o cat") cat {journal} ;;
+*) echo "journalctl: not with $*" >&2 && exit 2 ;;
+esac
+"""
 LIVEKIT_URL, ADMIN, PUBLIC = "ws://127.0.0.1:7880", "127.0.0.1:8791", "127.0.0.1:8790"
 
 
@@ -45,12 +53,13 @@ class Reader:
     """`with Reader(…) as reader: reader.types("sipbridge status")`. RULES and AGENTS are documents; CALLS are in progress
     where the bridge RUNS; NUMBERS: those of LiveKit's trunk, none: it has no trunk and no dispatch rule; TOLD: LiveKit sends
     webhooks; BROKEN: Stimm's old script wrote into LiveKit's Redis; WITH_REDIS: the bridge is told of it; WITH_RULE: LiveKit has a
-    dispatch rule."""
+    dispatch rule; LOG: its format; STRANGER: somebody without a key sent a webhook."""
 
     def __init__(self, rules, agents, numbers=("+15550100",), runs=True, told=True, broken=False, with_redis=True,
-                 with_rule=True):
+                 with_rule=True, log="text", stranger=False):
         self.rules, self.agents, self.numbers, self.runs, self.told = rules, agents, numbers, runs, told
-        self.broken, self.with_redis, self.with_rule = broken, with_redis, with_rule
+        self.broken, self.with_redis, self.with_rule, self.log, self.stranger = broken, with_redis, with_rule, log, stranger
+        self.line = self.pid = ""
         self.dir = Path(tempfile.mkdtemp(prefix="sb-reader-"))
         self.home = self.dir / "home"
         self.ports = {PUBLIC: f"127.0.0.1:{free_port()}", ADMIN: f"127.0.0.1:{free_port()}"}
@@ -85,6 +94,8 @@ class Reader:
         for name in ("home", "bin"):
             (self.dir / name).mkdir()
         (self.dir / "bin/sipbridge").symlink_to(binary())
+        (self.dir / "bin/journalctl").write_text(JOURNALCTL.format(journal=self.dir / "journal"))
+        (self.dir / "bin/journalctl").chmod(0o755)
         for name in LINKS:
             (self.home / name).symlink_to(ROOT / name)
         (self.home / "build/release").mkdir(parents=True)
@@ -111,7 +122,7 @@ class Reader:
 
     def settings(self):
         return {"LIVEKIT_URL": self.livekit.url, "LIVEKIT_API_URL": None, "REDIS_URL": self.redis.url if self.with_redis else None,
-                "SIP_LISTEN": self.ports[PUBLIC], "SIP_ADMIN_LISTEN": self.ports[ADMIN], "SIP_LOG_FORMAT": "text",
+                "SIP_LISTEN": self.ports[PUBLIC], "SIP_ADMIN_LISTEN": self.ports[ADMIN], "SIP_LOG_FORMAT": self.log,
                 "SIP_CALL_LOG": None, "LOG_LEVEL": "info"}
 
     def make_bridge(self):
@@ -143,15 +154,25 @@ class Reader:
             call = Call(called="+33123", caller=caller)
             self.livekit.add_call(call)
             self.daemon.post(*call.ringing())
-            self.daemon.wait_agent(call)
+            self.pid = self.daemon.wait_agent(call)["pid"]
             self.daemon.post(*call.answered())
             self.calls.append(call)
+        if self.stranger:
+            assert self.daemon.post_raw(b"{}", None) == 401
+            self.daemon.wait_logged("is not verified")
+        self.line = self.daemon.wait_logged("answered: the agent's audio is there")["message"]
 
     # --- what is typed ---
 
     def environment(self):
         return {**self.daemon.environment(), "PATH": f"{self.dir}/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(self.home),
                 "LC_ALL": "C.UTF-8"}
+
+    def write_journal(self):
+        """What journalctl shows: the records as they came, lines or JSON."""
+        records = list(getattr(self.daemon, "log", []))
+        lines = [record["message"] if record["level"] == "raw" else json.dumps(record) for record in records]
+        (self.dir / "journal").write_text("".join(f"{line}\n" for line in lines))
 
     def here(self, text):
         """TEXT as it must be typed on this machine."""
@@ -174,6 +195,7 @@ class Reader:
     def types(self, text, until=None):
         """(exit code, what is shown) of a line typed at a terminal; questions are answered with yes. UNTIL: it does not end by
         itself, and is stopped once this is shown."""
+        self.write_journal()
         with Terminal("-c", self.here(text), program="/bin/bash", cwd=self.home, env=self.environment()) as terminal:
             wait_for(lambda: self.look(terminal) or until and re.search(until, terminal.shown), f"the end of {text!r}", 60)
             if terminal.process.poll() is None:
