@@ -201,9 +201,7 @@ static void keep_policies(struct bridge *bridge) {
 void bridge_set_options(struct bridge *bridge, const struct bridge_options *options) {
     bool away = bridge->options.policy.livekit_away;
     uint64_t seed = bridge->options.seed;
-    if (memcmp(&bridge->options.policy, &options->policy, sizeof options->policy) != 0) {
-        keep_policies(bridge);
-    }
+    keep_policies(bridge);
     bridge->options = *options;
     bridge->options.policy.livekit_away = away;
     bridge->options.seed = seed;

@@ -129,12 +129,12 @@ void bridge_leg_keep(struct call_leg_text *leg, const struct journal_leg *words)
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         size += texts[i].n;
     }
-    cleanup_free char *former = leg->block; /* WORDS may be in it */
-    leg->block = xmalloc(size);
-    char *at = leg->block;
+    char *block = xmalloc(size), *at = block;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         *places[i] = put(&at, texts[i], words->known);
     }
+    free(leg->block); /* now: WORDS may have been in it */
+    leg->block = block;
     leg->sid = words->sid;
     leg->known = words->known;
 }

@@ -68,10 +68,11 @@ static bool was_thrown_out(const struct world *world, const struct guest *guest)
 /* By when the next one is started: at once, and after the second and third failure in a minute with a rest; 0: that cannot
  * be said so simply. */
 static mono_ms followed_by(const struct world *world, const struct process *process, enum process_ending how) {
-    const struct guest *guest = process->guest != WORLD_NOBODY ? &world->guests[process->guest] : NULL;
+    bool joined = process->guest != WORLD_NOBODY;
+    const struct guest *guest = joined ? &world->guests[process->guest] : NULL;
     bool failed = how == ENDS_CRASHED || how == ENDS_CLEAN;
     bool spoke = first_spoke(world, (int)(process - world->processes)) != 0;
-    bool heard = guest != NULL && guest->spoke_at != 0 && world->now - guest->spoke_at > 2 * HEARD_MS;
+    bool heard = joined && guest->spoke_at != 0 && world->now - guest->spoke_at > 2 * HEARD_MS;
     bool crashed = heard && (how == ENDS_CRASHED || was_thrown_out(world, guest));
     unsigned count = failures_lately(world, process->room);
     if (!failed || world->plan.standbys || (spoke && (!crashed || count > 3))) {
