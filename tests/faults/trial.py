@@ -10,7 +10,8 @@ from story import PATIENCE_S, Dropped, Wrong
 
 # How a daemon may end by itself, and what it then says: doc/faults.md.
 GIVES_UP = re.compile(r"SIP (out of memory|epoll_|signalfd)|no memory|^pipe: |h2o_evloop_create")
-LIBRARY_ENDS = (-signal.SIGABRT, -signal.SIGSEGV)  # some of libh2o's and the C library's allocations are not checked
+# Some allocations of libh2o, libcurl (a table of no size is divided by) and the C library are not checked.
+LIBRARY_ENDS = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGFPE)
 
 
 @dataclass
