@@ -8,7 +8,6 @@ memory, but for GROWTH_KIB however many the calls. With --to-the-end it is waite
 are forgotten and their files gone; else there are files of as many as are remembered, MOST_OVER at most.
 Prints a line every EVERY calls, and a table; fails when something leaks."""
 import argparse
-import collections
 import contextlib
 import json
 import os
@@ -103,22 +102,29 @@ class Run:
         wait_for(lambda: not list((self.daemon.dir / "state/journal").glob("*")), "their files are gone", 300)
         self.line = Line(self.daemon.port)
 
-    def held(self):
-        pid = self.daemon.pid
-        fds = collections.Counter(os.readlink(f"/proc/{pid}/fd/{fd}").partition(":[")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
-        watchers = sum(line.startswith("tfd:") for fd in os.listdir(f"/proc/{pid}/fdinfo")
-                       for line in Path(f"/proc/{pid}/fdinfo/{fd}").read_text().splitlines())
-        kept = []
+    def watchers(self):
+        count = 0
+        for fd in Path(f"/proc/{self.daemon.pid}/fdinfo").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                count += fd.read_text().count("tfd:")
+        return count
+
+    def held(self, before=None):
+        """With BEFORE it is waited for the ends of the connections that our own questions had."""
+        if before is not None:
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: self.watchers() <= before["watchers"], "no more watchers than before", 20)
+        watchers, fds, kept = self.watchers(), len(os.listdir(f"/proc/{self.daemon.pid}/fd")), []
         for path in (self.daemon.dir / "state/journal").glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # forgotten meanwhile
                 kept.append(json.loads(path.read_text()).get("over", False))
-        return {"descriptors": sum(fds.values()), "watchers": watchers, "timers armed": self.timers(), "processes": len(self.daemon.leftovers()),
+        return {"descriptors": fds, "watchers": watchers, "timers armed": self.timers(), "processes": len(self.daemon.leftovers()),
                 "files of calls in progress": kept.count(False), "notify sockets": len(list((self.daemon.dir / "state/notify").iterdir())),
                 "files of calls that are over": len(kept), "resident, KiB": self.daemon.resident_kib()}
 
 
-# What is made ahead of starts or kept for them, at most (spawner/local/ahead.h).
-KEPT = {"descriptors": 20, "notify sockets": 16}
+# What is made ahead of starts or kept for them, at most (spawner/local/ahead.h); the timers are those of our questions' connections.
+KEPT = {"descriptors": 20, "notify sockets": 16, "timers armed": 2}
 
 
 def judge(first, last, waited):
@@ -167,7 +173,7 @@ def main():
         seconds += time.monotonic() - began
         if arguments.to_the_end:
             run.forget()
-        last = run.held()
+        last = run.held(first)
         show(first, last, seconds, run)
         wrong = judge(first, last, arguments.to_the_end)
         run.line.close()
