@@ -99,7 +99,7 @@ class Run:
     def forget(self):
         """Calls that are over are remembered for 2 minutes."""
         self.line.close()
-        wait_for(lambda: not list((self.daemon.dir / "state/journal").glob("*")), "their files are gone", 300)
+        wait_for(lambda: not list((self.daemon.dir / "state/journal").glob("*.json")), "their files are gone", 300)
         self.line = Line(self.daemon.port)
 
     def watchers(self):
