@@ -112,13 +112,23 @@ static void check_same(const struct slice *a, const struct slice *b) {
     assert_true(slice_eq(*a, *b) && (a->p == NULL) == (b->p == NULL));
 }
 
+/* By members: what is between them may differ. */
+static void check_same_leg(const struct leg *a, const struct leg *b) {
+    assert_true(a->sid == b->sid && a->identity == b->identity && a->joined_at == b->joined_at &&
+                a->left_at == b->left_at);
+    assert_true(a->role == b->role && a->state == b->state && a->absences == b->absences);
+    assert_true(a->only_listed == b->only_listed && a->arriving == b->arriving);
+}
+
 static void check_equal(const struct journal_entry *a, const struct journal_entry *b) {
     struct call near = a->facts, other = b->facts;
     assert_true((near.more == NULL) == (other.more == NULL));
     near.more = other.more = NULL;
+    memset(near.legs, 0, sizeof near.legs);
+    memset(other.legs, 0, sizeof other.legs);
     assert_memory_equal(&near, &other, sizeof near);
     for (unsigned i = 0; i < near.leg_count; i++) {
-        assert_memory_equal(call_leg_at(&a->facts, i), call_leg_at(&b->facts, i), sizeof(struct leg));
+        check_same_leg(call_leg_at(&a->facts, i), call_leg_at(&b->facts, i));
     }
     const struct slice *const texts[][2] = {
         {&a->sid, &b->sid},
