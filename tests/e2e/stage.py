@@ -324,13 +324,15 @@ class Stage:
         wait_for(lambda: not self.files_left(), "sipbridge keeps no file of a call", timeout=5)
 
     def files_left(self):
-        """But for the agents' output, and for calls that are over, which are remembered for two minutes."""
+        """But for the agents' output (RM_x.log.1 is that of an earlier process of the call), and for calls that are over, which are
+        remembered for two minutes."""
         def is_over(path):
             entry = path.with_name(path.name.removesuffix(".tmp"))
             with contextlib.suppress(FileNotFoundError):
                 return path.parent.name == "journal" and json.loads(entry.read_text()).get("over")
             return not path.exists()
-        return [path for path in self.daemon.state.rglob("*RM_*") if path not in self.outputs() and not is_over(path)]
+        outputs = self.daemon.state / "calls"
+        return [path for path in self.daemon.state.rglob("*RM_*") if path.parent != outputs and not is_over(path)]
 
     def quiet(self):
         status = self.daemon.status()
