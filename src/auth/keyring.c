@@ -172,9 +172,7 @@ bool keyring_parse(struct keyring *keys, struct slice text, struct diag *diag) {
     uint32_t seen = 0;
     _Static_assert(KEYRING_MAX_KEYS <= 32, "one bit of `seen` a key");
     for (unsigned number = 1; text.n > 0; number++) {
-        const char *end = memchr(text.p, '\n', text.n);
-        size_t size = end != NULL ? (size_t)(end - text.p) : text.n;
-        struct slice line = trim((struct slice){text.p, size});
+        struct slice line = trim(slice_line(&text));
         if (line.n > 0 && line.p[0] != '#' && !parse_line(keys, line, &seen, diag)) {
             char where[32];
             snprintf(where, sizeof where, "line %u", number);
@@ -183,8 +181,6 @@ bool keyring_parse(struct keyring *keys, struct slice text, struct diag *diag) {
             }
             return false;
         }
-        size += end != NULL;
-        text = (struct slice){text.p + size, text.n - size};
     }
     return true;
 }

@@ -33,6 +33,15 @@ static inline bool slice_starts(struct slice a, struct slice prefix) {
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
+/* Takes the first line, without its newline, off REST, which has at least one byte. */
+static inline struct slice slice_line(struct slice *rest) {
+    const char *newline = (const char *)memchr(rest->p, '\n', rest->n);
+    struct slice line = {rest->p, newline != NULL ? (size_t)(newline - rest->p) : rest->n};
+    size_t used = line.n + (newline != NULL);
+    *rest = (struct slice){rest->p + used, rest->n - used};
+    return line;
+}
+
 /* FNV-1a, 64 bits. Not for secrets and not against an attacker who chooses keys without SEED. */
 static inline uint64_t slice_hash(struct slice a, uint64_t seed) {
     uint64_t hash = 14695981039346656037ULL ^ seed;

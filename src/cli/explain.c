@@ -51,11 +51,7 @@ static bool explain(struct slice text) {
 static size_t explain_all(struct slice bytes) {
     size_t known = 0;
     while (bytes.n > 0) {
-        const char *end = memchr(bytes.p, '\n', bytes.n);
-        struct slice line = {bytes.p, end != NULL ? (size_t)(end - bytes.p) : bytes.n};
-        known += explain(line);
-        size_t used = line.n + (end != NULL);
-        bytes = (struct slice){bytes.p + used, bytes.n - used};
+        known += explain(slice_line(&bytes));
     }
     return known;
 }

@@ -1,6 +1,5 @@
 /* sipbridge reload: the running bridge reads settings, keys, rules and agents again. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
@@ -16,13 +15,9 @@ struct reload_options {
 static void print_said(const struct buf *body) {
     struct slice rest = buf_slice(body);
     while (rest.n > 0) {
-        const char *end = memchr(rest.p, '\n', rest.n);
-        size_t length = end != NULL ? (size_t)(end - rest.p) : rest.n;
         cleanup_buf struct buf line = {0};
-        text_clean(&line, (struct slice){rest.p, length}, SHOWN_MAX);
+        text_clean(&line, slice_line(&rest), SHOWN_MAX);
         puts(line.len > 0 ? line.p : "");
-        length += end != NULL;
-        rest = (struct slice){rest.p + length, rest.n - length};
     }
 }
 

@@ -129,9 +129,6 @@ void envfile_parse(struct slice text, const struct envfile_reader *reader) {
     struct slice mark = SLICE("\xEF\xBB\xBF"); /* some editors begin UTF-8 files with it */
     text = slice_starts(text, mark) ? skip(text, mark.n) : text;
     for (unsigned number = 1; text.n > 0; number++) {
-        const char *newline = memchr(text.p, '\n', text.n);
-        size_t size = newline != NULL ? (size_t)(newline - text.p) : text.n;
-        read_line(number, (struct slice){text.p, size}, reader);
-        text = skip(text, newline != NULL ? size + 1 : size);
+        read_line(number, slice_line(&text), reader);
     }
 }
