@@ -89,9 +89,10 @@ class Starts:
         os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
 
-    def one_hook(self, line):
-        call = livekit.Call()
+    def one_hook(self, port):
+        call, line = livekit.Call(), Line(port)  # it closes after each answer
         sent, _ = line.post(hub_request(livekit.encode(call.room_started())))
+        line.close()
         pid, started = self.report_of(call.sid)
         self.note("adnanh/webhook: webhook to agent running", started - sent)
         os.kill(pid, signal.SIGTERM)
@@ -100,22 +101,21 @@ class Starts:
     def run(self):
         calls = self.bench.few(200, 10)
         say(f"start: {calls} calls, one at a time")
-        has_hooks = shutil.which("webhook") is not None
-        if not has_hooks:
-            self.bench.table.miss(PART, "adnanh/webhook", "it is not installed (Debian package webhook)")
-        with Daemon(self.bench.where, self.bench.binary, agent=f"{self.bench.tools.agent} {self.path}") as daemon:
+        with contextlib.ExitStack() as stack:
+            daemon = stack.enter_context(Daemon(self.bench.where, self.bench.binary, agent=f"{self.bench.tools.agent} {self.path}"))
+            hooks = None
+            if shutil.which("webhook") is not None:
+                hooks = stack.enter_context(Adnanh(self.bench, self.path))
+            else:
+                self.bench.table.miss(PART, "adnanh/webhook", "it is not installed (Debian package webhook)")
             line = Line(daemon.port)
-            for _ in range(calls):
+            for _ in range(calls):  # in turn, so that all have the same machine
                 self.one_call(line, "sipbridge")
                 self.by_hand()
+                if hooks:
+                    self.one_hook(hooks.port)
             line.close()
         self.hand_overs(calls)
-        if has_hooks:
-            with Adnanh(self.bench, self.path) as hooks:
-                for _ in range(calls):
-                    line = Line(hooks.port)  # it closes after each answer
-                    self.one_hook(line)
-                    line.close()
         with own_core(), Daemon(self.bench.where, self.bench.binary, pin=True,
                                 agent=f"{self.bench.tools.agent} {self.path}") as daemon:
             line = Line(daemon.port)

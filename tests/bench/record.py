@@ -35,7 +35,8 @@ def write(table, parts, about):
     """What was measured goes in; of parts that were not, what is there stays."""
     path = DOC / "performance.md"
     text = replace(path.read_text(), "machine", "\n".join(about))
-    for part in parts:
+    names = re.findall(BEGIN.format(r"([\w-]+)"), text)
+    for part in (name for name in names if name.partition("-")[0] in parts):
         text = replace(text, part, table.markdown(part) + "".join(f"\n\n{line}" for line in table.missing
                                                                  if line.startswith(f"{part}:")))
     path.write_text(text)

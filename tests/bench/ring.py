@@ -1,6 +1,7 @@
 """Real phone calls through the real livekit-server: what part_ring.py and part_memory.py play on, and who answers them.
 
-The phone is tests/e2e/phone.mjs, the agent agent.mjs; every answerer has LiveKit, phones and machine to itself for its calls."""
+The phones are tests/e2e/sipphone and phone.mjs, the agent is agent.mjs; every answerer has LiveKit, phones and machine to itself for
+its calls."""
 import contextlib
 import json
 import os
@@ -31,6 +32,14 @@ def there():
     return ""
 
 
+def program_of(phone):
+    """What to start as a PHONE of that name; None where it is missing."""
+    from stage import NODE_PHONE, SIPPHONE
+    if phone == "phone.mjs":
+        return NODE_PHONE
+    return SIPPHONE if os.access(SIPPHONE[0], os.X_OK) else None
+
+
 @contextlib.contextmanager
 def playing(bench, agents=None, **settings):
     """A Stage whose sipbridge answers only if AGENTS are given; None with a loud line where no call can be made."""
@@ -59,9 +68,9 @@ def enter(stack, make, tries=3):
     return None
 
 
-def burst(stage, size, ring_s=30, rooms=None):
-    """SIZE calls at once: how long each rang, in ms; None for one that was not answered."""
-    phones = [stage.phone(CALLED, ring_s=ring_s, **({"room": rooms[n]} if rooms else {})) for n in range(size)]
+def burst(stage, size, phone, ring_s=30, rooms=None):
+    """SIZE calls at once by PHONE: how long each rang, in ms; None for one that was not answered."""
+    phones = [stage.phone(CALLED, ring_s=ring_s, program=program_of(phone), room=rooms[n] if rooms else None) for n in range(size)]
     for phone in phones:
         phone.wait("ready", timeout=60)
     for phone in phones:
@@ -103,23 +112,34 @@ class HandMade:
         agent.stdin.write(json.dumps(line) + "\n")
         agent.stdin.flush()
 
-    def __exit__(self, *_):
-        for agent in self.agents:
+    def burst(self, size, phone, rooms=None):
+        """Its agents leave with the callers, as everyone else's."""
+        try:
+            return burst(self.stage, size, phone, rooms=rooms)
+        finally:
+            self.leave()
+
+    def leave(self):
+        leaving, self.agents = self.agents, []
+        for agent in leaving:
             agent.terminate()
-        for agent in self.agents:
+        for agent in leaving:
             agent.wait()
+
+    def __exit__(self, *_):
+        self.leave()
 
 
 class Floor(HandMade):
     """The agent is in the room, and heard, before the caller is."""
 
-    def burst(self, size):
+    def burst(self, size, phone):
         rooms = [f"web-{livekit.sid('floor')}" for _ in range(size)]
         for room in rooms:
             self.answer(room)
         for room in rooms:
             wait_for(lambda: self.publishes(room), f"an agent publishes in {room}", timeout=60)
-        return burst(self.stage, size, rooms=rooms)
+        return super().burst(size, phone, rooms)
 
     def publishes(self, room):
         rooms = [one["name"] for one in self.stage.livekit.rooms()]
@@ -144,9 +164,6 @@ class Polling(HandMade):
                 if room["sid"] not in self.seen:
                     self.seen.add(room["sid"])
                     self.answer(room["name"])
-
-    def burst(self, size):
-        return burst(self.stage, size)
 
     def __exit__(self, *how):
         self.over.set()
@@ -189,8 +206,8 @@ class Worker:
         text = self.out.read_text(errors="replace")
         return "registered worker" in text and text.count("process initialized") >= min(os.cpu_count(), 4)
 
-    def burst(self, size):
-        return burst(self.stage, size)
+    def burst(self, size, phone):
+        return burst(self.stage, size, phone)
 
     def take(self, jobs):
         """JOBS in all: a room each."""
@@ -224,10 +241,10 @@ class Sipbridge:
     def __exit__(self, *_):
         pass
 
-    def burst(self, size):
+    def burst(self, size, phone):
         if self.ready is not None:
             self.ready()
-        return burst(self.stage, size)
+        return burst(self.stage, size, phone)
 
     def first_event_to_process(self):
         """ms, of every start that the log tells."""

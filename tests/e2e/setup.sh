@@ -1,13 +1,14 @@
 #!/bin/bash
-# What the end-to-end tests need beside a built sipbridge: redis-server, the real livekit-server, and the two npm
+# What the end-to-end tests need beside a built sipbridge: redis-server, the real livekit-server, the two npm
 # packages of the stand-in phone and agent. Installs what is missing, into a cache outside the work tree; says nothing
 # when all is there. tests/e2e/conftest.py runs it before the first test.
 #
 #   tests/e2e/setup.sh            exit 0: all there; 77: Go or Node cannot be had (1 instead with CI=true); 1: failed
+#   tests/e2e/setup.sh sipphone   the phone of sipphone/ alone. Exit as above
 #   tests/e2e/setup.sh examples   what the examples of examples/ need beside that: jq, and their packages from PyPI in the
 #                                 versions of constraints/ (1 GB; test_examples.py calls it). Exit as above
 #
-# Cache: ${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e; livekit-server, node and the names of the examples in it are links to
+# Cache: ${XDG_CACHE_HOME:-$HOME/.cache}/sipbridge-e2e; livekit-server, node, sipphone and the names of the examples in it are links to
 # the versions in use.
 set -euo pipefail
 
@@ -83,19 +84,23 @@ newer_go() {
   echo "$directory/bin/go"
 }
 
+# With what livekit-server and the phone are built: sets `go`, and `choice`, its words for env.
+choose_go() {
+  has go || install_packages golang-go || give_up "Go is needed to build livekit-server and a phone, and it is not installed"
+  go=$(command -v go) choice=()
+  if [ "$(go_minor "$go")" -lt 1021 ]; then
+    go=$(newer_go "$go") || fail "no Go new enough for livekit-server $livekit_version could be had"
+  fi
+  # A Go between 1.21 and the one wanted fetches that itself when it is allowed to.
+  [ "$(go_minor "$go")" -ge 1026 ] || choice=(GOTOOLCHAIN=auto)
+}
+
 build_livekit() {
-  local go bin=$cache/livekit-server-$livekit_version part=$cache/part.livekit.$$
+  local go choice bin=$cache/livekit-server-$livekit_version part=$cache/part.livekit.$$
   if [ ! -x "$bin/server" ]; then
-    has go || install_packages golang-go || give_up "Go is needed to build livekit-server, and it is not installed"
-    go=$(command -v go)
-    if [ "$(go_minor "$go")" -lt 1021 ]; then
-      go=$(newer_go "$go") || fail "no Go new enough for livekit-server $livekit_version could be had"
-    fi
+    choose_go
     say "building livekit-server $livekit_version (some minutes, once)"
     rm -rf "$part" && mkdir -p "$part"
-    # A Go between 1.21 and the one wanted fetches that itself when it is allowed to.
-    local choice=()
-    [ "$(go_minor "$go")" -ge 1026 ] || choice=(GOTOOLCHAIN=auto)
     env "${choice[@]}" GOBIN="$part" GOFLAGS= "$go" install \
       "github.com/livekit/livekit-server/cmd/server@$livekit_version" \
       2> >(grep -v '^go: downloading' >&2) || fail "livekit-server could not be built"
@@ -103,6 +108,20 @@ build_livekit() {
     say "livekit-server is built"
   fi
   ln -sfn "$(basename "$bin")" "$cache/livekit-server"
+}
+
+# The phone that calls by livekit-sip's own steps.
+build_sipphone() {
+  local go choice bin part=$cache/part.sipphone.$$
+  bin=$cache/sipphone-$(cat "$here"/sipphone/* | sha256sum | cut -c1-12)
+  if [ ! -x "$bin" ]; then
+    choose_go
+    say "building sipphone, with LiveKit's Go SDK"
+    (cd "$here/sipphone" && env "${choice[@]}" GOFLAGS=-mod=readonly "$go" build -o "$part" . \
+      2> >(grep -v '^go: downloading' >&2)) || fail "sipphone could not be built"
+    mv "$part" "$bin"
+  fi
+  ln -sfn "$(basename "$bin")" "$cache/sipphone"
 }
 
 install_node_packages() {
@@ -161,6 +180,10 @@ exec 9>"$cache/lock"
 flock 9
 if [ "${1:-}" = examples ]; then
   install_examples
+  exit
+fi
+if [ "${1:-}" = sipphone ]; then
+  build_sipphone
   exit
 fi
 has redis-server || install_packages redis-server || fail "redis-server is needed (Debian package of the same name)"

@@ -130,16 +130,19 @@ class LosingProxy:
         self.server.server_close()
 
 
-class Phone:
-    """A phone call (phone.mjs): `events` is what it told so far, each with the time it was `seen` at."""
+NODE_PHONE, SIPPHONE = (shutil.which("node"), "phone.mjs"), (str(CACHE / "sipphone"),)
 
-    def __init__(self, stage, called, caller, talk_s=300, ring_s=60, room=None, trunk=None, **environment):
+
+class Phone:
+    """A phone call (phone.mjs, or PROGRAM): `events` is what it told so far, each with the time it was `seen` at."""
+
+    def __init__(self, stage, called, caller, talk_s=300, ring_s=60, room=None, trunk=None, program=NODE_PHONE, **environment):
         given = {"LIVEKIT_URL": stage.livekit.url, "LIVEKIT_API_KEY": livekit.KEY, "LIVEKIT_API_SECRET": livekit.SECRET,
                  "SIP_ROOM_NAME": room, "SIP_TRUNK_ID": trunk, "PHONE_HZ": str(CALLER_HZ), "PHONE_HOLD": "1", **environment}
         self.called, self.caller, self.events = called, caller, []
         self.errors = open(stage.dir / f"phone-{caller}-{len(stage.phones)}", "w+")
         self.process = subprocess.Popen(
-            [shutil.which("node"), "phone.mjs", called, caller, str(int(talk_s * 1000)), str(int(ring_s * 1000))],
+            [*program, called, caller, str(int(talk_s * 1000)), str(int(ring_s * 1000))],
             cwd=stage.dir, env={"PATH": os.environ["PATH"], **{k: v for k, v in given.items() if v is not None}},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         threading.Thread(target=self.read, daemon=True).start()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from daemon import holds_for, is_alive, wait_for
-from stage import AGENT_HZ, note
+from stage import AGENT_HZ, SIPPHONE, note
 
 SALES_HZ = 620
 SLOW_AGENT = {"support": {"command": ["sleep", "60"]}}
@@ -19,6 +19,25 @@ def test_answered_and_ended_by_the_caller(start):
     stage.heard_by_agent(phone)
     assert len(stage.agents_in(phone.room)) == 1
     note("agent gone after, ms", stage.end(phone))
+
+
+def test_answered_as_livekit_sip_does(start):
+    """With the SDK that livekit-sip is made of: LiveKit and its webhooks are those of a call through it, and so is the time it rings."""
+    stage = start(agents={"support": {"standby": 1}})
+    wait_for(lambda: stage.daemon.status()["standbys"]["support"]["ready"] == 1, "an agent stands by")
+    phone = stage.call("+1234567", program=SIPPHONE)
+    note("ring_ms", phone.wait("answered")["ring_ms"])
+    phone.wait("heard")
+    assert len(stage.agents_in(phone.room)) == 1
+    note("agent gone after, ms", stage.end(phone))
+
+
+def test_hung_up_on_as_livekit_sip_is(start):
+    """Nobody can answer: the phone is told by LiveKit that its room is gone."""
+    stage = start(agents={"support": {"command": ["/bin/false"]}})
+    phone = stage.call("+1234567", program=SIPPHONE)
+    ended = phone.ended()
+    assert (ended["answered"], ended["ended_by"]) == (False, "far end"), phone.story()
 
 
 def test_given_up_while_ringing(start):

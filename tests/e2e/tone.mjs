@@ -5,14 +5,12 @@ import { AudioFrame, AudioSource, AudioStream, LocalAudioTrack, TrackPublishOpti
 // Few large frames: ten calls at once must fit on two cores.
 const RATE = 48000, FRAME_MS = 100, FRAME = (RATE * FRAME_MS) / 1000, WINDOW = RATE / 5, LOUDNESS = 8000, AUDIBLE = 500;
 
-// A track to publish that plays `hz` until its process ends.
+// A track to publish that plays `hz`, whole waves a frame, until its process ends.
 export function toneTrack(name, hz) {
   const source = new AudioSource(RATE, 1);
+  const samples = Int16Array.from({ length: FRAME }, (_, n) => LOUDNESS * Math.sin((2 * Math.PI * hz * n) / RATE));
   const play = async () => {
-    for (let n = 0; ; n += FRAME) {
-      const samples = Int16Array.from({ length: FRAME }, (_, i) => LOUDNESS * Math.sin((2 * Math.PI * hz * (n + i)) / RATE));
-      await source.captureFrame(new AudioFrame(samples, RATE, 1, FRAME));
-    }
+    for (;;) await source.captureFrame(new AudioFrame(samples, RATE, 1, FRAME));
   };
   return { track: LocalAudioTrack.createAudioTrack(name, source), play };
 }

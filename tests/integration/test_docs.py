@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from daemon import ROOT, binary
-from doc_tables import CONTAINERS, ELSEWHERE, FOREIGN_FILES, FOREIGN_NAMES, FOREIGN_OPTIONS, FOREIGN_PATHS, PLACES, RUN_BY, SURROUNDINGS, UNTESTED
+from doc_tables import CONTAINERS, ELSEWHERE, FOREIGN_FILES, FOREIGN_NAMES, FOREIGN_OPTIONS, FOREIGN_PATHS, PLACES, RUN_BY, SURROUNDINGS
 from documents import OURS, Document, Script, documents, first_word, inline, scripts
 from documents import codes as codes_of
 from likeness import tried, unlike
@@ -116,8 +116,7 @@ def needed_row(table, matches):
 
 def elsewhere(text):
     """The row that says where TEXT, one command of a line, is run."""
-    return needed_row(ELSEWHERE, lambda row: re.fullmatch(row.pattern, text)) or \
-        needed_row(UNTESTED, lambda row: re.fullmatch(row[0], text))
+    return needed_row(ELSEWHERE, lambda row: re.fullmatch(row.pattern, text))
 
 
 def ours(text):
@@ -266,7 +265,7 @@ def test_every_row_of_the_tables_is_needed():
         for command in script.commands:
             surroundings(command.text)
             rest_to_run(command.text)
-    for table in (ELSEWHERE, UNTESTED, SURROUNDINGS):
+    for table in (ELSEWHERE, SURROUNDINGS):
         left = [row for number, row in enumerate(table) if (id(table), number) not in USED]
         assert not left, left
 

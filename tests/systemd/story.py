@@ -134,9 +134,10 @@ class Story:
         first = pid_of(call)
         told = wait_for(lambda: "needed more memory than SIP_AGENT_MEMORY_MAX" in journal(), "it is told")
         wait_for(lambda: not is_alive(first), "the agent is gone")
+        kernel = [line for line in run("journalctl", "-k", "-o", "cat", "--no-pager").splitlines() if "out of memory" in line]
         post(*call.hung_up())
         wait_for(lambda: not list(GROUP.glob(f"{call.sid}.*")), "its group is removed")
-        return {"told": told, "neighbour": is_alive(self.agent), "state": show("ActiveState"), "restarts": show("NRestarts")}
+        return {"told": told, "kernel": kernel, "killed": first, "neighbour": is_alive(self.agent), "state": show("ActiveState"), "restarts": show("NRestarts")}
 
     def pids_limit(self):
         call = ring("+300")

@@ -101,6 +101,7 @@ def check_limits(saw):
 
 def test_memory_beyond_the_limit_ends_that_agent_alone(story):
     saw = seen(story, "memory_limit")
+    assert any(f"Killed process {saw['killed']} " in line for line in saw["kernel"]), f"`journalctl -k` tells: {saw['kernel']}"
     assert saw["told"] and saw["neighbour"] and saw["state"] == "active" and saw["restarts"] == "0"
 
 
