@@ -308,6 +308,19 @@ void bridge_no_caller(struct bridge *bridge, const char *sid, mono_ms now) {
     }
 }
 
+bool bridge_was_taken(struct bridge *bridge, struct slice sid) {
+    const struct bridge_call *call = bridge_find(bridge, sid);
+    return call != NULL && call->entry.over && call->entry.facts.taken;
+}
+
+bool bridge_forget_taken(struct bridge *bridge, struct slice sid) {
+    if (!bridge_was_taken(bridge, sid)) {
+        return false;
+    }
+    forget_call(bridge, bridge_find(bridge, sid));
+    return true;
+}
+
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now) {
     bool known = live_call(bridge, sid) != NULL;
     note_of(bridge, sid, CALL_STOP, now);

@@ -26,6 +26,10 @@ bool bridge_is_agent_of(struct slice sid, struct slice identity) {
            slice_eq((struct slice){identity.p + prefix, identity.n - prefix}, sid);
 }
 
+char *bridge_agent_identity(struct slice sid) {
+    return xasprintf(AGENT_PREFIX "%.*s", SLICE_ARG(sid));
+}
+
 static bool is_our_identity(const struct bridge_call *call, struct slice identity) {
     return bridge_is_agent_of(slice_of(call->entry.sid), identity);
 }

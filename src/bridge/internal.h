@@ -123,6 +123,10 @@ struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice s
 struct bridge_call *bridge_find(struct bridge *bridge, struct slice sid);
 /* Whether there is one. */
 bool bridge_knows(const struct bridge *bridge, struct slice sid);
+/* bridge.c: whether the call of SID is over because another bridge's agent took its place. */
+bool bridge_was_taken(struct bridge *bridge, struct slice sid);
+/* Forgets it, so that whoever is in its room makes a call anew; false when it is none such by now. */
+bool bridge_forget_taken(struct bridge *bridge, struct slice sid);
 /* The call whose sid is the newest of ROOM, likewise. */
 struct bridge_call *bridge_find_room(struct bridge *bridge, struct slice room);
 /* Adds CALL as the newest of its room's name. */
@@ -147,7 +151,9 @@ struct livekit_participant;
  * it is not the one that is known to be gone. */
 bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *call,
                          const struct livekit_participant *listed);
-/* Whether IDENTITY is the one that the agent of the call SID has. */
+/* The identity that the agent of the call SID has; owned. */
+char *bridge_agent_identity(struct slice sid);
+/* Whether IDENTITY is that. */
 bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);

@@ -80,7 +80,7 @@ static void fit_line(const struct start *start, struct buf *line) {
 }
 
 static char *mint(const struct bridge *bridge, const struct bridge_call *call) {
-    cleanup_free char *identity = xasprintf("sip-agent-%s", call->entry.sid);
+    cleanup_free char *identity = bridge_agent_identity(slice_of(call->entry.sid));
     struct slice room = {call->entry.room, call->entry.room_size};
     return bridge->ports.mint(bridge->ports.self, room, slice_of(identity));
 }

@@ -104,6 +104,15 @@ static bool judge_stranger(struct reconcile *reconcile, const struct livekit_roo
     return false;
 }
 
+/* Let go for another bridge, which may have been taken for one that serves it, or may be gone. */
+static bool judge_taken(struct reconcile *reconcile, const struct bridge_call *call, const struct livekit_room *room) {
+    bool looks = call->entry.over && room->num_participants > 0;
+    if (looks) {
+        check_room(reconcile, room, CHECK_TAKEN);
+    }
+    return looks;
+}
+
 static bool judge_room(struct reconcile *reconcile, const struct livekit_room *room) {
     struct bridge *bridge = reconcile->options.bridge;
     if (!bridge_is_ours(bridge, room->name) || room->name.n == 0 || !text_is_sid(room->sid) ||
@@ -111,8 +120,11 @@ static bool judge_room(struct reconcile *reconcile, const struct livekit_room *r
         return false;
     }
     const struct bridge_call *call = bridge_find(bridge, room->sid);
-    if (call != NULL && (call->entry.facts.taken || call->entry.facts.superseded)) {
-        return false; /* another bridge's, or a name that has come back */
+    if (call != NULL && call->entry.facts.superseded) {
+        return false; /* a name that has come back */
+    }
+    if (call != NULL && call->entry.facts.taken) {
+        return judge_taken(reconcile, call, room);
     }
     if (call == NULL || call->entry.over) {
         return judge_stranger(reconcile, room);

@@ -10,6 +10,7 @@ enum check_how {
     CHECK_LIST,     /* who is listed is there */
     CHECK_THOROUGH, /* … or may be a ghost */
     CHECK_STALE,    /* the room is deleted if nobody is there */
+    CHECK_TAKEN,    /* another bridge is thought to serve it */
 };
 
 /* Somebody in a room of whom a list does not tell for sure. Owned text. */
@@ -59,6 +60,7 @@ enum {
     DOUBT_MS = 5000,
     UNHEARD_MS = 2000,
     SERVED_LOOKS = 6,
+    UNSERVED_AGAIN_MS = 5000, /* an agent that crashed has a successor by then */
     MOST_CHECKS = 200, /* a round; the others are looked at in the next */
 };
 

@@ -198,6 +198,17 @@ static bool any_caller(const struct livekit_answer *answer) {
     return false;
 }
 
+/* Nobody else, whom an agent may have left them with. */
+static bool only_callers(const struct livekit_answer *answer) {
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct livekit_participant *listed = &answer->participants[i];
+        if (!listed_is_caller(listed) && (listed_is_person(listed) || listed->audio_tracks > 0)) {
+            return false;
+        }
+    }
+    return any_caller(answer);
+}
+
 /* --- one check --- */
 
 static void judge_call(struct check *check, const struct livekit_answer *answer) {
@@ -244,6 +255,35 @@ static void judge_stranger(struct check *check, const struct livekit_answer *ans
     }
 }
 
+static void on_rival_asked(void *context, const struct livekit_result *result) {
+    struct check *check = context;
+    check->asked = NULL;
+    check->is_ghost = result->outcome == LIVEKIT_NOT_FOUND;
+    if (check->is_ghost) {
+        check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+    } else {
+        check_free(check);
+    }
+}
+
+/* A call that was let go: its callers are served again if nobody does so at two looks running, nor is hidden. */
+static void judge_taken(struct check *check, const struct livekit_answer *answer) {
+    struct bridge *bridge = check->reconcile->options.bridge;
+    if (find_agent(check, answer) != NULL || !only_callers(answer)) {
+        return;
+    }
+    if (check->answers == 1) {
+        check->again_at = check_now(check) + UNSERVED_AGAIN_MS;
+    } else if (!check->is_ghost) {
+        cleanup_free char *identity = bridge_agent_identity(slice_of(check->sid));
+        check_ask(check, QUESTION_CONFIRM, slice_of(identity), on_rival_asked);
+    } else if (bridge_forget_taken(bridge, slice_of(check->sid))) {
+        const struct log_about about = {.call = slice_of(check->sid), .room = check->room};
+        log_warning(&about, "let go for another bridge, but nobody serves its callers: the call begins anew");
+        untold_confirm(check, answer);
+    }
+}
+
 static void on_participants(void *context, const struct livekit_result *result) {
     struct check *check = context;
     struct reconcile *reconcile = check->reconcile;
@@ -255,7 +295,9 @@ static void on_participants(void *context, const struct livekit_result *result) 
         touched(reconcile);
         return;
     }
-    if (bridge_live_call(reconcile->options.bridge, slice_of(check->sid)) == NULL) {
+    if (check->how == CHECK_TAKEN && bridge_was_taken(reconcile->options.bridge, slice_of(check->sid))) {
+        judge_taken(check, &result->answer);
+    } else if (bridge_live_call(reconcile->options.bridge, slice_of(check->sid)) == NULL) {
         if (!check->suspected) { /* else its name may have come back */
             judge_stranger(check, &result->answer);
         }

@@ -12,13 +12,19 @@ bool untold_is(const struct check *check, const struct livekit_participant *list
     return listed_is_caller(listed) && (call == NULL || !call_knows(&call->entry.facts, sid));
 }
 
-static void on_untold(void *context, enum livekit_outcome outcome) {
+static void on_unserved(void *context, enum livekit_outcome outcome) {
     struct reconcile *reconcile = context;
     if (outcome == LIVEKIT_OK) {
         reconcile->view.started++;
-        log_info(NULL, "a caller whom no webhook told of was found in LiveKit and is served");
     } else if (outcome != LIVEKIT_NOT_FOUND) {
         reconcile_again(reconcile, DOUBT_MS); /* they may be waiting */
+    }
+}
+
+static void on_untold(void *context, enum livekit_outcome outcome) {
+    on_unserved(context, outcome);
+    if (outcome == LIVEKIT_OK) {
+        log_info(NULL, "a caller whom no webhook told of was found in LiveKit and is served");
     }
 }
 
@@ -45,19 +51,28 @@ static bool came_before_us(const struct check *check, const struct livekit_parti
     return listed->joined_at_s <= began_s + STARTED_SLACK_S;
 }
 
+typedef void on_confirmed(void *context, enum livekit_outcome outcome);
+
+static on_confirmed *meaning_of(const struct check *check, const struct livekit_participant *listed) {
+    if (check->how == CHECK_TAKEN) {
+        return on_unserved; /* they were told of, before their call was let go */
+    }
+    return came_before_us(check, listed) ? on_untold : on_unheard;
+}
+
 void untold_confirm(struct check *check, const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
         if (untold_is(check, listed)) {
             livekit_link_confirm(check->reconcile->options.link, slice_of(check->sid), check->room, listed,
-                                 came_before_us(check, listed) ? on_untold : on_unheard, check->reconcile);
+                                 meaning_of(check, listed), check->reconcile);
         }
     }
 }
 
 void untold_answered(struct check *check, const struct livekit_participant *listed, enum livekit_outcome outcome) {
     struct bridge *bridge = check->reconcile->options.bridge;
-    bool early = came_before_us(check, listed);
+    on_confirmed *tell = meaning_of(check, listed);
     if (outcome == LIVEKIT_OK && !untold_is(check, listed)) {
         return; /* a webhook told meanwhile */
     }
@@ -65,5 +80,5 @@ void untold_answered(struct check *check, const struct livekit_participant *list
         struct webhook_event joined = listed_event(EVENT_participant_joined, slice_of(check->sid), check->room, listed);
         bridge_webhook(bridge, &joined, check_now(check));
     }
-    (early ? on_untold : on_unheard)(check->reconcile, outcome);
+    tell(check->reconcile, outcome);
 }

@@ -13,6 +13,8 @@ enum {
      * come while its list still lags (10 s); the answers to three questions (rooms, people, are they there: 5 s at most
      * each); then the decision and the start. */
     UNTOLD_CALLER_MS = WORLD_RECONCILE_MS + 10000 + 3 * 5000 + START_MS,
+    /* Of one whose call was let go for another bridge: it is looked at twice. */
+    UNSERVED_MS = UNTOLD_CALLER_MS + 5000,
     /* Of an end: absence must be said in two rounds; an odd or failed one is repeated. */
     UNTOLD_END_MS = 2 * WORLD_RECONCILE_MS + 20000,
     ASKING_MS = 15000,    /* a room without a caller is asked for twice, with a confirmation, before it is given up */
@@ -146,7 +148,7 @@ static bool is_misled(const struct plan *plan) {
 
 /* How long a caller may hear nobody in this plan; MONO_NEVER: as long as they like. */
 static int64_t silence_limit(const struct plan *plan) {
-    bool excused = plan->operator_at != PLAN_NEVER || plan->other_bridge_at != PLAN_NEVER;
+    bool excused = plan->operator_at != PLAN_NEVER || (plan->other_bridge_at != PLAN_NEVER && !plan->can_ask);
     /* After a loss how an adopted agent ended is not known, and waits begin anew: as with agents that fail. */
     bool ails = !plan->healthy || plan->loss_percent > 0;
     bool blames = plan->restart_at != PLAN_NEVER && plan->forgets; /* agents, for what fails for want of LiveKit */
@@ -161,6 +163,8 @@ static int64_t silence_limit(const struct plan *plan) {
     limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;
     limit += plan->network == NETWORK_SLOW ? 6000 : 0;
     limit += plan->network == NETWORK_REORDERING ? 12000 : 0;
+    bool let_go = plan->other_bridge_at != PLAN_NEVER || plan->network == NETWORK_REORDERING;
+    limit += let_go ? UNSERVED_MS : 0; /* a call that was let go for another bridge */
     limit += plan->rules_at != PLAN_NEVER ? 8000 : 0;
     return limit + (plan->restart_at != PLAN_NEVER ? 8000 : 0);
 }
@@ -173,8 +177,8 @@ static bool is_served(const struct world *world, const struct guest *guest) {
                    world->now - room->told.at >= 4 * (int64_t)HOUR_MS ||
                    world->now - guest->joined_at >= 4 * (int64_t)HOUR_MS;
     bool mistaken = world->plan.network == NETWORK_REORDERING && bridge_counters(world->bridge)->ends[END_TAKEN] > 0;
-    bool unknowable = (world->plan.can_ask && !guest->listed) || mistaken; /* not even LiveKit shows them, or who pushed
-                                                                              out whom is told in the wrong order */
+    bool unknowable = world->plan.can_ask ? !guest->listed : mistaken; /* not even LiveKit shows them, or who pushed
+                                                                          out whom is told in the wrong order */
     return excused || unknowable || has_company(world, guest);
 }
 

@@ -956,8 +956,8 @@ static void test_an_agent_is_no_sign_of_its_callers(void **state) {
     fake_did(fake, "confirm sip-inbound_x PA_1;");
 }
 
-static void test_calls_that_are_not_ours_any_more(void **state) {
-    (void)state;
+/* Our agent was pushed out, so the call is over for us; and the first round of then. */
+static void let_go(void) {
     answered_call();
     round_of_one(1);
     struct webhook_event out = stage_event(EVENT_participant_left, "RM_1", STAGE_ROOM);
@@ -970,11 +970,87 @@ static void test_calls_that_are_not_ours_any_more(void **state) {
     assert_int_equal(bridge_counters(stage->bridge)->ends[END_TAKEN], 1);
     buf_clear(&stage->log);
     round_of_one(1);
+    fake_did(fake, PEOPLE);
+}
+
+static void test_calls_that_another_bridge_serves(void **state) {
+    (void)state;
+    struct livekit_participant silent = fake_agent("PA_A2"), human = fake_caller("PA_2"), leaving = fake_caller("PA_1");
+    silent.audio_tracks = 0; /* it is there for the call all the same */
+    human.rule_id = SLICE(""); /* an agent left them together */
+    leaving.state = LIVEKIT_DISCONNECTED;
+    const struct livekit_participant people[][2] = {{fake_caller("PA_1"), silent}, {fake_caller("PA_1"), human}, {leaving}};
+    for (size_t i = 0; i < ARRAY_LEN(people); i++) {
+        let_go();
+        fake_list(fake, QUESTION_PARTICIPANTS, people[i], i < 2 ? 2 : 1);
+        scene_wait(&scene, 5000);
+        fake_did(fake, "");
+        stage_did(stage, "");
+        close_scene(NULL);
+        open_scene(NULL);
+    }
+    let_go();
+    FAKE_NOBODY(fake);
+    next_round_in(60000);
+    round_of_one(0);
     fake_did(fake, "");
-    scene_wait(&scene, 60000);
-    round_of_one(9);
+}
+
+/* Nobody in its place at two looks, 5 s apart: an agent that crashed would have its successor. */
+static void let_go_and_alone(void) {
+    let_go();
+    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    scene_wait(&scene, 4999);
     fake_did(fake, "");
+    scene_wait(&scene, 1);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    fake_did(fake, PEOPLE CONFIRM_AGENT);
     stage_did(stage, "");
+}
+
+/* The other bridge is gone, or there never was one: webhooks in the wrong order look so, too. */
+static void test_calls_that_nobody_serves(void **state) {
+    (void)state;
+    let_go_and_alone();
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_1;");
+    stage_did(stage, "");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    stage_did(stage, START);
+    assert_int_equal(view().started, 1);
+    assert_false(view().unheard); /* webhooks do arrive */
+    stage_is(stage, "RM_1", "starting");
+}
+
+static void test_calls_that_are_served_after_all(void **state) {
+    (void)state;
+    let_go();
+    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    scene_wait(&scene, 5000);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A2"));
+    fake_did(fake, PEOPLE);
+    close_scene(NULL);
+    open_scene(NULL);
+    let_go_and_alone();
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK); /* the list hides it */
+    close_scene(NULL);
+    open_scene(NULL);
+    let_go_and_alone();
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"), fake_agent("PA_A2")); /* it came that moment */
+    fake_did(fake, PEOPLE);
+    stage_did(stage, "");
+}
+
+static void test_calls_that_nobody_serves_and_nobody_is_in(void **state) {
+    (void)state;
+    let_go_and_alone();
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND);
+    FAKE_PEOPLE(fake, fake_caller("PA_1"));
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_NOT_FOUND); /* a ghost */
+    stage_did(stage, "");
+    assert_int_equal(view().started, 0);
 }
 
 static void test_a_name_that_came_back(void **state) {
@@ -1368,7 +1444,10 @@ int main(void) {
         IN_SCENE(test_the_callers_of_an_agent_that_left_are_there),
         IN_SCENE(test_the_callers_of_an_agent_that_crashes_are_ghosts),
         IN_SCENE(test_an_agent_is_no_sign_of_its_callers),
-        IN_SCENE(test_calls_that_are_not_ours_any_more),
+        IN_SCENE(test_calls_that_another_bridge_serves),
+        IN_SCENE(test_calls_that_nobody_serves),
+        IN_SCENE(test_calls_that_are_served_after_all),
+        IN_SCENE(test_calls_that_nobody_serves_and_nobody_is_in),
         IN_SCENE(test_a_name_that_came_back),
         IN_SCENE(test_any_room),
         IN_SCENE(test_away),
