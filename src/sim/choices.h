@@ -87,6 +87,7 @@
     X(SECOND_STAY, "second-stay-ms")                                                  \
     X(LINE_LOST_HOW, "line-lost-how")                                                 \
     X(HUMAN_STAYS, "human-stays-ms")                                                  \
+    X(RIVAL_STAYS, "rival-stays-ms")                                                  \
     /* agents */                                                                      \
     X(MISBEHAVES, "misbehaves")                                                       \
     X(BEHAVIOUR, "behaviour")                                                         \

@@ -143,9 +143,16 @@ static int newest_open(const struct world *world) {
     return server_find(world, name);
 }
 
-static void join_other(struct world *world, const struct guest *guest) {
+static int join_other(struct world *world, const struct guest *guest) {
     int place = server_join(world, newest_open(world), guest);
     server_speak(world, place);
+    return place;
+}
+
+/* With its bridge: nobody takes its place. */
+static void rival_leaves(struct world *world, const struct happening *happening) {
+    world->rooms[world->guests[happening->subject].room].lost_at = 0;
+    server_leave(world, happening->subject, DISCONNECT_CLIENT_INITIATED);
 }
 
 /* Another bridge's agent, with the identity that is one per call. */
@@ -155,14 +162,17 @@ static void other_bridge(struct world *world, const struct happening *happening)
     struct guest guest = {.kind = KIND_AGENT, .caller = WORLD_NOBODY, .process = WORLD_NOBODY, .rival = true};
     if (room != WORLD_NOBODY && server_callers(world, room) > 0) {
         snprintf(guest.identity, sizeof guest.identity, "sip-agent-%s", world->rooms[room].sid);
-        join_other(world, &guest);
+        int place = join_other(world, &guest);
+        if (place != WORLD_NOBODY) {
+            world_plan(world, dice_between(&world->dice, CHOICE_RIVAL_STAYS, 500, 200000), rival_leaves, place, 0);
+        }
     }
 }
 
 static void egress(struct world *world, const struct happening *happening) {
     (void)happening;
     struct guest guest = {.kind = KIND_EGRESS, .caller = WORLD_NOBODY, .process = WORLD_NOBODY, .identity = "EG_1"};
-    join_other(world, &guest);
+    (void)join_other(world, &guest);
 }
 
 static void outbound_leaves(struct world *world, const struct happening *happening) {
