@@ -61,7 +61,7 @@ enum {
     UNHEARD_MS = 2000,
     SERVED_LOOKS = 6,
     UNSERVED_AGAIN_MS = 5000, /* an agent that crashed has a successor by then */
-    MOST_CHECKS = 200, /* a round; the others are looked at in the next */
+    MOST_CHECKS = 200,        /* a round; the others are looked at in the next */
 };
 
 /* Another round at the latest in DELAY_MS. */

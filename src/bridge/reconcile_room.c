@@ -202,7 +202,8 @@ static bool any_caller(const struct livekit_answer *answer) {
 static bool only_callers(const struct livekit_answer *answer) {
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_participant *listed = &answer->participants[i];
-        if (!listed_is_caller(listed) && (listed_is_person(listed) || listed->audio_tracks > 0)) {
+        bool is_company = listed_is_person(listed) || (listed->audio_tracks > 0 && listed->kind != KIND_EGRESS);
+        if (!listed_is_caller(listed) && is_company) {
             return false;
         }
     }

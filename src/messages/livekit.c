@@ -48,6 +48,11 @@ static const struct message messages[] = {
      "A room of our prefix without people in it was to be deleted, and LiveKit refused or did not answer.",
      "It is tried again. `sipbridge doctor` checks the grant roomCreate; `sipbridge clear-sip-bridge` deletes all such "
      "rooms (and ends the calls)."},
+    {LOG_WARNING, "let go for another bridge, but nobody serves its callers: the call begins anew",
+     "An agent of the call's identity pushed ours out, so the call was left to the bridge that had started it; but "
+     "LiveKit lists callers without an agent, twice in five seconds.",
+     "See to the other bridge: one at a time should serve a `SIP_ROOM_PREFIX`. Without another one: is something "
+     "between LiveKit and sipbridge that sends webhooks in another order?"},
     {LOG_INFO, "LiveKit's API answers", "At the start, or after it was away.", ""},
     {LOG_INFO, "LiveKit answers again", "Calls that waited for it get their agents.", ""},
     {LOG_INFO, "LiveKit's list of rooms is believable again", "It has most of the calls again.", ""},
@@ -57,11 +62,6 @@ static const struct message messages[] = {
     {LOG_INFO, "a caller whom no webhook told of was found in LiveKit and is served",
      "Found by comparing LiveKit's list (`SIP_RECONCILE`), or at the start.",
      "At a start nothing; else webhooks are lost: `sipbridge doctor`."},
-    {LOG_WARNING, "let go for another bridge, but nobody serves its callers: the call begins anew",
-     "An agent of the call's identity pushed ours out, so the call was left to the bridge that had started it; but "
-     "LiveKit lists callers without an agent, twice in five seconds.",
-     "See to the other bridge: one at a time should serve a `SIP_ROOM_PREFIX`. Without another one: is something "
-     "between LiveKit and sipbridge that sends webhooks in another order?"},
     {LOG_DEBUG, "LiveKit could not be asked to {WISH}: {ERROR}",
      "As the warning of this text, which comes at most every ten seconds.", ""},
 };

@@ -158,13 +158,12 @@ static int64_t silence_limit(const struct plan *plan) {
     }
     int64_t limit = ails ? 120000 : START_MS;
     limit += plan->standbys ? UNTAKEN_MS : 0;
-    limit += is_misled(plan) ? UNTOLD_CALLER_MS : 0;
+    bool let_go = plan->other_bridge_at != PLAN_NEVER || plan->network == NETWORK_REORDERING; /* or it may seem so */
+    limit += let_go ? UNSERVED_MS : is_misled(plan) ? UNTOLD_CALLER_MS : 0;
     limit += plan->can_ask && plan->api_fails_percent > 0 ? UNTOLD_CALLER_MS : 0;
     limit += is_misled(plan) && plan->odd_list_at != PLAN_NEVER ? WORLD_RECONCILE_MS : 0;
     limit += plan->network == NETWORK_SLOW ? 6000 : 0;
     limit += plan->network == NETWORK_REORDERING ? 12000 : 0;
-    bool let_go = plan->other_bridge_at != PLAN_NEVER || plan->network == NETWORK_REORDERING;
-    limit += let_go ? UNSERVED_MS : 0; /* a call that was let go for another bridge */
     limit += plan->rules_at != PLAN_NEVER ? 8000 : 0;
     return limit + (plan->restart_at != PLAN_NEVER ? 8000 : 0);
 }

@@ -976,10 +976,12 @@ static void let_go(void) {
 static void test_calls_that_another_bridge_serves(void **state) {
     (void)state;
     struct livekit_participant silent = fake_agent("PA_A2"), human = fake_caller("PA_2"), leaving = fake_caller("PA_1");
-    silent.audio_tracks = 0; /* it is there for the call all the same */
+    silent.audio_tracks = 0;   /* it is there for the call all the same */
     human.rule_id = SLICE(""); /* an agent left them together */
     leaving.state = LIVEKIT_DISCONNECTED;
-    const struct livekit_participant people[][2] = {{fake_caller("PA_1"), silent}, {fake_caller("PA_1"), human}, {leaving}};
+    const struct livekit_participant people[][2] = {{fake_caller("PA_1"), silent},
+                                                    {fake_caller("PA_1"), human},
+                                                    {leaving}};
     for (size_t i = 0; i < ARRAY_LEN(people); i++) {
         let_go();
         fake_list(fake, QUESTION_PARTICIPANTS, people[i], i < 2 ? 2 : 1);
