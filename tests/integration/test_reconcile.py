@@ -1,4 +1,6 @@
 """What webhooks did not tell is found in LiveKit's own list, and only what it says twice is believed."""
+import os
+import signal
 import time
 
 import livekit
@@ -80,6 +82,25 @@ def test_call_whose_end_was_lost_ends(start, server):
     daemon.wait_gone(pid, timeout=15)
     wait_for(lambda: daemon.calls() == [], "the call is over")
     assert found(daemon)["calls_ended"] == 1
+
+
+def test_call_let_go_for_a_bridge_that_is_gone(start, server):
+    """Our agent was pushed out of its place, and nobody is in that: the caller is served again."""
+    leaves = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"]
+    daemon = reconciling(start, server, agents=lambda made: {"support": made.entry(command=leaves)})
+    call = Call()
+    server.add(call, odd.phone(call), odd.agent(call))
+    daemon.post(*call.ringing(), *call.answered())
+    pid = wait_for(lambda: daemon.status()["process_pids"].get(call.room), "an agent runs")
+    daemon.post(call.agent_left(reason="DUPLICATE_IDENTITY"))
+    os.kill(pid, signal.SIGTERM)  # it ends with 0, as it does when LiveKit throws it out
+    wait_for(lambda: daemon.calls() == [], "the call is left to the other bridge")
+    rounds_go_by(daemon, 2)
+    assert daemon.calls() == []
+    server.add(call, odd.phone(call))  # the other bridge is gone, and no webhook says so
+    wait_for(lambda: daemon.status()["process_pids"].get(call.room), "the caller is served again", timeout=30)
+    assert daemon.wait_logged("nobody serves its callers")
+    server.remove(call)
 
 
 def test_one_odd_list_ends_nothing(start, server):
