@@ -4,6 +4,8 @@ Each answerer takes real calls (ring.py). Floor: the agent is in the room before
 livekit-agents' own, which does the same in Python."""
 import contextlib
 import statistics
+import tempfile
+from pathlib import Path
 
 import ring
 from table import percentile, say
@@ -48,6 +50,23 @@ def answerers(bench):
             ("sipbridge, cold", lambda: sipbridge(bench), True),
             ("livekit-agents, warm worker", lambda: answerer(bench, ring.Worker), True),
             ("a bridge that polls every 5 s", lambda: answerer(bench, ring.Polling), False))
+
+
+def run_examples(bench, floor):
+    """The examples of examples/, each in its language, in standby."""
+    import examples
+    if not bench.quick:
+        examples.install()
+    for name in list(examples.COMMANDS)[:bench.few(5, 0)]:
+        label = f"sipbridge, standby, examples/{name}, one at a time"
+        if not examples.is_there(name):
+            bench.table.miss(PART, label, "what it needs is missing (tests/e2e/setup.sh examples)")
+            continue
+        say(f"ring: {label}")
+        with tempfile.TemporaryDirectory(prefix="sipbridge-bench-") as where, \
+                ring.playing(bench, {"support": {**examples.entry(name, Path(where)), "standby": 2}}, **examples.PATIENT) as stage:
+            made = ring.Sipbridge(stage, lambda: bench.standbys_ready(stage.daemon.status, "support", 2))
+            tell(bench, PART, label, [ms for _ in range(6) for ms in made.burst(1, "sipphone")], floor)
 
 
 def take_calls(bench, name, make, phones, bursts):
@@ -104,6 +123,8 @@ def run(bench):
         for (phone, size), values in rings.items():
             label = f"{name}, {'one at a time' if size == 1 else f'{size} at once'}"
             floor[phone, size] = tell(bench, PHONES[phone], label, values, floor.get((phone, size)))
+    if ("sipphone", 1) in floor:
+        run_examples(bench, floor["sipphone", 1])
 
 
 def run_bursts(bench):

@@ -3,50 +3,35 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import examples
 import livekit
 import pytest
 from daemon import holds_for, processes_marked, wait_for
-from stage import AGENT_HZ, CACHE, HERE, note
+from examples import COMMANDS, EXAMPLES, LOADED_S, PATIENT
+from stage import AGENT_HZ, HERE, note
 
-EXAMPLES = HERE.parents[1] / "examples"
-COMMANDS = {
-    "node": ["node", "agent.mjs"],
-    "python": [CACHE / "python/bin/python3", "agent.py"],
-    "python-livekit-agents": [CACHE / "python-livekit-agents/bin/python3", "agent.py"],
-    "python-pipecat": [CACHE / "python-pipecat/bin/python3", "agent.py"],
-    "shell": ["sh", "agent.sh", "node", "../announce.mjs"],
-}
 RULES = [{"pattern": "+1234567", "agent_name": "support"}]
 MOST_GLUE_LINES, NOT_HERE = 15, 77
-LOADED_S = 60  # two cores for all, and Pipecat loads for seconds
-PATIENT = {"SIP_READY_TIMEOUT": f"{LOADED_S}s", "SIP_STOP_TIMEOUT": "30s"}
 
 
 @pytest.fixture(scope="session")
 def installed(request):
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        code = subprocess.run([str(HERE / "setup.sh"), "examples"]).returncode
+        code = examples.install()
     assert code in (0, NOT_HERE), f"tests/e2e/setup.sh examples failed with {code}"
 
 
 @pytest.fixture(params=COMMANDS)
 def agent(request, installed, tmp_path):
-    """The directory entry of an example, in a copy that finds the npm packages."""
-    program = str(COMMANDS[request.param][0])
-    if not shutil.which(program) or (request.param == "shell" and not shutil.which("jq")):
+    if not examples.is_there(request.param):
         pytest.skip("NOT TESTED: what this example needs is missing (tests/e2e/setup.sh examples says what)")
-    shutil.copytree(EXAMPLES / request.param, tmp_path / "example")
-    for script in ("announce.mjs", "tone.mjs"):
-        shutil.copy(HERE / script, tmp_path)
-    (tmp_path / "node_modules").symlink_to(CACHE / "node/node_modules")
-    return {"command": [str(part) for part in COMMANDS[request.param]], "cwd": str(tmp_path / "example")}
+    return examples.entry(request.param, tmp_path)
 
 
 # --- by sipbridge ---
