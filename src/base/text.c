@@ -121,10 +121,10 @@ static size_t escape_char(struct slice text, const char *backslash, char *piece,
     return length;
 }
 
-/* How many characters of TEXT stand for themselves: printable ASCII but the backslash. */
-static size_t plain_size(struct slice text) {
+/* How many characters of TEXT, MOST of them at most, stand for themselves: printable ASCII but the backslash. */
+static size_t plain_size(struct slice text, size_t most) {
     size_t size = 0;
-    while (size < text.n && text.p[size] >= ' ' && text.p[size] <= '~' && text.p[size] != '\\') {
+    while (size < text.n && size < most && text.p[size] >= ' ' && text.p[size] <= '~' && text.p[size] != '\\') {
         size++;
     }
     return size;
@@ -136,8 +136,9 @@ static void escape(struct buf *out, struct slice text, size_t limit, const char 
     buf_add(out, "", 0);
     while (text.n > 0) {
         char piece[16];
-        size_t read = plain_size(text), used = out->len - start;
-        if (read > 0 && used + read + sizeof ELLIPSIS - 1 <= limit) {
+        size_t used = out->len - start, most = used + sizeof ELLIPSIS - 1;
+        size_t read = plain_size(text, most < limit ? limit - most : 0);
+        if (read > 0) {
             buf_add(out, text.p, read);
             cut_at = out->len;
             text = (struct slice){text.p + read, text.n - read};
