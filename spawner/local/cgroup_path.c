@@ -34,7 +34,7 @@ static struct slice group_in(const char *cgroup) {
     for (const char *at = cgroup; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n') {
         if (strncmp(at, "0::/", 4) == 0) {
             struct slice line = line_at(at);
-            return (struct slice){line.p + 3, line.n - 3};
+            return slice_after(line, 3);
         }
     }
     return (struct slice){0};

@@ -32,7 +32,7 @@ static bool parse_percent(struct slice text, int64_t *ret_hundredths) {
 
 bool pressure_parse(struct slice text, int64_t *ret_hundredths) {
     struct slice head = SLICE("some avg10=");
-    return slice_starts(text, head) && parse_percent((struct slice){text.p + head.n, text.n - head.n}, ret_hundredths);
+    return slice_starts(text, head) && parse_percent(slice_after(text, head.n), ret_hundredths);
 }
 
 char *pressure_cgroup_path(struct slice text) {

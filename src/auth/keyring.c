@@ -92,7 +92,7 @@ static bool is_blank(char c) {
 
 static struct slice trim(struct slice text) {
     while (text.n > 0 && is_blank(text.p[0])) {
-        text = (struct slice){text.p + 1, text.n - 1};
+        text = slice_after(text, 1);
     }
     while (text.n > 0 && is_blank(text.p[text.n - 1])) {
         text.n--;
@@ -129,7 +129,7 @@ static struct slice unquote(struct slice text, char ret[KEYRING_MAX_SECRET], siz
         return (struct slice){0};
     }
     *ret_size = size;
-    return (struct slice){text.p + i + 1, text.n - i - 1};
+    return slice_after(text, i + 1);
 }
 
 /* An unquoted value ends where a comment begins: '#' after white space. */

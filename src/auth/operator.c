@@ -18,7 +18,7 @@ static struct slice without_scheme(struct slice authorization) {
     if (authorization.n < size || strncasecmp(authorization.p, scheme, size) != 0) {
         return authorization;
     }
-    return (struct slice){authorization.p + size, authorization.n - size};
+    return slice_after(authorization, size);
 }
 
 /* What makes a token somebody else's: a grant for LiveKit's own interfaces, or the body hash of a webhook. */

@@ -33,12 +33,17 @@ static inline bool slice_starts(struct slice a, struct slice prefix) {
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
+/* TEXT without its first COUNT bytes, of which it has as many at least. */
+static inline struct slice slice_after(struct slice text, size_t count) {
+    return (struct slice){text.p + count, text.n - count};
+}
+
 /* Takes the first line, without its newline, off REST, which has at least one byte. */
 static inline struct slice slice_line(struct slice *rest) {
     const char *newline = (const char *)memchr(rest->p, '\n', rest->n);
     struct slice line = {rest->p, newline != NULL ? (size_t)(newline - rest->p) : rest->n};
     size_t used = line.n + (newline != NULL);
-    *rest = (struct slice){rest->p + used, rest->n - used};
+    *rest = slice_after(*rest, used);
     return line;
 }
 

@@ -89,7 +89,7 @@ bool text_is_utf8(struct slice text) {
     uint32_t code;
     while (text.n > 0) {
         size_t plain = ascii_size(text);
-        text = (struct slice){text.p + plain, text.n - plain};
+        text = slice_after(text, plain);
         if (text.n == 0) {
             return true;
         }
@@ -141,7 +141,7 @@ static void escape(struct buf *out, struct slice text, size_t limit, const char 
         if (read > 0) {
             buf_add(out, text.p, read);
             cut_at = out->len;
-            text = (struct slice){text.p + read, text.n - read};
+            text = slice_after(text, read);
             continue;
         }
         size_t length = escape_char(text, backslash, piece, &read);

@@ -22,8 +22,7 @@ static bool is_caller(const struct webhook_event *event) {
 
 bool bridge_is_agent_of(struct slice sid, struct slice identity) {
     size_t prefix = sizeof AGENT_PREFIX - 1;
-    return slice_starts(identity, SLICE(AGENT_PREFIX)) &&
-           slice_eq((struct slice){identity.p + prefix, identity.n - prefix}, sid);
+    return slice_starts(identity, SLICE(AGENT_PREFIX)) && slice_eq(slice_after(identity, prefix), sid);
 }
 
 char *bridge_agent_identity(struct slice sid) {

@@ -82,7 +82,7 @@ static bool is_letters(struct slice text) {
 static size_t id_prefix(struct slice text) {
     for (size_t i = 0; i < ARRAY_LEN(fresh_prefixes); i++) {
         struct slice prefix = slice_of(fresh_prefixes[i]);
-        if (slice_starts(text, prefix) && is_letters((struct slice){text.p + prefix.n, text.n - prefix.n})) {
+        if (slice_starts(text, prefix) && is_letters(slice_after(text, prefix.n))) {
             return prefix.n;
         }
     }

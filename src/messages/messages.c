@@ -54,7 +54,7 @@ size_t messages_match(const char *text, struct slice message) {
     if (!slice_starts(rest, piece) || (text[piece.n] == '\0' && rest.n != piece.n)) {
         return 0;
     }
-    rest = (struct slice){rest.p + piece.n, rest.n - piece.n};
+    rest = slice_after(rest, piece.n);
     for (const char *at = text + piece.n; *at != '\0'; at = piece.p + piece.n) {
         piece = piece_of(at + name_at(at));
         common += piece.n;
@@ -66,20 +66,16 @@ size_t messages_match(const char *text, struct slice message) {
             return 0;
         }
         size_t used = (size_t)(found - rest.p) + piece.n;
-        rest = (struct slice){rest.p + used, rest.n - used};
+        rest = slice_after(rest, used);
     }
     return common;
 }
 
 /* --- lines --- */
 
-static struct slice without(struct slice text, size_t size) {
-    return (struct slice){text.p + size, text.n - size};
-}
-
 static struct slice trimmed(struct slice text) {
     while (text.n > 0 && isspace((unsigned char)text.p[0])) {
-        text = without(text, 1);
+        text = slice_after(text, 1);
     }
     while (text.n > 0 && isspace((unsigned char)text.p[text.n - 1])) {
         text.n--;
@@ -116,10 +112,10 @@ static void read_text(struct slice line, struct message_line *ret_line) {
     static const char *const facts[] = {" call=", " room=", " agent=", " pid="};
     const char *tag = line.n > 0 ? memmem(line.p, line.n, " SIP ", 5) : NULL;
     if (tag != NULL) {
-        struct slice rest = without(line, (size_t)(tag - line.p) + 5);
+        struct slice rest = slice_after(line, (size_t)(tag - line.p) + 5);
         const char *end = memchr(rest.p, ' ', rest.n);
         struct slice word = {rest.p, end != NULL ? (size_t)(end - rest.p) : rest.n};
-        line = read_level(word, &ret_line->level) ? without(rest, word.n) : line;
+        line = read_level(word, &ret_line->level) ? slice_after(rest, word.n) : line;
     }
     for (size_t i = 0; tag != NULL && i < ARRAY_LEN(facts); i++) {
         const char *fact = memmem(line.p, line.n, facts[i], strlen(facts[i]));
@@ -134,7 +130,7 @@ void messages_read_line(struct slice line, struct message_line *ret_line) {
     buf_add(&ret_line->text, "", 0);
     line = trimmed(line);
     const char *record = line.n > 0 ? memmem(line.p, line.n, json, sizeof json - 1) : NULL;
-    if (record == NULL || !read_json(without(line, (size_t)(record - line.p)), ret_line)) {
+    if (record == NULL || !read_json(slice_after(line, (size_t)(record - line.p)), ret_line)) {
         read_text(line, ret_line);
     }
 }

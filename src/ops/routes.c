@@ -161,7 +161,7 @@ static const struct route *find_route(struct slice path, struct slice *ret_rest)
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         struct slice own = slice_of(routes[i].path);
         if (routes[i].has_rest ? slice_starts(path, own) : slice_eq(path, own)) {
-            *ret_rest = (struct slice){path.p + own.n, path.n - own.n};
+            *ret_rest = slice_after(path, own.n);
             return &routes[i];
         }
     }

@@ -24,10 +24,6 @@ static struct slice until(struct slice text, const char *stops) {
     return text;
 }
 
-static struct slice after(struct slice text, size_t count) {
-    return (struct slice){text.p + count, text.n - count};
-}
-
 static int hex(char c) {
     const char *digits = "0123456789abcdef";
     const char *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
@@ -71,7 +67,7 @@ static char *decode_secret(struct slice text) {
 
 static bool parse_credentials(struct slice text, struct redis_url *url, struct diag *diag) {
     struct slice user = until(text, ":");
-    struct slice password = user.n < text.n ? after(text, user.n + 1) : (struct slice){0};
+    struct slice password = user.n < text.n ? slice_after(text, user.n + 1) : (struct slice){0};
     if (user.n > 0 && password.n == 0) {
         return diag_fail(diag, where, "names a user without a password: write user:password@ or :password@");
     }
@@ -99,7 +95,7 @@ static bool parse_query(struct slice query, struct redis_url *url, struct diag *
     if (!slice_starts(query, SLICE("?db="))) {
         return diag_fail(diag, where, "after the ? only db=N is understood");
     }
-    return parse_db(after(query, 4), url, diag);
+    return parse_db(slice_after(query, 4), url, diag);
 }
 
 static bool is_host(struct slice host) {
@@ -130,17 +126,17 @@ static bool parse_port(struct slice text, struct redis_url *url, struct diag *di
 
 static bool parse_place(struct slice place, struct redis_url *url, struct diag *diag) {
     bool bracketed = place.n > 0 && place.p[0] == '[';
-    struct slice host = bracketed ? until(after(place, 1), "]") : until(place, ":");
+    struct slice host = bracketed ? until(slice_after(place, 1), "]") : until(place, ":");
     size_t used = host.n + (bracketed ? 2 : 0);
     if (!is_host(host) || used > place.n) {
         return bad_host(diag);
     }
-    struct slice port = after(place, used);
+    struct slice port = slice_after(place, used);
     url->port = DEFAULT_PORT;
     if (port.n > 0 && port.p[0] != ':') {
         return bad_host(diag);
     }
-    if (port.n > 0 && !parse_port(after(port, 1), url, diag)) {
+    if (port.n > 0 && !parse_port(slice_after(port, 1), url, diag)) {
         return false;
     }
     url->host = xmemdup(host.p, host.n);
@@ -159,7 +155,7 @@ static bool take_credentials(struct slice *rest, struct redis_url *url, struct d
     if (at == 0) {
         return true;
     }
-    *rest = after(*rest, at);
+    *rest = slice_after(*rest, at);
     return parse_credentials((struct slice){authority.p, at - 1}, url, diag);
 }
 
@@ -171,12 +167,12 @@ static bool parse_tcp(struct slice rest, struct redis_url *url, struct diag *dia
     if (!parse_place(place, url, diag)) {
         return false;
     }
-    rest = after(rest, place.n);
+    rest = slice_after(rest, place.n);
     struct slice path = until(rest, "?#");
-    if (path.n > 1 && !parse_db(after(path, 1), url, diag)) {
+    if (path.n > 1 && !parse_db(slice_after(path, 1), url, diag)) {
         return false;
     }
-    return parse_query(after(rest, path.n), url, diag);
+    return parse_query(slice_after(rest, path.n), url, diag);
 }
 
 static bool parse_unix(struct slice rest, struct redis_url *url, struct diag *diag) {
@@ -193,7 +189,7 @@ static bool parse_unix(struct slice rest, struct redis_url *url, struct diag *di
         return diag_fail(diag, where, "the path of the socket must have at most 107 bytes, a %% written as %%25");
     }
     url->label = xasprintf("unix:%s", url->path);
-    return parse_query(after(rest, path.n), url, diag);
+    return parse_query(slice_after(rest, path.n), url, diag);
 }
 
 static bool has_scheme(const char *text, const char *scheme) {

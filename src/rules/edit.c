@@ -57,7 +57,7 @@ void edit_rules_read(struct slice text, struct edit_rules *ret_rules) {
         }
         ret_rules->at[ret_rules->count++] = trim(value);
         size_t used = value.n < rest.n ? value.n + 1 : value.n;
-        rest = (struct slice){rest.p + used, rest.n - used};
+        rest = slice_after(rest, used);
     }
 }
 

@@ -11,13 +11,9 @@ static bool is_name(char c, bool first) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
 
-static struct slice skip(struct slice text, size_t count) {
-    return (struct slice){text.p + count, text.n - count};
-}
-
 static struct slice skip_blanks(struct slice text) {
     while (text.n > 0 && is_blank(text.p[0])) {
-        text = skip(text, 1);
+        text = slice_after(text, 1);
     }
     return text;
 }
@@ -41,7 +37,7 @@ static const char *read_single(struct slice text, struct buf *ret_value) {
         return "the quote ' is not closed on this line";
     }
     buf_add(ret_value, text.p, (size_t)(end - text.p));
-    return check_end(skip(text, (size_t)(end - text.p) + 1));
+    return check_end(slice_after(text, (size_t)(end - text.p) + 1));
 }
 
 static void add_escaped(struct buf *out, char c) {
@@ -58,7 +54,7 @@ static void add_escaped(struct buf *out, char c) {
 static const char *read_double(struct slice text, struct buf *ret_value) {
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '"') {
-            return check_end(skip(text, i + 1));
+            return check_end(slice_after(text, i + 1));
         }
         if (text.p[i] == '\\' && i + 1 < text.n) {
             add_escaped(ret_value, text.p[++i]);
@@ -86,8 +82,8 @@ static const char *read_value(struct slice text, struct buf *ret_value) {
         return NULL;
     }
     switch (value.p[0]) {
-    case '\'': return read_single(skip(value, 1), ret_value);
-    case '"': return read_double(skip(value, 1), ret_value);
+    case '\'': return read_single(slice_after(value, 1), ret_value);
+    case '"': return read_double(slice_after(value, 1), ret_value);
     default: return read_bare(value, ret_value);
     }
 }
@@ -95,7 +91,7 @@ static const char *read_value(struct slice text, struct buf *ret_value) {
 static struct slice skip_export(struct slice line) {
     struct slice word = SLICE("export");
     if (slice_starts(line, word) && line.n > word.n && is_blank(line.p[word.n])) {
-        return skip_blanks(skip(line, word.n));
+        return skip_blanks(slice_after(line, word.n));
     }
     return line;
 }
@@ -110,14 +106,14 @@ static void read_line(unsigned number, struct slice line, const struct envfile_r
     while (name_size < line.n && is_name(line.p[name_size], name_size == 0)) {
         name_size++;
     }
-    struct slice rest = skip_blanks(skip(line, name_size));
+    struct slice rest = skip_blanks(slice_after(line, name_size));
     if (name_size == 0 || rest.n == 0 || rest.p[0] != '=') {
         reader->on_error(reader->context, number, "is not NAME=VALUE");
         return;
     }
     cleanup_buf struct buf value = {0};
     const char *wrong =
-        memchr(line.p, '\0', line.n) != NULL ? "contains a NUL byte" : read_value(skip(rest, 1), &value);
+        memchr(line.p, '\0', line.n) != NULL ? "contains a NUL byte" : read_value(slice_after(rest, 1), &value);
     if (wrong != NULL) {
         reader->on_error(reader->context, number, wrong);
         return;
@@ -127,7 +123,7 @@ static void read_line(unsigned number, struct slice line, const struct envfile_r
 
 void envfile_parse(struct slice text, const struct envfile_reader *reader) {
     struct slice mark = SLICE("\xEF\xBB\xBF"); /* some editors begin UTF-8 files with it */
-    text = slice_starts(text, mark) ? skip(text, mark.n) : text;
+    text = slice_starts(text, mark) ? slice_after(text, mark.n) : text;
     for (unsigned number = 1; text.n > 0; number++) {
         read_line(number, slice_line(&text), reader);
     }
