@@ -270,8 +270,7 @@ static const struct cli_option logs_table[] = {
 static const struct cli_option stop_table[] = {
     CONFIRM_OPTION(stop_options, yes),
     {"json", 0, CLI_FLAG, offsetof(struct stop_options, json), NULL, "one JSON object"},
-    {"url", 0, CLI_TEXT, offsetof(struct stop_options, url), "URL",
-     "the running bridge: http://host:port, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
+    REMOTE_OPTION(stop_options, url),
 };
 
 static const struct cli_command list_command = {

@@ -221,8 +221,7 @@ static const struct cli_option options_table[] = {
     {"wait", 0, CLI_DURATION, offsetof(struct clear_options, wait_ms), "TIME",
      "how long to wait for the agents to end (default 15s; 0: not at all)"},
     {"json", 0, CLI_FLAG, offsetof(struct clear_options, json), NULL, "one JSON object: what became of each room"},
-    {"url", 0, CLI_TEXT, offsetof(struct clear_options, url), "URL",
-     "the running bridge: http://host:port, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
+    REMOTE_OPTION(clear_options, url),
 };
 
 const struct cli_command cli_clear_sip_bridge = {

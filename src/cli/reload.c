@@ -51,8 +51,7 @@ static int run(struct cli *cli) {
 }
 
 static const struct cli_option options_table[] = {
-    {"url", 0, CLI_TEXT, offsetof(struct reload_options, url), "URL",
-     "the running bridge: http://host:port, or an address as in SIP_ADMIN_LISTEN (default: its first)"},
+    REMOTE_OPTION(reload_options, url),
 };
 
 const struct cli_command cli_reload = {

@@ -33,6 +33,12 @@ struct remote_wish {
     const char *where; /* http://host:port, https://…, or an address as in SIP_ADMIN_LISTEN; NULL: its first */
     const char *path;  /* "/api/…" */
 };
+/* Where the running bridge is, as the option of a command with such a wish. */
+#define REMOTE_OPTION(type, field)                                                                            \
+    {                                                                                                         \
+        "url", 0, CLI_TEXT, offsetof(struct type, field), "URL",                                              \
+            "the running bridge: http://host:port, or an address as in SIP_ADMIN_LISTEN (default: its first)" \
+    }
 /* POST with an operator's token. True with the answer, whatever it is; false with DIAG: there was none, there is no key
  * to sign with, or no address. */
 bool remote_post(const struct settings *settings, const struct remote_wish *wish, struct remote_answer *ret_answer,

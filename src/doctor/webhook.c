@@ -40,8 +40,9 @@ static struct rejection rejection_of(const char *reason) {
             return all[i];
         }
     }
-    return (struct rejection){reason, "its token is not one of LiveKit's webhooks",
-                              "keep it, and run: sipbridge verify FILE"};
+    return (struct rejection){
+        reason, "its token is not one of LiveKit's webhooks",
+        "keep its body and its Authorization header, and run: sipbridge verify --authorization TOKEN FILE"};
 }
 
 /* Where LiveKit should send webhooks, as far as can be told from here. */
