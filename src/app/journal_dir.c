@@ -76,8 +76,11 @@ static void put_away(struct journal_dir *dir, const char *name) {
 
 /* ---- entries ---- */
 
-/* The first text of a call, and where a file system cannot exchange, is renamed. */
+/* The first text of a call, for which its agent waits, is renamed, as any where a file system cannot exchange. */
 static bool swap(struct journal_dir *dir, const char *spare, const char *name) {
+    if (renameat2(dir->fd, spare, dir->fd, name, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
     if (renameat2(dir->fd, spare, dir->fd, name, RENAME_EXCHANGE) == 0) {
         dir->spares++;
         dir->last_has_text = true;
