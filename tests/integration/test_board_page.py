@@ -145,18 +145,37 @@ def test_hostile_names_are_text(page, name):
 
 @pytest.mark.parametrize("width", [360, 768, 1280, 1920])
 def test_it_fits(page, width):
-    daemon, board = page()
-    call = Call()
-    daemon.post(*call.ringing())
+    name = "x" * 100
+    daemon, board = page(rules=[{"pattern": "*", "agent_name": name}], agents=lambda d: {name: d.entry()})
+    call, over = Call(called="+493023125000"), Call()
+    for each in (over, call):
+        daemon.post(*each.ringing())
+    daemon.post(*over.hung_up())
     board.wait_in(call, "ringing")
+    board.wait_in(over, "ends")
     colours = {}
     for scheme in ("light", "dark"):
         board.look(width, 900, scheme)
         colours[scheme] = board.value("getComputedStyle(document.body).backgroundColor")
         assert board.value("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out"
-        assert board.value("document.querySelector('#ringing td').getBoundingClientRect().right <= window.innerWidth")
+        sideways = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
+        assert board.value(sideways) == 0, "no list scrolls sideways, however long its names are"
+        assert board.value("document.querySelector('#ringing .agent').offsetWidth >= 60"), "of the agent something is left"
     assert colours["light"] != colours["dark"]
     daemon.post(*call.hung_up())
+
+
+def test_trouble_says_what_to_do(page):
+    daemon, board = page()
+    assert board.value("document.getElementById('remedy').offsetHeight") == 0
+    daemon.write("rules.json", '[{"pattern": }]')
+    board.wait("document.getElementById('health').dataset.status === 'degraded'", "it says that something is wrong")
+    assert board.value("document.getElementById('remedy').offsetHeight") > 0, "what to do is there without a mouse"
+    assert board.value("document.querySelector('#remedy code').textContent") == "sipbridge rules check"
+    assert board.value("document.title").startswith("degraded · ")
+    daemon.write("rules.json", "[]")
+    board.wait("document.getElementById('health').dataset.status === 'healthy'", "it is mended")
+    assert board.value("document.getElementById('remedy').offsetHeight") == 0
 
 
 def test_keyboard_and_screen_reader(page):
@@ -196,6 +215,13 @@ def test_the_bridge_goes_and_comes_back(page):
     daemon.settings["SIP_ADMIN_LISTEN"] = f"127.0.0.1:{board.port}"
     daemon.stop()
     board.wait("document.getElementById('health').dataset.status === 'gone'", "it says that the bridge is gone")
+    said = board.value("document.getElementById('message').textContent")
+    assert " is of " in said and board.value("document.title") == "gone · sipbridge"
+    assert "systemctl status" in board.value("document.getElementById('remedy').textContent")
+    board.run("window.tries = 0; const ask = window.fetch; window.fetch = (...a) => { window.tries++; return ask(...a); };")
+    board.wait("window.tries >= 3", "it looks for the bridge again and again")
+    later = board.value("document.getElementById('message').textContent")
+    assert later.split(" is of ")[1] == said.split(" is of ")[1], "the page grows no younger by that"
     daemon.start()
     board.wait("document.getElementById('health').dataset.status === 'healthy'", "it finds the bridge again")
     call = Call()

@@ -6,6 +6,8 @@ const LONG_RING_MS = 5000;
 const $ = id => document.getElementById(id);
 const calls = new Map(); // sid -> {call, row}
 let ahead = 0; // their clock minus ours
+let heard_ms = 0; // when they last said something, by their clock; 0: never
+let counts = { ringing: 0, talking: 0, ending: 0 };
 let token = "";
 
 const now = () => Date.now() + ahead;
@@ -30,6 +32,7 @@ const columns = {
   ending: [call => words(call.why), call => call.called, call => call.caller, agent, call => call.phase],
 };
 const names = ["time", "called", "from", "agent", "phase"];
+const poolNames = ["agent", "ready", "wanted", "starting", "handed", "missed"];
 const endNames = ["time", "called", "agent", "rang", "talked", "why"];
 
 function set(node, text) {
@@ -94,21 +97,41 @@ function showPools(pools) {
   $("pools").replaceChildren(...pools.map(pool => {
     const row = document.createElement("tr");
     row.classList.toggle("short", pool.ready < pool.wanted);
-    cells(row, [pool.agent, ...[pool.ready, pool.wanted, pool.starting, pool.handed_over, pool.missed].map(String)], Array(6).fill(""));
+    cells(row, [pool.agent, ...[pool.ready, pool.wanted, pool.starting, pool.handed_over, pool.missed].map(String)], poolNames);
     return row;
+  }));
+}
+
+// Text in which `words` of that kind are something to type.
+function prose(node, text) {
+  if (node.textContent === text.replaceAll("`", "")) return;
+  node.replaceChildren(...text.split("`").map((part, i) => {
+    if (i % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
   }));
 }
 
 function showHealth(status, message, remedy) {
   $("health").dataset.status = status;
-  $("health").title = remedy;
-  set($("message"), message);
+  prose($("message"), message);
+  prose($("remedy"), remedy);
+  showTitle();
 }
 
-function showCounts(counts) {
-  for (const state of Object.keys(columns)) set($(`${state}-count`), String(counts[state]));
+const isGone = () => $("health").dataset.status === "gone";
+
+function showTitle() {
+  const status = $("health").dataset.status;
+  const trouble = status === "healthy" ? "" : `${status} · `;
   const waits = counts.ringing ? `${counts.ringing} ringing · ` : "";
-  document.title = `${waits}${counts.talking} talking · sipbridge`;
+  document.title = isGone() ? "gone · sipbridge" : `${trouble}${waits}${counts.talking} talking · sipbridge`;
+}
+
+function showCounts() {
+  for (const state of Object.keys(columns)) set($(`${state}-count`), String(counts[state]));
+  showTitle();
 }
 
 function take(part) {
@@ -118,17 +141,17 @@ function take(part) {
   if (part.status) showHealth(part.status, part.message, part.remedy);
   for (const sid of part.gone ?? []) hide(sid);
   for (const call of part.calls ?? []) show(call);
-  if (part.counts) showCounts(part.counts);
+  if (part.counts) { counts = part.counts; showCounts(); }
   if (part.ends) showEnds(part.ends);
   if (part.errors) showErrors(part.errors);
   if (part.pools) showPools(part.pools);
 }
 
-// Only the times; ten times a second for those who wait, once for those who talk.
+// Only the times; ten times a second for those who wait, once for those who talk. They stand still while the bridge is gone.
 let ticks = 0;
 function tick() {
   if (document.hidden) return;
-  for (const { call, row } of calls.values()) {
+  for (const { call, row } of isGone() ? [] : calls.values()) {
     if (call.state === "ringing") {
       set(row.cells[0], columns.ringing[0](call));
       row.classList.toggle("long", now() - call.since_ms > LONG_RING_MS);
@@ -155,6 +178,7 @@ async function read(body, alive) {
       const data = block.split("\n").filter(line => line.startsWith("data: ")).map(line => line.slice(6)).join("\n");
       if (data) take(JSON.parse(data));
     }
+    heard_ms = now();
   }
 }
 
@@ -174,7 +198,9 @@ async function look() {
     await read(answer.body, alive);
     throw new Error("the bridge ended the connection");
   } catch (error) {
-    showHealth("gone", `${error.name === "TypeError" || error.name === "AbortError" ? "the bridge cannot be reached" : error.message}; what stands here is of ${clock(now())}`);
+    const why = error.name === "TypeError" || error.name === "AbortError" ? "the bridge cannot be reached" : error.message;
+    showHealth("gone", why + (heard_ms ? `; what stands here is of ${clock(heard_ms)}` : ""),
+      "It is looked for every second. On its machine `systemctl status sipbridge` and its log tell more.");
     setTimeout(look, 1000);
   } finally {
     clearTimeout(timer);
@@ -182,7 +208,7 @@ async function look() {
 }
 
 function ask(why) {
-  showHealth("gone", why.trim());
+  showHealth("gone", why.trim(), "");
   $("door").hidden = false;
   $("token").focus();
 }
