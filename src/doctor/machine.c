@@ -19,8 +19,10 @@ static void judge_missing_dir(const struct exam *exam, struct findings *findings
 }
 
 static void judge_shared_dir(const char *path, struct findings *findings) {
-    struct finding *finding = findings_problem(
-        findings, "SIP_STATE_DIR: %s is not sipbridge's alone: others may enter it, and other things are in it", path);
+    struct finding *finding =
+        findings_problem(findings,
+                         "SIP_STATE_DIR: %s is not sipbridge's alone: others may enter it, and other things are in it",
+                         path);
     finding_causes(finding, "`sipbridge serve` does not start: it would have to close it to them");
     finding_repair(finding, "SIP_STATE_DIR=/var/lib/sipbridge, or another directory of its own");
 }
