@@ -232,9 +232,10 @@ bool settings_need_keys(const struct settings *settings, struct diag *diag) {
     if (settings->livekit_api_key != NULL || settings->livekit_keys != NULL) {
         return true;
     }
-    return diag_fail(
-        diag, "LIVEKIT_API_KEY",
-        "is not set: give LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or LIVEKIT_KEYS) as in LiveKit's configuration");
+    return diag_fail(diag, "LIVEKIT_API_KEY",
+                     "is not set: give LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or LIVEKIT_KEYS) as in LiveKit's "
+                     "configuration, in the "
+                     "environment or in a file (--env-file FILE)");
 }
 
 /* Keys are written "name: secret"; a path has no such colon, or begins with / or . */

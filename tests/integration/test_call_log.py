@@ -378,7 +378,8 @@ def test_report_draws(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([path.name, picture.name])
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
-    assert report(empty, "--png", picture).returncode == 0
+    run = report(empty, "--png", picture)
+    assert run.returncode == 0 and run.stderr == ""
 
 
 def test_report_without_gnuplot_or_room(tmp_path):
