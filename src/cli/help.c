@@ -138,10 +138,8 @@ static void help_commands(const struct cli *cli, struct buf *out) {
 
 void help_brief(const struct cli *cli, struct buf *out) {
     help_commands(cli, out);
-    help_wrap(out,
-              "Settings are environment variables: `sipbridge --help` lists them, `sipbridge config` shows those in "
-              "effect.",
-              0, WIDTH);
+    buf_adds(out, "Settings are environment variables: `sipbridge --help` lists them,\n"
+                  "`sipbridge config` shows those in effect.\n");
 }
 
 void help_program(const struct cli *cli, struct buf *out) {
