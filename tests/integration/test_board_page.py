@@ -4,10 +4,11 @@ import shutil
 import statistics
 import time
 
+import livekit
 import pytest
 from daemon import wait_for
 from livekit import Call
-from test_board import admin_port
+from test_board import Viewer, admin_port
 
 MISSING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 try:
@@ -32,7 +33,8 @@ def browser():
     options = webdriver.chrome.options.Options()
     options.binary_location = shutil.which("chromium")
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update", "--disable-sync"):
+                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--host-resolver-rules=MAP board.test 127.0.0.1"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.chrome.service.Service(shutil.which("chromedriver"))
@@ -207,6 +209,34 @@ def test_five_hundred_calls(page, capsys):
     for call in calls:
         daemon.post(call.room_finished())
     board.wait("document.querySelectorAll('#ringing tr').length === 0", "all are gone")
+
+
+def test_it_says_nothing_of_calls_before_it_knows_any(page):
+    _, board = page()
+    board.broken = True  # the browser complains of the refused requests
+    shown = "document.getElementById('lists').offsetHeight"
+    assert board.value(shown) > 0
+    board.browser.get(f"http://board.test:{board.port}/board")
+    board.wait("!document.getElementById('door').hidden", "it asks for a token")
+    assert board.value(shown) == 0
+    give = "document.getElementById('token').value = arguments[0]; document.querySelector('#door button').click()"
+    board.run(give, "nonsense")
+    board.wait("document.getElementById('message').textContent.startsWith('this token does not open it')", "it is refused")
+    board.run(give, livekit.operator_token("reader"))
+    board.wait("document.getElementById('health').dataset.status === 'healthy'", "it is let in")
+    assert board.value(shown) > 0
+
+
+def test_one_too_many_is_told_why(page):
+    daemon, board = page()
+    board.browser.get("about:blank")
+    board.broken = True
+    looking = [Viewer(board.port) for _ in range(50)]
+    board.browser.get(f"http://127.0.0.1:{board.port}/board")
+    board.wait("document.getElementById('remedy').textContent.startsWith('Close one of the others')", "it says so")
+    for viewer in looking:
+        viewer.close()
+    board.wait("document.getElementById('health').dataset.status === 'healthy'", "it gets a place when there is one")
 
 
 def test_the_bridge_goes_and_comes_back(page):

@@ -3,6 +3,7 @@
 
 const SILENT_MS = 10000; // the bridge sends something every 4 s
 const LONG_RING_MS = 5000;
+const FULL = "as many look at this board as can";
 const $ = id => document.getElementById(id);
 const calls = new Map(); // sid -> {call, row}
 let ahead = 0; // their clock minus ours
@@ -136,6 +137,7 @@ function showCounts() {
 
 function take(part) {
   ahead = part.now_ms - Date.now();
+  $("lists").hidden = false; // before, nothing is known of anybody
   if (part.full) [...calls.keys()].forEach(hide);
   if (part.version) set($("version"), part.version);
   if (part.status) showHealth(part.status, part.message, part.remedy);
@@ -192,7 +194,7 @@ async function look() {
       headers: token ? { Authorization: `Bearer ${token}` } : {}, cache: "no-store", signal: abort.signal,
     });
     if (answer.status === 401 || answer.status === 403) return ask(await answer.text());
-    if (answer.status === 503) throw new Error("as many look at this board as can");
+    if (answer.status === 503) throw new Error(FULL);
     if (!answer.ok) throw new Error(`the bridge answers ${answer.status}`);
     $("door").hidden = true;
     await read(answer.body, alive);
@@ -200,7 +202,8 @@ async function look() {
   } catch (error) {
     const why = error.name === "TypeError" || error.name === "AbortError" ? "the bridge cannot be reached" : error.message;
     showHealth("gone", why + (heard_ms ? `; what stands here is of ${clock(heard_ms)}` : ""),
-      "It is looked for every second. On its machine `systemctl status sipbridge` and its log tell more.");
+      why === FULL ? "Close one of the others; it is tried again every second." :
+        "It is looked for every second. On its machine `systemctl status sipbridge` and its log tell more.");
     setTimeout(look, 1000);
   } finally {
     clearTimeout(timer);
@@ -208,7 +211,7 @@ async function look() {
 }
 
 function ask(why) {
-  showHealth("gone", why.trim(), "");
+  showHealth("gone", token ? `this token does not open it: ${why.trim()}` : why.trim(), "");
   $("door").hidden = false;
   $("token").focus();
 }
