@@ -149,17 +149,29 @@ function take(part) {
   if (part.pools) showPools(part.pools);
 }
 
-// Only the times; ten times a second for those who wait, once for those who talk. They stand still while the bridge is gone.
+// The rows of a list that its window shows; with hundreds of calls to write all of them would leave no time for anything else.
+function inView(list) {
+  const rows = $(list).rows, box = $(list).closest(".scroll");
+  const height = rows[0]?.offsetHeight || 1, first = Math.max(0, Math.floor(box.scrollTop / height) - 2);
+  return Array.prototype.slice.call(rows, first, first + Math.ceil(box.clientHeight / height) + 4);
+}
+
+function showTimes(list, rows) {
+  for (const row of rows) {
+    const { call } = calls.get(row.dataset.sid);
+    set(row.cells[0], columns[list][0](call));
+    if (list === "ringing") row.classList.toggle("long", now() - call.since_ms > LONG_RING_MS);
+  }
+}
+
+// Only the times: ten times a second of those who wait, once of those who talk, every five seconds of those out of view. They
+// stand still while the bridge is gone.
 let ticks = 0;
 function tick() {
   if (document.hidden) return;
-  for (const { call, row } of isGone() ? [] : calls.values()) {
-    if (call.state === "ringing") {
-      set(row.cells[0], columns.ringing[0](call));
-      row.classList.toggle("long", now() - call.since_ms > LONG_RING_MS);
-    } else if (call.state === "talking" && ticks % 10 === 0) {
-      set(row.cells[0], columns.talking[0](call));
-    }
+  if (!isGone()) {
+    showTimes("ringing", ticks % 50 === 0 ? $("ringing").rows : inView("ringing"));
+    if (ticks % 10 === 0) showTimes("talking", ticks % 50 === 0 ? $("talking").rows : inView("talking"));
   }
   if (ticks++ % 10 === 0) set($("clock").firstElementChild, clock(now()));
 }
