@@ -43,12 +43,16 @@ function set(node, text) {
 
 function cells(row, texts, classes = names) {
   while (row.cells.length < texts.length) row.insertCell().className = classes[row.cells.length - 1];
-  texts.forEach((text, i) => { set(row.cells[i], text); row.cells[i].title = row.cells[i].textContent; });
+  texts.forEach((text, i) => { set(row.cells[i].firstElementChild ?? row.cells[i], text); row.cells[i].title = row.cells[i].textContent; });
 }
 
 function show(call) {
   let entry = calls.get(call.sid);
-  if (!entry) calls.set(call.sid, entry = { row: document.createElement("tr") });
+  if (!entry) {
+    calls.set(call.sid, entry = { row: document.createElement("tr") });
+    entry.row.insertCell().append(document.createElement("span")); // of its own size, so that the table is not laid out anew
+    entry.row.cells[0].className = names[0];
+  }
   const moved = entry.call?.state !== call.state;
   entry.call = call;
   cells(entry.row, columns[call.state].map(text => text(call)));
@@ -159,7 +163,7 @@ function inView(list) {
 function showTimes(list, rows) {
   for (const row of rows) {
     const { call } = calls.get(row.dataset.sid);
-    set(row.cells[0], columns[list][0](call));
+    set(row.cells[0].firstElementChild, columns[list][0](call));
     if (list === "ringing") row.classList.toggle("long", now() - call.since_ms > LONG_RING_MS);
   }
 }
