@@ -162,7 +162,7 @@ def test_it_fits(page, width):
         assert board.value("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out"
         sideways = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
         assert board.value(sideways) == 0, "no list scrolls sideways, however long its names are"
-        assert board.value("document.querySelector('#ringing .agent').offsetWidth >= 60"), "of the agent something is left"
+        board.wait("document.querySelector('#ringing .agent')?.offsetWidth >= 60", "of the agent something is left")
     assert colours["light"] != colours["dark"]
     daemon.post(*call.hung_up())
 
