@@ -20,6 +20,16 @@ if [ "${1:-}" = --call ]; then
   # shellcheck disable=SC1091 # a file of ours
   . "$here/try/call.sh"
 fi
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^set /{s/^# \{0,1\}//p;}' "$0"
+    exit 0
+    ;;
+  -*)
+    echo "try.sh: there is no option $1; deploy/try.sh --help tells what there is" >&2
+    exit 2
+    ;;
+esac
 recording=${1:-$root/tests/fixtures/recordings/answered.jsonl}
 case $recording in /*) ;; *) recording=$PWD/$recording ;; esac
 speed=${TRY_SPEED:-2}

@@ -41,15 +41,25 @@ static void unknown_agent(void *self) {
     }
 }
 
+/* Output that is being written into the log. */
+struct showing {
+    struct log_about about;
+    bool any;
+};
+
 static void show_line(void *context, const char *line) {
-    const struct log_about about = {.call = slice_of(context)};
-    log_info(&about, "  agent says: %s", line);
+    struct showing *showing = context;
+    showing->any = true;
+    log_info(&showing->about, "  agent says: %s", line);
 }
 
 void app_show_output(void *self, const char *label) {
     const struct app *app = self;
-    cleanup_free char *shown = xstrdup(label);
-    local_tail(app->local, label, SHOWN_LINES, show_line, shown);
+    struct showing showing = {.about = {.call = slice_of(label)}};
+    local_tail(app->local, label, SHOWN_LINES, show_line, &showing);
+    if (!showing.any) {
+        log_info(&showing.about, "  the agent wrote nothing");
+    }
 }
 
 static void on_engine(void *context, const struct engine_event *event) {

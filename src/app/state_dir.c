@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+static const char LOCK[] = "lock";
+
 static bool open_one(const char *path, struct diag *diag) {
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         return diag_fail(diag, "SIP_STATE_DIR",
@@ -37,8 +39,21 @@ static bool open_one(const char *path, struct diag *diag) {
     return true;
 }
 
+/* What is open to others is closed to them, so it must not be a directory of theirs: /etc, /tmp, a home. */
+static bool open_root(const char *path, struct diag *diag) {
+    struct stat info;
+    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && (info.st_mode & 0077) != 0 &&
+        file_dir_is_shared(path, LOCK)) {
+        return diag_fail(diag, "SIP_STATE_DIR",
+                         "%s is not sipbridge's alone: others may enter it, and other things are in it; give a "
+                         "directory that is empty or not there yet, such as %s/sipbridge",
+                         path, strcmp(path, "/") == 0 ? "" : path);
+    }
+    return open_one(path, diag);
+}
+
 static bool lock_root(struct state_dir *dir, struct diag *diag) {
-    cleanup_free char *path = xasprintf("%s/lock", dir->root);
+    cleanup_free char *path = xasprintf("%s/%s", dir->root, LOCK);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
     dir->lock = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1; /* not where a closed stdout was */
@@ -115,7 +130,7 @@ bool state_dir_open(struct state_dir *dir, const char *root, struct diag *diag) 
     dir->journal = xasprintf("%s/journal", root);
     dir->standby = xasprintf("%s/standby", root);
     dir->lock = -1;
-    return open_one(dir->root, diag) && lock_root(dir, diag) && open_one(dir->calls, diag) &&
+    return open_root(dir->root, diag) && lock_root(dir, diag) && open_one(dir->calls, diag) &&
            open_one(dir->notify, diag) && open_one(dir->journal, diag) && open_one(dir->standby, diag) &&
            find_identity(dir, diag);
 }

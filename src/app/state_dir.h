@@ -15,7 +15,8 @@ struct state_dir {
     char mark[17]; /* hex digits that the instances of agents of this directory end with */
 };
 
-/* Makes what is missing; the parent of ROOT must exist. False with DIAG: not ours, not writable, not a directory, in use
+/* Makes what is missing; the parent of ROOT must exist. False with DIAG: not ours, a place where others
+ * keep things too (which is left as it is), not writable, not a directory, in use
  * by another daemon. Seed and mark are drawn at the first time and stay (the file "identity"). */
 bool state_dir_open(struct state_dir *dir, const char *root, struct diag *diag) __attribute__((warn_unused_result));
 void state_dir_release(struct state_dir *dir);

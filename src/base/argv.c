@@ -172,3 +172,24 @@ const char *argv_uses(char *const *argv, const char *const *names) {
     }
     return NULL;
 }
+
+static bool is_shell_word(const char *argument) {
+    static const char *const operators[] = {"&&", "||", "|", ">", ">>", "<", ";", "&", "2>", "2>&1", "&>"};
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) {
+        if (strcmp(argument, operators[i]) == 0) {
+            return true;
+        }
+    }
+    char next = argument[0] != '\0' ? argument[1] : '\0';
+    bool is_name = (next >= 'A' && next <= 'Z') || (next >= 'a' && next <= 'z') || next == '_' || next == '{';
+    return (argument[0] == '$' && is_name) || (argument[0] == '~' && next == '/');
+}
+
+const char *argv_shell_word(char *const *argv) {
+    for (char *const *argument = argv; *argument != NULL; argument++) {
+        if (is_shell_word(*argument)) {
+            return *argument;
+        }
+    }
+    return NULL;
+}

@@ -22,4 +22,8 @@ bool argv_check(char *const *argv, struct diag *diag) __attribute__((warn_unused
 /* The first of NAMES (NULL-terminated) that a template in ARGV uses; NULL: none. */
 const char *argv_uses(char *const *argv, const char *const *names);
 
+/* The first argument that only a shell would take for more than text (&&, |, >, $NAME, ~/…), and that therefore does not
+ * do what was meant; NULL: none. */
+const char *argv_shell_word(char *const *argv);
+
 #endif

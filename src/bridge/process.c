@@ -47,8 +47,8 @@ static void exited(struct bridge *bridge, struct bridge_call *call, const struct
     bridge_about(call, &about);
     bool crashed = noted->exit != EXIT_CLEAN && !call->entry.facts.dismissed;
     if (crashed) {
-        log_warning(&about, "the agent %s ended by itself with %s (call %s; sipbridge calls logs %s); its last lines:",
-                    call->agent_name, how, call->entry.sid, call->entry.sid);
+        log_warning(&about, "the agent %s ended by itself with %s (call %s; sipbridge calls logs %s)", call->agent_name,
+                    how, call->entry.sid, call->entry.sid);
         if (bridge->ports.show_output != NULL) {
             bridge->ports.show_output(bridge->ports.self, call->entry.sid);
         }

@@ -141,10 +141,24 @@ static int run(struct cli *cli) {
     return cli->command->run(cli);
 }
 
+/* FIRST, an option that stands before any command and is none of our own. */
+static int say_too_early(const struct cli *cli, const char *first) {
+    static const char *const own[] = {"--version", "--help"};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (text_distance(slice_of(first), slice_of(own[i]), 2) <= 2) {
+            cli_error(cli, "there is no option %s; did you mean %s?", first, own[i]);
+            return CLI_USAGE;
+        }
+    }
+    cli_error(cli, "%s stands before the command: options come after it, as in `sipbridge rules list %s%s`", first,
+              first, strcmp(first, "--env-file") == 0 ? " FILE" : "");
+    return CLI_USAGE;
+}
+
 static int run_or_help(struct cli *cli) {
     const char *first = cli->argc > 0 ? cli->argv[0] : NULL;
     if (first == NULL) {
-        print_help(help_commands, cli, stderr);
+        print_help(help_brief, cli, stderr);
         return CLI_USAGE;
     }
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
@@ -165,9 +179,7 @@ static int run_or_help(struct cli *cli) {
         return command != NULL ? CLI_OK : CLI_USAGE;
     }
     if (first[0] == '-' && first[1] != '\0') {
-        cli_error(cli, "%s stands before the command: options come after it, as in `sipbridge rules list %s%s`", first,
-                  first, strcmp(first, "--env-file") == 0 ? " FILE" : "");
-        return CLI_USAGE;
+        return say_too_early(cli, first);
     }
     return run(cli);
 }

@@ -126,7 +126,7 @@ static void settings_list(struct buf *out) {
     }
 }
 
-void help_commands(const struct cli *cli, struct buf *out) {
+static void help_commands(const struct cli *cli, struct buf *out) {
     buf_adds(out, "Usage: sipbridge COMMAND [OPTION...] [ARGUMENT...]\n\n"
                   "Starts the agent that answers a LiveKit SIP call, and ends it with the call.\n\nCommands:\n");
     for (const struct cli_command *const *command = cli->commands; *command != NULL; command++) {
@@ -134,17 +134,21 @@ void help_commands(const struct cli *cli, struct buf *out) {
     }
     buf_adds(out, "\n`sipbridge COMMAND --help` tells more of each; `sipbridge --version` the version.\n"
                   "Exit codes: 0 done, 1 the check or the request failed, 2 usage or settings.\n\n");
-    help_wrap(out,
-              "Settings are environment variables: `sipbridge --help` and `sipbridge docs settings` list them, "
-              "`sipbridge config` shows those in effect.",
-              0, WIDTH);
+}
+
+void help_brief(const struct cli *cli, struct buf *out) {
+    help_commands(cli, out);
+    buf_adds(out, "Settings are environment variables: `sipbridge --help` lists them,\n"
+                  "`sipbridge config` shows those in effect.\n");
 }
 
 void help_program(const struct cli *cli, struct buf *out) {
     help_commands(cli, out);
-    buf_addc(out, '\n');
-    help_wrap(out, "They may stand as lines NAME=VALUE in the file of --env-file, too; the environment wins.", 0,
-              WIDTH);
+    help_wrap(
+        out,
+        "Settings are environment variables; they may stand as lines NAME=VALUE in the file of --env-file, too, and "
+        "the environment wins. `sipbridge config` shows those in effect. In brackets what holds where nothing is set:",
+        0, WIDTH);
     settings_list(out);
 }
 

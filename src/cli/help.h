@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 /* `sipbridge` alone: the commands. */
-void help_commands(const struct cli *cli, struct buf *out);
+void help_brief(const struct cli *cli, struct buf *out);
 /* `sipbridge --help`: the commands and the settings. */
 void help_program(const struct cli *cli, struct buf *out);
 /* `sipbridge COMMAND --help`. */

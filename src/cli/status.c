@@ -76,7 +76,9 @@ static void add_document(struct cli_table *table, const char *name, const json_t
     if (json_is_string(loaded)) {
         buf_addf(&text, ", loaded %s", json_string_value(loaded));
     }
-    buf_addf(&text, "%s%s", *error != '\0' ? ": " : "", error);
+    if (*error != '\0') {
+        buf_addf(&text, "%s%s", json_is_string(loaded) ? "; since then: " : ": ", error);
+    }
     add_pair(table, name, *error != '\0' ? COLOUR_YELLOW : COLOUR_NONE, text.p);
     add_notes(table, json_object_get(document, "warnings"));
     add_notes(table, json_object_get(document, "broken"));
@@ -204,23 +206,30 @@ static void add_standbys(struct cli_table *table, const json_t *standbys) {
     }
 }
 
-static void print_summary(const json_t *status) {
+static void add_parts(struct cli_table *table, const json_t *status) {
+    add_document(table, "rules", json_object_get(status, "rules"));
+    add_document(table, "agents", json_object_get(status, "agents"));
+    add_circuits(table, json_object_get(status, "circuits"));
+    add_standbys(table, json_object_get(status, "standbys"));
+    add_limits(table, json_object_get(status, "limits"));
+    add_peer(table, "redis", json_object_get(status, "redis"));
+    if (strcmp(text_of(json_object_get(status, "stimm"), "state"), "not configured") != 0) {
+        add_peer(table, "stimm", json_object_get(status, "stimm"));
+    }
+    add_peer(table, "livekit", json_object_get(status, "livekit"));
+    add_webhooks(table, json_object_get(status, "webhooks"));
+    add_call_log(table, json_object_get(status, "call_log"));
+}
+
+static void print_pairs(const json_t *status, void (*first)(struct cli_table *table, const json_t *status),
+                        void (*then)(struct cli_table *table, const json_t *status)) {
     cleanup_table struct cli_table table;
     cli_table_init(&table, NULL, 2);
     table.wraps = true;
-    add_bridge(&table, status);
-    add_document(&table, "rules", json_object_get(status, "rules"));
-    add_document(&table, "agents", json_object_get(status, "agents"));
-    add_circuits(&table, json_object_get(status, "circuits"));
-    add_standbys(&table, json_object_get(status, "standbys"));
-    add_limits(&table, json_object_get(status, "limits"));
-    add_peer(&table, "redis", json_object_get(status, "redis"));
-    if (strcmp(text_of(json_object_get(status, "stimm"), "state"), "not configured") != 0) {
-        add_peer(&table, "stimm", json_object_get(status, "stimm"));
+    first(&table, status);
+    if (then != NULL) {
+        then(&table, status);
     }
-    add_peer(&table, "livekit", json_object_get(status, "livekit"));
-    add_webhooks(&table, json_object_get(status, "webhooks"));
-    add_call_log(&table, json_object_get(status, "call_log"));
     cli_table_print(&table);
 }
 
@@ -256,10 +265,36 @@ static void print_errors(const json_t *errors) {
 }
 
 static void print_all(const json_t *status) {
-    print_summary(status);
+    print_pairs(status, add_bridge, add_parts);
     putchar('\n');
     remote_print_calls(json_object_get(status, "calls"));
     print_errors(json_object_get(status, "errors"));
+}
+
+/* Those whose caller hears no agent before those that talk. */
+static json_t *waiting_first(const json_t *calls) {
+    json_t *sorted = json_array(), *call;
+    for (int talks = 0; talks <= 1; talks++) {
+        size_t i;
+        json_array_foreach(calls, i, call) {
+            if ((strcmp(text_of(call, "state"), "talking") == 0) == talks) {
+                json_array_append(sorted, call);
+            }
+        }
+    }
+    return sorted;
+}
+
+/* The same in the order of what has to be seen: a terminal shows as much of it as has room. */
+static void print_watched(const json_t *status) {
+    json_t *calls = waiting_first(json_object_get(status, "calls"));
+    print_pairs(status, add_bridge, NULL);
+    putchar('\n');
+    remote_print_calls(calls);
+    json_decref(calls);
+    print_errors(json_object_get(status, "errors"));
+    putchar('\n');
+    print_pairs(status, add_parts, NULL);
 }
 
 static json_t *parse_status(const struct buf *body, struct diag *diag) {
@@ -322,7 +357,7 @@ static int run(struct cli *cli) {
     }
     if (options.watch) {
         struct asking asking = {&settings, options.url};
-        return watch_run(&(struct watch){.context = &asking, .ask = ask_again, .print = print_all});
+        return watch_run(&(struct watch){.context = &asking, .ask = ask_again, .print = print_watched});
     }
     return show(cli, &options, &settings);
 }

@@ -20,6 +20,7 @@ struct exam_settings {
 struct exam_state_dir {
     bool exists, is_directory, writable;
     bool can_be_made; /* it does not exist, and its parent can be written */
+    bool is_shared;   /* others may enter it, and it has other things than ours in it: never to be closed to them */
     unsigned uid, mode;
     bool free_known;
     uint64_t free_bytes;

@@ -18,6 +18,15 @@ static void judge_missing_dir(const struct exam *exam, struct findings *findings
                    findings_word(findings, slice_of(path)));
 }
 
+static void judge_shared_dir(const char *path, struct findings *findings) {
+    struct finding *finding =
+        findings_problem(findings,
+                         "SIP_STATE_DIR: %s is not sipbridge's alone: others may enter it, and other things are in it",
+                         path);
+    finding_causes(finding, "`sipbridge serve` does not start: it would have to close it to them");
+    finding_repair(finding, "SIP_STATE_DIR=/var/lib/sipbridge, or another directory of its own");
+}
+
 /* Root may look at the directory of another user, and the running bridge has shown that it can use it. */
 static void judge_owner(const struct exam *exam, struct findings *findings) {
     const struct exam_state_dir *dir = &exam->machine.state_dir;
@@ -32,7 +41,9 @@ static void judge_owner(const struct exam *exam, struct findings *findings) {
         finding_repair(finding, "run doctor as the user who runs `sipbridge serve`, or: chown USER %s",
                        findings_word(findings, slice_of(path)));
     }
-    if ((dir->mode & 077) != 0) {
+    if (dir->is_shared) {
+        judge_shared_dir(path, findings);
+    } else if ((dir->mode & 077) != 0) {
         struct finding *finding =
             findings_warning(findings, "SIP_STATE_DIR: %s is open to others (mode %04o)", path, dir->mode);
         finding_causes(finding, "others on this machine can read phone numbers and agents' output");

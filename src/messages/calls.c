@@ -22,7 +22,7 @@ static const struct message messages[] = {
      "tries it "
      "at once (doc/overload.md)."},
     {LOG_WARNING,
-     "the agent {AGENT} ended by itself with {STATUS} (call {CALL}; sipbridge calls logs {CALL}); its last lines:",
+     "the agent {AGENT} ended by itself with {STATUS} (call {CALL}; sipbridge calls logs {CALL})",
      "The agent's process crashed in a call: a status other than 0, or a signal, and nobody had told it to end. It is "
      "replaced: at once, then after 1 and 2 s, at most three times in a minute.",
      "Read the lines that follow, or all of them with `sipbridge calls logs SID`. \"signal 9\" that was not ours is "
@@ -96,6 +96,7 @@ static const struct message messages[] = {
     {LOG_INFO, "call ended: {REASON}",
      "The last record of a call, with `why`, `answered`, `ring_ms` and `restarts`; the same goes to `SIP_CALL_LOG`.",
      ""},
+    {LOG_INFO, "the agent wrote nothing", "It crashed, and there are no last lines of it.", ""},
     {LOG_INFO, "agent says: {LINE}", "One of the last lines that an agent wrote before it crashed.", ""},
     {LOG_INFO, "this call tries the agent, which failed again and again before",
      "The time for which the agent was left alone is over; this call is its trial.",

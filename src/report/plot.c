@@ -18,10 +18,14 @@ enum { MOST_NAME = 32, MOST_BARS = 12, CURVE_POINTS = 200 };
 
 static void add_name(struct buf *out, const char *name) {
     buf_addc(out, '"');
-    for (size_t i = 0; name[i] != '\0' && i < MOST_NAME; i++) {
+    size_t end = strnlen(name, MOST_NAME);
+    while (end > 0 && (name[end] & 0xC0) == 0x80) {
+        end--; /* not amid a character */
+    }
+    for (size_t i = 0; i < end; i++) {
         char c = name[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (c != '\0' && strchr(" -_.()", c) != NULL);
+        bool plain = (c & 0x80) != 0 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr(" -_.()", c) != NULL;
         buf_addc(out, plain ? c : ' ');
     }
     buf_addc(out, '"');
@@ -72,6 +76,7 @@ static void add_title(struct buf *out, const struct report *report) {
 }
 
 void plot_script(const struct report *report, struct buf *out) {
+    const char *top = report->calls > 0 ? "*" : "1"; /* gnuplot complains of a range that nothing gives */
     add_hours(out, report);
     add_curve(out, report);
     add_bars(out, "ends", report->ends);
@@ -79,7 +84,8 @@ void plot_script(const struct report *report, struct buf *out) {
     buf_adds(out, "set terminal pngcairo size 1280,860 background \"#ffffff\"\nset output\nset encoding utf8\n"
                   "set style fill solid 0.9 noborder\nset border 3\nset tics nomirror out\n"
                   "set offsets 0, 0, graph 0.12, 0\nset autoscale xfix\nset grid ytics linecolor \"#dddddd\"\nset key "
-                  "top left horizontal\nset yrange [0:*]\n");
+                  "top left horizontal\n");
+    buf_addf(out, "set yrange [0:%s]\n", top);
     add_title(out, report);
     buf_adds(out,
              "set title \"Calls by hour (UTC)\"\nset xdata time\nset timefmt \"%s\"\nset format x \"%m-%d\\n%H:%M\"\n"
@@ -89,9 +95,10 @@ void plot_script(const struct report *report, struct buf *out) {
     buf_adds(out, "set title \"Answered within so many seconds (%)\"\nset xdata\nset format x \"%g\"\nset yrange "
                   "[0:105]\nunset offsets\n"
                   "unset key\nplot $ring using 1:2 with lines linewidth 2 linecolor \"#2e7d6b\"\n");
-    buf_adds(out, "set style data histograms\nset style histogram rowstacked\nset boxwidth 0.7\nset yrange [0:*]\nset "
+    buf_adds(out, "set style data histograms\nset style histogram rowstacked\nset boxwidth 0.7\nset "
                   "offsets 0.5, 0.5, graph 0.12, 0\n"
                   "set key top right horizontal\nset xtics rotate by -30 noenhanced\nset title \"Why calls ended\"\n");
+    buf_addf(out, "set yrange [0:%s]\n", top);
     static const char *const blocks[] = {"ends", "agents"};
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
         buf_addf(out,

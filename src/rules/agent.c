@@ -318,12 +318,26 @@ void agent_check(struct agent *agent) {
     }
 }
 
+/* Only of a command of its own: of that of all agents the settings say it. */
+static void note_shell(const struct agent *agent, const json_t *entry, struct notes *notes) {
+    bool is_own = json_object_get(entry, "command") != NULL && agent->command != NULL;
+    const char *word = is_own ? argv_shell_word(agent->command) : NULL;
+    if (word != NULL) {
+        char name[DOCUMENT_SHOWN], shown[DOCUMENT_SHOWN];
+        notes_add(notes,
+                  "%s: command: hands \"%s\" to the program as it stands, for no shell reads it: write "
+                  "[\"sh\", \"-c\", \"…\"] where one shall",
+                  document_show(slice_of(agent->name), name), document_show(slice_of(word), shown));
+    }
+}
+
 void agent_read(struct agent *agent, json_t *value, struct notes *notes) {
     struct diag diag;
     if (!read_entry(agent, value, notes, &diag)) {
         agent_break(agent, &diag);
         return;
     }
+    note_shell(agent, value, notes);
     agent_check(agent);
 }
 

@@ -178,6 +178,17 @@ static void check_standby(const struct settings *settings, struct settings_repor
     argv_free(command);
 }
 
+static void check_command(const struct settings *settings, struct settings_report *report) {
+    char **command = settings->agent_command != NULL ? argv_split(slice_of(settings->agent_command), NULL) : NULL;
+    const char *word = command != NULL ? argv_shell_word(command) : NULL;
+    if (word != NULL) {
+        (void)diag_fail(
+            new_warning(report), "SIP_AGENT_COMMAND",
+            "hands \"%s\" to the program as it stands, for no shell reads it: write sh -c '…' where one shall", word);
+    }
+    argv_free(command);
+}
+
 static void check_together(const struct settings *settings, struct settings_report *report) {
     bool key = settings->livekit_api_key != NULL, secret = settings->livekit_api_secret != NULL;
     bool tried = settings->livekit_api_secret_file != NULL;
@@ -216,6 +227,7 @@ bool settings_load(struct settings *ret_settings, const char *env_file, char *co
     read_secret_file(ret_settings, report);
     check_together(ret_settings, report);
     check_standby(ret_settings, report);
+    check_command(ret_settings, report);
     return report->error_count == 0;
 }
 
@@ -232,9 +244,10 @@ bool settings_need_keys(const struct settings *settings, struct diag *diag) {
     if (settings->livekit_api_key != NULL || settings->livekit_keys != NULL) {
         return true;
     }
-    return diag_fail(
-        diag, "LIVEKIT_API_KEY",
-        "is not set: give LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or LIVEKIT_KEYS) as in LiveKit's configuration");
+    return diag_fail(diag, "LIVEKIT_API_KEY",
+                     "is not set: give LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or LIVEKIT_KEYS) as in LiveKit's "
+                     "configuration, in the "
+                     "environment or in a file (--env-file FILE)");
 }
 
 /* Keys are written "name: secret"; a path has no such colon, or begins with / or . */

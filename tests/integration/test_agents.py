@@ -44,6 +44,16 @@ def is_over(daemon):
     wait_for(over, "the call is over and no process left")
 
 
+def test_an_agent_that_crashes_without_a_word(start):
+    daemon = start(agents=lambda d: {"support": d.entry(command=["false"])})
+    call = Call()
+    daemon.post(*call.ringing())
+    said = daemon.wait_logged("ended by itself with status 1")
+    assert said["message"].endswith(f"sipbridge calls logs {call.sid})")
+    assert daemon.wait_logged("the agent wrote nothing")["call"] == call.sid
+    daemon.post(*call.hung_up())
+
+
 def test_fds_signals_session_and_directory_of_an_agent(start):
     daemon = start()
     call = ringing(daemon)

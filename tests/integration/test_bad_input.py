@@ -124,6 +124,30 @@ def test_state_directory_that_cannot_be_written_is_named():
     assert code in (1, 2) and "/proc/sipbridge" in said, said
 
 
+def test_state_directory_of_others_is_left_as_it_is(tmp_path):
+    tmp_path.chmod(0o755)
+    for name, mode in (("etc", 0o755), ("tmp", 0o1777)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "etc/rules.json").write_text("theirs")
+    for name, mode in (("etc", 0o755), ("tmp", 0o1777)):
+        code, said = serve({"SIP_STATE_DIR": tmp_path / name})
+        assert code == 1 and "SIP_STATE_DIR" in said and f"{name}/sipbridge" in said, said
+        assert (tmp_path / name).stat().st_mode & 0o7777 == mode
+    assert [path.name for path in (tmp_path / "etc").iterdir()] == ["rules.json"]
+    assert (tmp_path / "etc/rules.json").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("kept", [None, "lost+found", "lock"])
+def test_state_directory_that_is_ours_is_closed_to_others(kept):
+    daemon = Daemon()
+    daemon.state.chmod(0o777)
+    if kept:
+        (daemon.state / kept).touch()
+    with daemon:
+        assert daemon.state.stat().st_mode & 0o7777 == 0o700
+
+
 def test_port_in_use_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -4,10 +4,11 @@ import shutil
 import statistics
 import time
 
+import livekit
 import pytest
 from daemon import wait_for
 from livekit import Call
-from test_board import admin_port
+from test_board import Viewer, admin_port
 
 MISSING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 try:
@@ -32,7 +33,8 @@ def browser():
     options = webdriver.chrome.options.Options()
     options.binary_location = shutil.which("chromium")
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update", "--disable-sync"):
+                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--host-resolver-rules=MAP board.test 127.0.0.1"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.chrome.service.Service(shutil.which("chromedriver"))
@@ -137,7 +139,7 @@ def test_hostile_names_are_text(page, name):
     call = Call(called=name[:60])
     daemon.post(*call.ringing())
     assert board.wait_known(call)[3] == name
-    assert board.value("document.querySelectorAll('img, td script, td *').length") == 0
+    assert board.value("document.querySelectorAll('img, td script, td :not(span), td span *, .agent *').length") == 0
     assert board.value("window.hurt ?? 'unhurt'") == "unhurt"
     daemon.post(*call.hung_up())
     board.wait_in(call, "ends")
@@ -145,18 +147,37 @@ def test_hostile_names_are_text(page, name):
 
 @pytest.mark.parametrize("width", [360, 768, 1280, 1920])
 def test_it_fits(page, width):
-    daemon, board = page()
-    call = Call()
-    daemon.post(*call.ringing())
+    name = "x" * 100
+    daemon, board = page(rules=[{"pattern": "*", "agent_name": name}], agents=lambda d: {name: d.entry()})
+    call, over = Call(called="+493023125000"), Call()
+    for each in (over, call):
+        daemon.post(*each.ringing())
+    daemon.post(*over.hung_up())
     board.wait_in(call, "ringing")
+    board.wait_in(over, "ends")
     colours = {}
     for scheme in ("light", "dark"):
         board.look(width, 900, scheme)
         colours[scheme] = board.value("getComputedStyle(document.body).backgroundColor")
         assert board.value("document.documentElement.scrollWidth <= window.innerWidth"), "nothing sticks out"
-        assert board.value("document.querySelector('#ringing td').getBoundingClientRect().right <= window.innerWidth")
+        sideways = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
+        assert board.value(sideways) == 0, "no list scrolls sideways, however long its names are"
+        board.wait("document.querySelector('#ringing .agent')?.offsetWidth >= 60", "of the agent something is left")
     assert colours["light"] != colours["dark"]
     daemon.post(*call.hung_up())
+
+
+def test_trouble_says_what_to_do(page):
+    daemon, board = page()
+    assert board.value("document.getElementById('remedy').offsetHeight") == 0
+    daemon.write("rules.json", '[{"pattern": }]')
+    board.wait("document.getElementById('health').dataset.status === 'degraded'", "it says that something is wrong")
+    assert board.value("document.getElementById('remedy').offsetHeight") > 0, "what to do is there without a mouse"
+    assert board.value("document.querySelector('#remedy code').textContent") == "sipbridge rules check"
+    assert board.value("document.title").startswith("degraded · ")
+    daemon.write("rules.json", "[]")
+    board.wait("document.getElementById('health').dataset.status === 'healthy'", "it is mended")
+    assert board.value("document.getElementById('remedy').offsetHeight") == 0
 
 
 def test_keyboard_and_screen_reader(page):
@@ -180,6 +201,12 @@ def test_five_hundred_calls(page, capsys):
     for call in calls:
         daemon.post(call.room_started())
     board.wait("document.querySelectorAll('#ringing tr').length === 500", "all are shown")
+    last = "document.querySelector('#ringing tr:last-child .time').textContent"
+    before = board.value(last)
+    board.wait(f"{last} !== arguments[0]", "what is out of view is written too, now and then", before)
+    board.run("document.querySelector('.ringing .scroll').scrollTop = 1e6")
+    before = board.value(last)
+    board.wait(f"{last} !== arguments[0]", "what is scrolled into view grows", before)
     board.run("window.gaps = []; let last = performance.now(); (function frame() { const now = performance.now();"
               "window.gaps.push(now - last); last = now; if (window.gaps.length < 120) requestAnimationFrame(frame); })()")
     gaps = sorted(board.wait("window.gaps.length >= 120 && window.gaps", "120 frames"))
@@ -190,12 +217,47 @@ def test_five_hundred_calls(page, capsys):
     board.wait("document.querySelectorAll('#ringing tr').length === 0", "all are gone")
 
 
+def test_it_says_nothing_of_calls_before_it_knows_any(page):
+    _, board = page()
+    board.broken = True  # the browser complains of the refused requests
+    shown = "document.getElementById('lists').offsetHeight"
+    assert board.value(shown) > 0
+    board.browser.get(f"http://board.test:{board.port}/board")
+    board.wait("!document.getElementById('door').hidden", "it asks for a token")
+    assert board.value(shown) == 0
+    give = "document.getElementById('token').value = arguments[0]; document.querySelector('#door button').click()"
+    board.run(give, "nonsense")
+    board.wait("document.getElementById('message').textContent.startsWith('this token does not open it')", "it is refused")
+    board.run(give, livekit.operator_token("reader"))
+    board.wait("document.getElementById('health').dataset.status === 'healthy'", "it is let in")
+    assert board.value(shown) > 0
+
+
+def test_one_too_many_is_told_why(page):
+    daemon, board = page()
+    board.browser.get("about:blank")
+    board.broken = True
+    looking = [Viewer(board.port) for _ in range(50)]
+    board.browser.get(f"http://127.0.0.1:{board.port}/board")
+    board.wait("document.getElementById('remedy').textContent.startsWith('Close one of the others')", "it says so")
+    for viewer in looking:
+        viewer.close()
+    board.wait("document.getElementById('health').dataset.status === 'healthy'", "it gets a place when there is one")
+
+
 def test_the_bridge_goes_and_comes_back(page):
     daemon, board = page()
     board.broken = True  # the browser complains of the refused connection
     daemon.settings["SIP_ADMIN_LISTEN"] = f"127.0.0.1:{board.port}"
     daemon.stop()
     board.wait("document.getElementById('health').dataset.status === 'gone'", "it says that the bridge is gone")
+    said = board.value("document.getElementById('message').textContent")
+    assert " is of " in said and board.value("document.title") == "gone · sipbridge"
+    assert "systemctl status" in board.value("document.getElementById('remedy').textContent")
+    board.run("window.tries = 0; const ask = window.fetch; window.fetch = (...a) => { window.tries++; return ask(...a); };")
+    board.wait("window.tries >= 3", "it looks for the bridge again and again")
+    later = board.value("document.getElementById('message').textContent")
+    assert later.split(" is of ")[1] == said.split(" is of ")[1], "the page grows no younger by that"
     daemon.start()
     board.wait("document.getElementById('health').dataset.status === 'healthy'", "it finds the bridge again")
     call = Call()

@@ -162,6 +162,8 @@ def test_state_dir(ward, tmp_path):
     it.doctor(SIP_STATE_DIR=tmp_path / "file").bad("state-dir", "not a directory", "SIP_STATE_DIR=")
     (tmp_path / "open").mkdir(mode=0o755)
     it.doctor(SIP_STATE_DIR=tmp_path / "open").warns("state-dir", "open to others", f"chmod 700 {tmp_path}/open")
+    (tmp_path / "open/theirs").touch()
+    it.doctor(SIP_STATE_DIR=tmp_path / "open").bad("state-dir", "other things are in it", "SIP_STATE_DIR=")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory away")

@@ -87,6 +87,22 @@ def test_what_does_not_fit_is_left_out_and_a_larger_terminal_shows_it(start):
         daemon.post(call.room_finished())
 
 
+def test_who_waits_stands_first_even_on_a_small_terminal(start):
+    daemon = start()
+    talks, waits = Call(), Call()
+    daemon.post(*talks.ringing(), *talks.answered(), *waits.ringing())
+    with Terminal("status", "--watch", env={**environment(daemon), "TERM": "xterm"}, columns=80) as it:
+        termios.tcsetwinsize(it.master, (9, 80))
+        it.process.send_signal(signal.SIGWINCH)
+        it.expect("there is more than fits")
+        it.expect("bridge")
+        it.expect(waits.sid)
+        it.expect(talks.sid)
+        it.type("q")
+        assert it.end() == 0
+    daemon.post(*talks.hung_up(), *waits.hung_up())
+
+
 def test_without_a_bridge_it_waits_for_one(start):
     daemon = start()
     daemon.stop()

@@ -219,6 +219,25 @@ static void test_warnings(void **state) {
     directory_release(directory);
 }
 
+static void test_words_for_a_shell_are_warned_of(void **state) {
+    (void)state;
+    static const char *const warned[] = {"&&", "|", ">", "2>&1", "$HOME", "${HOME}", "~/bot.py"};
+    static const char *const fine[] = {"a && b", "$", "$5", "~", "a|b", "{room}", "-"};
+    for (size_t i = 0; i < ARRAY_LEN(warned); i++) {
+        cleanup_free char *text = xasprintf("{\"a\":{\"command\":[\"sh\",\"%s\"]}}", warned[i]);
+        struct directory *directory = parse(text);
+        assert_int_equal(directory_warnings(directory), 1);
+        assert_non_null(strstr(directory_warning(directory, 0), "no shell reads it"));
+        directory_release(directory);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+        cleanup_free char *text = xasprintf("{\"a\":{\"command\":[\"sh\",\"%s\"]}}", fine[i]);
+        struct directory *directory = parse(text);
+        assert_int_equal(directory_warnings(directory), 0);
+        directory_release(directory);
+    }
+}
+
 static void test_standby(void **state) {
     (void)state;
     static const struct directory_defaults defaults = {
@@ -414,14 +433,23 @@ static void test_argv_check(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_document),  cmocka_unit_test(test_mistakes_break_one_agent),
-        cmocka_unit_test(test_entry_mistakes), cmocka_unit_test(test_whole_documents),
-        cmocka_unit_test(test_hostile_names),  cmocka_unit_test(test_hostile_arguments),
-        cmocka_unit_test(test_warnings),       cmocka_unit_test(test_too_many_agents),
-        cmocka_unit_test(test_one_at_a_time),  cmocka_unit_test(test_too_many_one_at_a_time),
-        cmocka_unit_test(test_of_command),     cmocka_unit_test(test_check),
-        cmocka_unit_test(test_split),          cmocka_unit_test(test_split_mistakes),
-        cmocka_unit_test(test_argv_check),     cmocka_unit_test(test_standby),
+        cmocka_unit_test(test_good_document),
+        cmocka_unit_test(test_mistakes_break_one_agent),
+        cmocka_unit_test(test_entry_mistakes),
+        cmocka_unit_test(test_whole_documents),
+        cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_hostile_arguments),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_words_for_a_shell_are_warned_of),
+        cmocka_unit_test(test_too_many_agents),
+        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_too_many_one_at_a_time),
+        cmocka_unit_test(test_of_command),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_split_mistakes),
+        cmocka_unit_test(test_argv_check),
+        cmocka_unit_test(test_standby),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

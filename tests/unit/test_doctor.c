@@ -170,6 +170,11 @@ static void break_dir_open(struct world *w) {
     w->exam.machine.state_dir.mode = 0755;
 }
 
+static void break_dir_shared(struct world *w) {
+    w->exam.machine.state_dir.mode = 0755;
+    w->exam.machine.state_dir.is_shared = true;
+}
+
 static void break_dir_foreign(struct world *w) {
     w->exam.machine.state_dir.uid = 7;
     w->exam.daemon.state = DAEMON_AWAY;
@@ -530,6 +535,7 @@ static const struct {
     {"no_dir", "state-dir", FINDING_PROBLEM, "cannot be made", break_no_dir},
     {"dir_is_file", "state-dir", FINDING_PROBLEM, "not a directory", break_dir_is_file},
     {"dir_open", "state-dir", FINDING_WARNING, "open to others (mode 0755)", break_dir_open},
+    {"dir_shared", "state-dir", FINDING_PROBLEM, "not sipbridge's alone", break_dir_shared},
     {"dir_foreign", "state-dir", FINDING_PROBLEM, "belongs to uid 7", break_dir_foreign},
     {"dir_read_only", "state-dir", FINDING_PROBLEM, "cannot be written", break_dir_read_only},
     {"disk_full", "state-dir", FINDING_PROBLEM, "has 1 MiB left", break_disk_full},

@@ -180,6 +180,7 @@ static void test_no_name_is_a_command(void **state) {
     assert_null(strstr(script.p, "!ls"));
     assert_null(strstr(script.p, "\nsystem"));
     assert_non_null(strstr(script.p, "\" touch  tmp x"));
+    assert_non_null(strstr(script.p, "y \xc3\xa9\"")); /* a letter of another alphabet stays */
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -356,6 +356,13 @@ static void short_secret_is_warned_about(void **state) {
     assert_messages("warning: LIVEKIT_API_SECRET: is only 3 bytes long: 32 or more are hard to guess\n");
 }
 
+static void a_command_for_a_shell_is_warned_about(void **state) {
+    (void)state;
+    assert_true(load(NULL, (char *[]){"SIP_AGENT_COMMAND=python3 bot.py > /tmp/log", NULL}));
+    assert_messages("warning: SIP_AGENT_COMMAND: hands \">\" to the program as it stands, for no shell reads it: write "
+                    "sh -c '…' where one shall\n");
+}
+
 static void keys_are_needed_by_some(void **state) {
     (void)state;
     struct diag diag;
@@ -433,6 +440,7 @@ int main(int argc, char **argv) {
         TEST(secrets_never_show),
         TEST(shows_lengths_and_hosts),
         TEST(short_secret_is_warned_about),
+        TEST(a_command_for_a_shell_is_warned_about),
         TEST(keys_are_needed_by_some),
         TEST(secrets_are_wiped_where_they_stand),
     };

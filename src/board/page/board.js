@@ -3,9 +3,12 @@
 
 const SILENT_MS = 10000; // the bridge sends something every 4 s
 const LONG_RING_MS = 5000;
+const FULL = "as many look at this board as can";
 const $ = id => document.getElementById(id);
 const calls = new Map(); // sid -> {call, row}
 let ahead = 0; // their clock minus ours
+let heard_ms = 0; // when they last said something, by their clock; 0: never
+let counts = { ringing: 0, talking: 0, ending: 0 };
 let token = "";
 
 const now = () => Date.now() + ahead;
@@ -30,6 +33,7 @@ const columns = {
   ending: [call => words(call.why), call => call.called, call => call.caller, agent, call => call.phase],
 };
 const names = ["time", "called", "from", "agent", "phase"];
+const poolNames = ["agent", "ready", "wanted", "starting", "handed", "missed"];
 const endNames = ["time", "called", "agent", "rang", "talked", "why"];
 
 function set(node, text) {
@@ -39,12 +43,16 @@ function set(node, text) {
 
 function cells(row, texts, classes = names) {
   while (row.cells.length < texts.length) row.insertCell().className = classes[row.cells.length - 1];
-  texts.forEach((text, i) => { set(row.cells[i], text); row.cells[i].title = row.cells[i].textContent; });
+  texts.forEach((text, i) => { set(row.cells[i].firstElementChild ?? row.cells[i], text); row.cells[i].title = row.cells[i].textContent; });
 }
 
 function show(call) {
   let entry = calls.get(call.sid);
-  if (!entry) calls.set(call.sid, entry = { row: document.createElement("tr") });
+  if (!entry) {
+    calls.set(call.sid, entry = { row: document.createElement("tr") });
+    entry.row.insertCell().append(document.createElement("span")); // of its own size, so that the table is not laid out anew
+    entry.row.cells[0].className = names[0];
+  }
   const moved = entry.call?.state !== call.state;
   entry.call = call;
   cells(entry.row, columns[call.state].map(text => text(call)));
@@ -94,47 +102,80 @@ function showPools(pools) {
   $("pools").replaceChildren(...pools.map(pool => {
     const row = document.createElement("tr");
     row.classList.toggle("short", pool.ready < pool.wanted);
-    cells(row, [pool.agent, ...[pool.ready, pool.wanted, pool.starting, pool.handed_over, pool.missed].map(String)], Array(6).fill(""));
+    cells(row, [pool.agent, ...[pool.ready, pool.wanted, pool.starting, pool.handed_over, pool.missed].map(String)], poolNames);
     return row;
+  }));
+}
+
+// Text in which `words` of that kind are something to type.
+function prose(node, text) {
+  if (node.textContent === text.replaceAll("`", "")) return;
+  node.replaceChildren(...text.split("`").map((part, i) => {
+    if (i % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
   }));
 }
 
 function showHealth(status, message, remedy) {
   $("health").dataset.status = status;
-  $("health").title = remedy;
-  set($("message"), message);
+  prose($("message"), message);
+  prose($("remedy"), remedy);
+  showTitle();
 }
 
-function showCounts(counts) {
-  for (const state of Object.keys(columns)) set($(`${state}-count`), String(counts[state]));
+const isGone = () => $("health").dataset.status === "gone";
+
+function showTitle() {
+  const status = $("health").dataset.status;
+  const trouble = status === "healthy" ? "" : `${status} · `;
   const waits = counts.ringing ? `${counts.ringing} ringing · ` : "";
-  document.title = `${waits}${counts.talking} talking · sipbridge`;
+  document.title = isGone() ? "gone · sipbridge" : `${trouble}${waits}${counts.talking} talking · sipbridge`;
+}
+
+function showCounts() {
+  for (const state of Object.keys(columns)) set($(`${state}-count`), String(counts[state]));
+  showTitle();
 }
 
 function take(part) {
   ahead = part.now_ms - Date.now();
+  $("lists").hidden = false; // before, nothing is known of anybody
   if (part.full) [...calls.keys()].forEach(hide);
   if (part.version) set($("version"), part.version);
   if (part.status) showHealth(part.status, part.message, part.remedy);
   for (const sid of part.gone ?? []) hide(sid);
   for (const call of part.calls ?? []) show(call);
-  if (part.counts) showCounts(part.counts);
+  if (part.counts) { counts = part.counts; showCounts(); }
   if (part.ends) showEnds(part.ends);
   if (part.errors) showErrors(part.errors);
   if (part.pools) showPools(part.pools);
 }
 
-// Only the times; ten times a second for those who wait, once for those who talk.
+// The rows of a list that its window shows; with hundreds of calls to write all of them would leave no time for anything else.
+function inView(list) {
+  const rows = $(list).rows, box = $(list).closest(".scroll");
+  const height = rows[0]?.offsetHeight || 1, first = Math.max(0, Math.floor(box.scrollTop / height) - 2);
+  return Array.prototype.slice.call(rows, first, first + Math.ceil(box.clientHeight / height) + 4);
+}
+
+function showTimes(list, rows) {
+  for (const row of rows) {
+    const { call } = calls.get(row.dataset.sid);
+    set(row.cells[0].firstElementChild, columns[list][0](call));
+    if (list === "ringing") row.classList.toggle("long", now() - call.since_ms > LONG_RING_MS);
+  }
+}
+
+// Only the times: ten times a second of those who wait, once of those who talk, every five seconds of those out of view. They
+// stand still while the bridge is gone.
 let ticks = 0;
 function tick() {
   if (document.hidden) return;
-  for (const { call, row } of calls.values()) {
-    if (call.state === "ringing") {
-      set(row.cells[0], columns.ringing[0](call));
-      row.classList.toggle("long", now() - call.since_ms > LONG_RING_MS);
-    } else if (call.state === "talking" && ticks % 10 === 0) {
-      set(row.cells[0], columns.talking[0](call));
-    }
+  if (!isGone()) {
+    showTimes("ringing", ticks % 50 === 0 ? $("ringing").rows : inView("ringing"));
+    if (ticks % 10 === 0) showTimes("talking", ticks % 50 === 0 ? $("talking").rows : inView("talking"));
   }
   if (ticks++ % 10 === 0) set($("clock").firstElementChild, clock(now()));
 }
@@ -155,6 +196,7 @@ async function read(body, alive) {
       const data = block.split("\n").filter(line => line.startsWith("data: ")).map(line => line.slice(6)).join("\n");
       if (data) take(JSON.parse(data));
     }
+    heard_ms = now();
   }
 }
 
@@ -168,13 +210,16 @@ async function look() {
       headers: token ? { Authorization: `Bearer ${token}` } : {}, cache: "no-store", signal: abort.signal,
     });
     if (answer.status === 401 || answer.status === 403) return ask(await answer.text());
-    if (answer.status === 503) throw new Error("as many look at this board as can");
+    if (answer.status === 503) throw new Error(FULL);
     if (!answer.ok) throw new Error(`the bridge answers ${answer.status}`);
     $("door").hidden = true;
     await read(answer.body, alive);
     throw new Error("the bridge ended the connection");
   } catch (error) {
-    showHealth("gone", `${error.name === "TypeError" || error.name === "AbortError" ? "the bridge cannot be reached" : error.message}; what stands here is of ${clock(now())}`);
+    const why = error.name === "TypeError" || error.name === "AbortError" ? "the bridge cannot be reached" : error.message;
+    showHealth("gone", why + (heard_ms ? `; what stands here is of ${clock(heard_ms)}` : ""),
+      why === FULL ? "Close one of the others; it is tried again every second." :
+        "It is looked for every second. On its machine `systemctl status sipbridge` and its log tell more.");
     setTimeout(look, 1000);
   } finally {
     clearTimeout(timer);
@@ -182,7 +227,7 @@ async function look() {
 }
 
 function ask(why) {
-  showHealth("gone", why.trim());
+  showHealth("gone", token ? `this token does not open it: ${why.trim()}` : why.trim(), "");
   $("door").hidden = false;
   $("token").focus();
 }
