@@ -71,10 +71,15 @@ static bool read_file(const struct cli *cli, const char *path, struct report *re
         return false;
     }
     struct report_lines lines = {.report = report, .on_bad = on_bad, .context = &input};
+    uint64_t before = report->calls;
     bool good = read_lines(&input, is_standard_input ? STDIN_FILENO : own, &lines);
     report_lines_end(&lines);
     if (input.bad > SHOWN_BAD) {
         cli_error(cli, "%s: and %" PRIu64 " more lines that are none of a call log", input.name, input.bad - SHOWN_BAD);
+    }
+    if (good && input.bad > 0 && report->calls == before) {
+        cli_error(cli, "%s: is no call log (SIP_CALL_LOG): no line of it is of one", input.name);
+        return false;
     }
     return good;
 }

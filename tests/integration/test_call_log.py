@@ -356,7 +356,10 @@ def test_report_names_bad_lines(tmp_path):
     assert f"{path}:4: " in run.stderr and f"{path}:6: v: is that of a later sipbridge" in run.stderr
     path.write_text("x\n" * 1000)
     run = report(path)
-    assert len(run.stderr.splitlines()) == 11 and "990 more" in run.stderr and "no calls" in run.stdout
+    assert run.returncode == 1 and run.stdout == "" and run.stderr.endswith(f"{path}: is no call log (SIP_CALL_LOG): no line of it is of one\n")
+    assert len(run.stderr.splitlines()) == 12 and "990 more" in run.stderr
+    path.write_text("")
+    assert (report(path).returncode, report(path).stdout) == (0, "no calls\n")
 
 
 def test_report_refuses_what_it_cannot_read(tmp_path):
