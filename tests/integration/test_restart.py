@@ -377,6 +377,7 @@ def test_call_of_another_boot_is_not_taken_back(keep):
     daemon.post(*call.ringing())
     agent = wait_up(daemon, [call])[call.sid]
     entry = wait_kept(daemon, call, process="running")
+    assert entry["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     kill(daemon)
     (daemon.state / "journal" / f"{call.sid}.json").write_text(json.dumps({**entry, "boot": "another"}))
     start_again(daemon)

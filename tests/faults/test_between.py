@@ -1,0 +1,51 @@
+"""Killed between two steps of a start, at the one call that stands there: the next start must know of it. LiveKit cannot be
+asked, and sends nothing again: what is known is what the journal says."""
+import contextlib
+import http.client
+
+import pytest
+from daemon import wait_for
+from faulty import Fault, Subject
+from livekit import Call
+from story import PATIENCE_S, STAYING, agents_of
+
+RULES = [{"pattern": "*", "agent_name": "stays"}]
+
+
+@pytest.fixture
+def daemon():
+    subject = Subject({"SIP_ON_EXIT": "keep", "SIP_REJOIN_GRACE": "0s", "SIP_STOP_TIMEOUT": "1s"})
+    entry = {"command": ["/bin/sh", "-c", STAYING], "env": {"MARK": str(subject.dir)}}
+    subject.write("rules.json", RULES)
+    subject.write("agents.json", {"stays": entry})
+    subject.settings |= {"SIP_RULES_FILE": str(subject.dir / "rules.json"), "SIP_AGENTS_FILE": str(subject.dir / "agents.json")}
+    yield subject
+    if not subject.has_ended():
+        subject.process.kill()
+        subject.process.wait()
+    subject.clean_up()
+
+
+# The process is there, and nothing was noted of it but that it would be started; and it was about to be started.
+@pytest.mark.parametrize("kind, started", [("pidfd_open", True), ("spawn", False)])
+def test_killed_around_a_start(daemon, kind, started):
+    def agents():
+        return agents_of(b"MARK=" + daemon.mark())
+    daemon.start(preload=True)
+    daemon.wait_until_up()
+    daemon.control.aim(Fault("busy", kind), 1)
+    daemon.control.arm()
+    call = Call()
+    with contextlib.suppress(OSError, http.client.HTTPException):  # the answer goes out first, or never
+        daemon.post(*call.ringing()[:1])
+    daemon.process.wait(PATIENCE_S)
+    assert daemon.control.failed() == 1
+    before = wait_for(agents, "its agent runs", PATIENCE_S) if started else agents()
+    daemon.forget_connection()
+    daemon.process.stdout.close()
+    daemon.start_clean()
+    after = wait_for(lambda: daemon.calls()[0]["pid"] and agents(), "the call has its agent", PATIENCE_S)
+    assert len(after[call.sid]) == 1 and daemon.calls()[0]["pid"] == after[call.sid][0]
+    assert after == before or not started, "it was started twice, or ended"
+    daemon.post(*call.ringing()[1:], *call.hung_up())
+    wait_for(lambda: not agents() and not daemon.calls(), "nothing is left", PATIENCE_S)
