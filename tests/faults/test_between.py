@@ -26,6 +26,51 @@ def daemon():
     subject.clean_up()
 
 
+def lines_of(path, call):
+    return [line for line in path.read_text().splitlines() if call.sid in line] if path.exists() else []
+
+
+def play_to_the_end(daemon, log, number):
+    """A call ends, and the daemon is killed at the NUMBERth rename or write meanwhile: (it was, lines of the call log)."""
+    daemon.start(preload=True)
+    daemon.wait_until_up()
+    call = Call()
+    daemon.post(*call.ringing())
+    wait_for(lambda: agents_of(b"MARK=" + daemon.mark()), "its agent runs", PATIENCE_S)
+    daemon.control.aim(Fault("busy", "write"), number)
+    daemon.control.arm()
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        daemon.post(*call.hung_up())
+    wait_for(lambda: daemon.has_ended() or lines_of(log, call), "it is killed, or the call is told", PATIENCE_S)
+    killed = daemon.control.failed() > 0
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.forget_connection()
+    daemon.process.stdout.close()
+    daemon.start_clean()
+    daemon.post(*call.hung_up())
+    wait_for(lambda: not daemon.calls() and not agents_of(b"MARK=" + daemon.mark()), "the call is over", PATIENCE_S)
+    daemon.process.terminate()
+    daemon.process.wait(PATIENCE_S)
+    daemon.forget_connection()
+    daemon.process.stdout.close()
+    return killed, len(lines_of(log, call))
+
+
+def test_killed_as_a_call_ends_it_is_in_the_call_log_once_at_most(daemon):
+    """The journal is first to know that a call is over, and the call log second: what dies between the two has lost a line
+    (doc/call-log.md), but none is there twice."""
+    log = daemon.dir / "calls.jsonl"
+    daemon.settings["SIP_CALL_LOG"] = str(log)
+    counts = []
+    for number in range(1, 40):
+        killed, lines = play_to_the_end(daemon, log, number)
+        counts.append(lines)
+        if not killed:
+            break
+    assert not killed and counts[-1] == 1 and 1 in counts[:-1] and max(counts) == 1, counts
+
+
 # The process is there, and nothing was noted of it but that it would be started; and it was about to be started.
 @pytest.mark.parametrize("kind, started", [("pidfd_open", True), ("spawn", False)])
 def test_killed_around_a_start(daemon, kind, started):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from daemon import HERE, PYTHON, binary, holds_for, is_alive, processes_marked, wait_for
-from livekit import Call
+from livekit import Call, encode, webhook_token
 
 def small(daemon, *args):
     return daemon.entry(command=[*PYTHON, str(HERE / "small_agent.py"), *args])
@@ -171,6 +171,21 @@ def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
         daemon.process.terminate()
     assert daemon.process.wait(10) == 0
     assert not is_alive(agent)
+
+
+def test_caller_of_a_call_that_is_being_ended_is_left_to_the_next_start(keep):
+    """Told to end its calls, it makes no call of one that is ending: LiveKit tells of that caller again."""
+    daemon, call, agent = talking(keep, SIP_ON_EXIT="stop", agents=lambda d: {"support": small(d, "deaf")})
+    second = Call(room=call.room, room_sid=call.sid)
+    joined = encode(second.caller_joined())
+    daemon.process.terminate()
+    daemon.wait_logged("told to stop; calls in progress: 1; ending them")
+    assert daemon.post_raw(joined, webhook_token(joined)) == 503
+    assert daemon.process.wait(10) == 0
+    assert not is_alive(agent)
+    start_again(daemon)
+    assert daemon.post_raw(joined, webhook_token(joined)) == 200
+    hang_up(daemon, second, wait_up(daemon, [second])[second.sid])
 
 
 NEW_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "app/internal.h"
 #include "app/journal_dir.h"
 #include "app/state_dir.h"
 #include "scratch.h"
@@ -305,16 +306,23 @@ static void test_no_descriptor_left(void **state) {
     state_dir_release(&home);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = (struct rlimit){0, limit.rlim_max};
+    struct loop *loop = loop_new();
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     bool loaded = journal_dir_load(&dir, &list, &diag);
+    struct diag told = {0};
+    struct app app = {.journal = dir, .loop = loop};
+    bool started = adoption_restore(&app, &told);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_false(loaded);
     assert_string_equal(diag.where, "SIP_STATE_DIR");
+    assert_false(started); /* and the daemon does not start without them: the agents of these calls would be ended */
+    assert_string_equal(told.where, "SIP_STATE_DIR");
     assert_int_equal(faccessat(dir.fd, "RM_1.json", F_OK, 0), 0);
     home = (struct state_dir){.lock = -1};
     assert_true(state_dir_open(&home, root, &diag));
     assert_string_equal(home.mark, mark);
     state_dir_release(&home);
+    loop_free(loop);
     journal_list_release(&list);
     journal_dir_close(&dir);
     scratch_free(root);

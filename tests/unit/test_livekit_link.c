@@ -469,6 +469,22 @@ static void test_an_untold_caller_is_not_hung_up(void **state) {
     stage_did(stage, "kill RM_1;");
 }
 
+/* Somebody is listed of whom nobody can say whether they are there: they are not hung up, it is looked at again. */
+static void test_a_caller_who_cannot_be_confirmed_is_not_hung_up(void **state) {
+    (void)state;
+    run_into_hanging_up();
+    is_asked_for_rooms("RM_1");
+    FAKE_PEOPLE(fake, fake_caller("PA_2"));
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_2;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_AWAY);
+    fake_did(fake, "");
+    stage_is(stage, "RM_1", "hanging-up/CALLER_LEFT");
+    scene_wait(&scene, 200);
+    fake_did(fake, "room sip-inbound_x;");
+    fake_list(fake, QUESTION_ROOM, NULL, 0);
+    is_hung_up();
+}
+
 static void test_a_ghost_is_hung_up(void **state) {
     (void)state;
     run_into_hanging_up();
@@ -763,6 +779,7 @@ int main(void) {
         IN_SCENE(test_deleting_what_is_not_there),
         IN_SCENE(test_deleting_fails),
         IN_SCENE(test_an_untold_caller_is_not_hung_up),
+        IN_SCENE(test_a_caller_who_cannot_be_confirmed_is_not_hung_up),
         IN_SCENE(test_a_ghost_is_hung_up),
         IN_SCENE(test_a_caller_comes_before_it_is_deleted),
         IN_SCENE(test_the_name_comes_back_before_it_is_deleted),

@@ -72,6 +72,26 @@ static void test_call_goes_on(void **state) {
     stage_close(&stage);
 }
 
+/* Attributes may be longer than an entry may hold of them: it is one that can be read all the same. */
+static void test_attributes_too_long_for_an_entry(void **state) {
+    (void)state;
+    struct stage former, stage;
+    cleanup_buf struct buf attributes = {0};
+    open_with_rules(&former, NULL);
+    buf_adds(&attributes, "{\"sip.h.x\":\"");
+    while (attributes.len <= ENGINE_LINE_MAX) {
+        buf_adds(&attributes, "0123456789abcdef");
+    }
+    buf_adds(&attributes, "\"}");
+    struct webhook_event event = stage_caller_event("RM_1", "PA_1", "+1555");
+    event.participant.attributes = buf_slice(&attributes);
+    bridge_webhook(former.bridge, &event, former.now);
+    stage_answer(&former, "RM_1");
+    restart(&former, &stage, 3000, RULES);
+    stage_did(&stage, "adopt RM_1 support pid=4711 birth=12;");
+    stage_close(&stage);
+}
+
 static void test_events_told_again_change_nothing(void **state) {
     (void)state;
     struct stage former, stage;
@@ -428,6 +448,7 @@ static void test_room_that_was_no_call_is_dropped(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_goes_on),
+        cmocka_unit_test(test_attributes_too_long_for_an_entry),
         cmocka_unit_test(test_events_told_again_change_nothing),
         cmocka_unit_test(test_agent_that_died_meanwhile_is_replaced),
         cmocka_unit_test(test_call_that_the_agent_ended_meanwhile_is_over),
