@@ -352,6 +352,26 @@ static void test_confirming(void **state) {
     assert_int_equal(there, 1);
 }
 
+/* They may be in the room that has the name now, or a webhook told of them first: nothing comes of LiveKit's word. */
+static void test_confirming_what_is_over_or_known(void **state) {
+    (void)state;
+    there = 0;
+    answered_call();
+    assert_true(confirm("PA_2"));
+    stage_caller(stage, "RM_1", "PA_2", "+1");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    assert_int_equal(there, 0);
+    assert_true(confirm("PA_3"));
+    stage_room(stage, EVENT_room_finished, "RM_1");
+    stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(stage, "RM_1", "");
+    buf_clear(&stage->log);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    assert_int_equal(there, 0);
+    stage_is(stage, "RM_1", "");
+    stage_did(stage, "");
+}
+
 /* The same identity as another participant, or in another room of that name, is somebody else. */
 static void test_confirming_others(void **state) {
     (void)state;
@@ -773,6 +793,7 @@ int main(void) {
         IN_SCENE(test_a_ghost_of_a_caller_is_in_the_room),
         IN_SCENE(test_back_unheard),
         IN_SCENE(test_confirming),
+        IN_SCENE(test_confirming_what_is_over_or_known),
         IN_SCENE(test_confirming_others),
         IN_SCENE(test_confirming_many),
         IN_SCENE(test_deleting),

@@ -113,6 +113,23 @@ static void test_events_told_again_change_nothing(void **state) {
     stage_close(&stage);
 }
 
+/* LiveKit is asked for people by name: the names of who was there before are known, and kept again. */
+static void test_names_are_known(void **state) {
+    (void)state;
+    struct stage former, stage;
+    open_talking(&former);
+    assert_true(bridge_flush(former.bridge));
+    const char *begin = strstr(former.journal.p, "\"identities\":[{");
+    assert_non_null(begin);
+    cleanup_free char *names = xmemdup(begin, strcspn(begin, "]"));
+    assert_non_null(strstr(names, "\"text\":\"PA_1\""));
+    restart(&former, &stage, 3000, RULES);
+    stage_person(&stage, EVENT_participant_joined, "RM_1", "PA_9", KIND_STANDARD);
+    assert_true(bridge_flush(stage.bridge));
+    assert_non_null(strstr(stage.journal.p, names));
+    stage_close(&stage);
+}
+
 static void test_agent_that_died_meanwhile_is_replaced(void **state) {
     (void)state;
     struct stage former, stage;
@@ -450,6 +467,7 @@ int main(void) {
         cmocka_unit_test(test_call_goes_on),
         cmocka_unit_test(test_attributes_too_long_for_an_entry),
         cmocka_unit_test(test_events_told_again_change_nothing),
+        cmocka_unit_test(test_names_are_known),
         cmocka_unit_test(test_agent_that_died_meanwhile_is_replaced),
         cmocka_unit_test(test_call_that_the_agent_ended_meanwhile_is_over),
         cmocka_unit_test(test_agent_whose_leaving_nobody_heard_of_is_replaced),
