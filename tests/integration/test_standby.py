@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from daemon import HERE, PYTHON, binary, holds_for, is_alive, processes_marked, wait_for
 from livekit import SECRET, Call, encode, jwt_claims, webhook_token
+from test_overload import pressure
 from test_restart import kill
 
 
@@ -356,6 +357,17 @@ def test_only_so_many_start_at_a_time(warm):
     daemon = warm("mute", standby=5, ready=False, SIP_STANDBY_STARTS="2", SIP_STANDBY_TIMEOUT="10s")
     wait_for(lambda: pool(daemon)["starting"] == 2, "two are starting")
     holds_for(lambda: len(processes_marked(daemon.mark())) <= 2, 1, "two at a time")
+
+
+def test_none_is_started_while_memory_is_short(warm):
+    def agents(daemon):
+        daemon.settings["SIP_PRESSURE_FILE"] = str(daemon.write("memory.pressure", pressure(90)))
+        return {"support": agent(daemon, standby=1)}
+    daemon = warm(ready=False, agents=agents, SIP_MAX_PRESSURE="40")
+    assert daemon.status()["limits"]["reached"] == "memory"
+    holds_for(lambda: not processes_marked(daemon.mark()) and pool(daemon)["starting"] == 0, 0.5, "no standby is started")
+    daemon.write("memory.pressure", pressure(1))
+    wait_pool(daemon, ready=1)
 
 
 def test_template_stands_by_for_every_name(start):
