@@ -270,6 +270,60 @@ static void test_one_owner_at_a_time(void **state) {
     scratch_free(root);
 }
 
+/* Whoever can choose or read it would see phone numbers, or choose what we sign and whom we signal. */
+static void test_directory_that_others_have_a_hand_in(void **state) {
+    (void)state;
+    char *root = scratch_new(), *other = scratch_new();
+    struct state_dir dir = {.lock = -1};
+    struct diag diag = {0};
+    cleanup_free char *link = xasprintf("%s/link", other), *lock = xasprintf("%s/lock", root);
+    assert_int_equal(symlink(root, link), 0);
+    assert_false(state_dir_open(&dir, link, &diag));
+    assert_non_null(strstr(diag.what, "is not a directory"));
+    state_dir_release(&dir);
+    cleanup_free char *victim = scratch_file(other, "victim", "", 0600);
+    assert_int_equal(symlink(victim, lock), 0);
+    assert_false(state_dir_open(&dir, root, &diag));
+    assert_non_null(strstr(diag.what, "lock cannot be opened"));
+    state_dir_release(&dir);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(chmod(root, 0777), 0);
+    assert_true(state_dir_open(&dir, root, &diag));
+    struct stat st;
+    assert_int_equal(stat(root, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    state_dir_release(&dir);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(root, 12345, (gid_t)-1), 0);
+        assert_false(state_dir_open(&dir, root, &diag));
+        assert_non_null(strstr(diag.what, "belongs to uid 12345, not to ours"));
+        state_dir_release(&dir);
+    }
+    scratch_free(other);
+    scratch_free(root);
+}
+
+/* A daemon that was started without a standard output would else write its log into the lock. */
+static void test_lock_is_no_standard_stream(void **state) {
+    (void)state;
+    if (getenv("UNDER_VALGRIND") != NULL) {
+        skip();
+    }
+    char *root = scratch_new();
+    pid_t child = fork();
+    if (child == 0) {
+        struct state_dir dir = {.lock = -1};
+        close_range(STDIN_FILENO, STDERR_FILENO, 0);
+        bool good = state_dir_open(&dir, root, NULL) && dir.lock > STDERR_FILENO;
+        state_dir_release(&dir);
+        _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    scratch_free(root);
+}
+
 static void test_identity_stays(void **state) {
     (void)state;
     char *root = scratch_new();
@@ -353,6 +407,8 @@ int main(void) {
         cmocka_unit_test(test_spares_are_made_ahead),
         cmocka_unit_test(test_directory_that_is_none),
         cmocka_unit_test(test_one_owner_at_a_time),
+        cmocka_unit_test(test_directory_that_others_have_a_hand_in),
+        cmocka_unit_test(test_lock_is_no_standard_stream),
         cmocka_unit_test(test_identity_stays),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_identity_that_cannot_be_read),
