@@ -67,6 +67,18 @@ static void test_entries_come_back_in_order(void **state) {
     scratch_free(root);
 }
 
+/* A good text, but not a file of ours: a link to one, or one of another user. */
+static void add_good_texts_of_others(const struct journal_dir *dir, const char *root) {
+    cleanup_buf struct buf linked = {0}, foreign = {0};
+    struct journal_entry link = entry_of("RM_link"), other = entry_of("RM_foreign");
+    journal_write(&link, &linked);
+    journal_write(&other, &foreign);
+    free(scratch_file(root, ".linked", linked.p, 0600));
+    assert_int_equal(symlinkat(".linked", dir->fd, "RM_link.json"), 0);
+    free(scratch_file(root, "RM_foreign.json", geteuid() == 0 ? foreign.p : "", 0644));
+    assert_true(geteuid() != 0 || fchownat(dir->fd, "RM_foreign.json", 12345, (gid_t)-1, 0) == 0);
+}
+
 static void test_what_is_no_entry_is_set_aside(void **state) {
     (void)state;
     static const struct {
@@ -87,7 +99,7 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
         free(scratch_file(root, bad[i].name, bad[i].text, 0600));
     }
     free(scratch_file(root, "RM_half.json.tmp", "{\"v\":1", 0600));
-    assert_int_equal(symlinkat("/etc/passwd", dir.fd, "RM_link.json"), 0);
+    add_good_texts_of_others(&dir, root);
     assert_int_equal(mkfifoat(dir.fd, "RM_fifo.json", 0600), 0);
     assert_int_equal(mkdirat(dir.fd, "RM_dir.json", 0700), 0);
     struct journal_entry good = entry_of("RM_good");
@@ -100,7 +112,8 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
         int there = faccessat(dir.fd, bad[i].name, F_OK, AT_SYMLINK_NOFOLLOW);
         assert_int_equal(there, bad[i].name[0] == '.' ? 0 : -1);
     }
-    static const char *const gone[] = {"RM_half.json.tmp", "RM_link.json", "RM_fifo.json", "RM_dir.json"};
+    static const char *const gone[] = {"RM_half.json.tmp", "RM_link.json", "RM_foreign.json", "RM_fifo.json",
+                                       "RM_dir.json"};
     for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
         assert_int_equal(faccessat(dir.fd, gone[i], F_OK, AT_SYMLINK_NOFOLLOW), -1);
     }
@@ -222,6 +235,11 @@ static void test_spares_are_made_ahead(void **state) {
     ino_t ready = inode_of(&dir, "spare3.json.tmp");
     assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
     assert_int_equal(inode_of(&dir, "RM_1.json"), ready);
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{\"caller\":\"+15550001111\"}")));
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
+    assert_true(size_of(&dir, "spare2.json.tmp") > 1);
+    assert_true(journal_dir_prepare(&dir)); /* and what was is no longer to be read */
+    assert_int_equal(size_of(&dir, "spare2.json.tmp"), 1);
     journal_dir_close(&dir);
     scratch_free(root);
 }
