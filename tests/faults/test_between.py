@@ -1,6 +1,7 @@
 """Killed between two steps of a start, at the one call that stands there: the next start must know of it. LiveKit cannot be
 asked, and sends nothing again: what is known is what the journal says."""
 import contextlib
+import errno
 import http.client
 
 import pytest
@@ -24,6 +25,40 @@ def daemon():
         subject.process.kill()
         subject.process.wait()
     subject.clean_up()
+
+
+def test_no_descriptor_for_one_file_of_the_start(daemon):
+    """Whichever it is, nothing is wrong with the journal then: no entry is set aside, no agent ended, the next start goes on."""
+    def agents():
+        return agents_of(b"MARK=" + daemon.mark())
+
+    def kept():
+        return '"pid":' in (daemon.state / "journal" / f"{call.sid}.json").read_text()
+    daemon.start()
+    daemon.wait_until_up()
+    call = Call()
+    daemon.post(*call.ringing())
+    wait_for(lambda: agents() and kept(), "its agent runs, and the journal knows it", PATIENCE_S)
+    before, refused = agents(), 0
+    daemon.process.kill()
+    for number in range(1, 41):  # more than it opens before it listens
+        daemon.process.wait()
+        daemon.forget_connection()
+        daemon.process.stdout.close()
+        daemon.control.aim(Fault("start", "open", errno.EMFILE), number)
+        daemon.control.arm()
+        daemon.start(preload=True)
+        wait_for(lambda: daemon.has_ended() or daemon.answers(), "it answers, or ends", PATIENCE_S)
+        refused += daemon.has_ended()
+        daemon.process.kill()
+        assert not (daemon.state / "journal" / "set-aside").exists(), number
+        assert agents() == before, number
+    daemon.process.wait()
+    daemon.process.stdout.close()
+    daemon.start_clean()
+    assert refused > 5 and [one["pid"] for one in daemon.calls()] == before[call.sid]
+    daemon.post(*call.hung_up())
+    wait_for(lambda: not agents() and not daemon.calls(), "nothing is left", PATIENCE_S)
 
 
 def lines_of(path, call):

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 
 #include "app/internal.h"
@@ -121,6 +122,36 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
     assert_true(journal_dir_load(&dir, &again, NULL)); /* and is not looked at again */
     assert_int_equal(again.count, 1);
     journal_list_release(&again);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+/* Somebody may want to read both: the second does not take the place of the first. */
+static void test_what_is_set_aside_stays(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (int i = 0; i < 2; i++) {
+        struct journal_list list = {0};
+        free(scratch_file(root, "RM_1.json", i == 0 ? "first" : "second", 0600));
+        assert_true(journal_dir_load(&dir, &list, NULL));
+        journal_list_release(&list);
+        for (int64_t then = clock_wall_ms(); clock_wall_ms() == then;) { /* its name tells when, in milliseconds */
+        }
+    }
+    cleanup_free char *aside = xasprintf("%s/set-aside", root);
+    struct stat st;
+    unsigned count = 0;
+    DIR *files = opendir(aside);
+    assert_non_null(files);
+    for (const struct dirent *entry; (entry = readdir(files)) != NULL;) {
+        bool named = strncmp(entry->d_name, "RM_1.json.", strlen("RM_1.json.")) == 0;
+        assert_int_equal(fstatat(dirfd(files), entry->d_name, &st, 0), 0);
+        count += named && (st.st_size == (off_t)strlen("first") || st.st_size == (off_t)strlen("second"));
+    }
+    closedir(files);
+    assert_int_equal(count, 2);
     journal_dir_close(&dir);
     scratch_free(root);
 }
@@ -418,6 +449,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_come_back_in_order),
         cmocka_unit_test(test_what_is_no_entry_is_set_aside),
+        cmocka_unit_test(test_what_is_set_aside_stays),
         cmocka_unit_test(test_writing_where_something_is_in_the_way),
         cmocka_unit_test(test_the_newest_text_is_there_whole),
         cmocka_unit_test(test_files_are_used_again),
