@@ -377,6 +377,10 @@ static void test_rejected_callers(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->rejected_legs, 2);
     stage_caller(&stage, "RM_1", "PA_3", "+16660001"); /* by whose number it is decided */
     stage_did(&stage, MINT "start RM_1 sales;");
+    blocked.participant.sid = blocked.participant.identity = SLICE("PA_4");
+    bridge_webhook(stage.bridge, &blocked, stage.now); /* who joins a call that has its agent is judged as well */
+    stage_did(&stage, "reject later sip-inbound_x PA_4;");
+    assert_int_equal(bridge_counters(stage.bridge)->rejected_legs, 3);
 }
 
 static void speaks(const char *leg) {
