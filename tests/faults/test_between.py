@@ -61,6 +61,21 @@ def test_no_descriptor_for_one_file_of_the_start(daemon):
     wait_for(lambda: not agents() and not daemon.calls(), "nothing is left", PATIENCE_S)
 
 
+def test_process_whose_end_could_not_be_seen(daemon):
+    """It is ended again, and another one takes its place: never two."""
+    daemon.start(preload=True)
+    daemon.wait_until_up()
+    daemon.control.aim(Fault("busy", "pidfd_open", errno.EMFILE), 1)
+    daemon.control.arm()
+    call = Call()
+    daemon.post(*call.ringing())
+    daemon.wait_logged("since its end could not be seen", PATIENCE_S)
+    pid = wait_for(lambda: daemon.calls()[0]["pid"], "another one is started", PATIENCE_S)
+    wait_for(lambda: agents_of(b"MARK=" + daemon.mark()) == {call.sid: [pid]}, "there is one", PATIENCE_S)
+    daemon.post(*call.hung_up())
+    wait_for(lambda: not agents_of(b"MARK=" + daemon.mark()) and not daemon.calls(), "nothing is left", PATIENCE_S)
+
+
 def lines_of(path, call):
     return [line for line in path.read_text().splitlines() if call.sid in line] if path.exists() else []
 

@@ -173,6 +173,18 @@ def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
     assert not is_alive(agent)
 
 
+def test_second_signal_hurries_agents_that_have_their_time_after_the_call(keep):
+    daemon, call, agent = talking(keep, SIP_ON_EXIT="drain", SIP_AFTER_CALL="1h")
+    daemon.post(*call.hung_up())
+    wait_kept(daemon, call, dismissed=True)
+    daemon.process.terminate()
+    daemon.wait_logged("told to stop; calls in progress: 1; waiting for them")
+    holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "it has its time")
+    daemon.process.terminate()
+    assert daemon.process.wait(10) == 0
+    assert not is_alive(agent)
+
+
 def test_caller_of_a_call_that_is_being_ended_is_left_to_the_next_start(keep):
     """Told to end its calls, it makes no call of one that is ending: LiveKit tells of that caller again."""
     daemon, call, agent = talking(keep, SIP_ON_EXIT="stop", agents=lambda d: {"support": small(d, "deaf")})
