@@ -51,7 +51,7 @@ static void test_twenty_posts_over_one_connection(void **state) {
         assert_false(has(&text, "chunked"));
         assert_true(has(&text, "Connection: keep-alive"));
         assert_false(has(&text, "\r\nServer:")); /* which library, and of which version */
-        assert_int_equal(length, text.len); /* not a byte after the head */
+        assert_int_equal(length, text.len);      /* not a byte after the head */
         buf_clear(&text);
         assert_int_equal(scene->calls, i);
         assert_string_equal(scene->last.p, "POST /webhooks/livekit? host=a auth=0: peer=127.0.0.1 body=hello");

@@ -95,10 +95,20 @@ static void test_names_of_a_loopback(void **state) {
         const char *host;
         int status;
     } cases[] = {
-        {"localhost", PAST},       {"localhost:8791", PAST}, {"127.0.0.1:8791", PAST}, {"127.1.2.3", PAST},
-        {"[::1]", PAST},           {"[::1]:8791", PAST},     {"", 403},                {"localhost.evil.example", 403},
-        {"127.evil.example", 403}, {"128.0.0.1", 403},       {"10.0.0.1:8791", 403},   {"[::1].evil.example", 403},
-        {"evil.example", 403},     {"[::2]", 403},
+        {"localhost", PAST},
+        {"localhost:8791", PAST},
+        {"127.0.0.1:8791", PAST},
+        {"127.1.2.3", PAST},
+        {"[::1]", PAST},
+        {"[::1]:8791", PAST},
+        {"", 403},
+        {"localhost.evil.example", 403},
+        {"127.evil.example", 403},
+        {"128.0.0.1", 403},
+        {"10.0.0.1:8791", 403},
+        {"[::1].evil.example", 403},
+        {"evil.example", 403},
+        {"[::2]", 403},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         print_message("%s\n", cases[i].host);
