@@ -425,12 +425,21 @@ def test_calls_that_are_over_stay_known(keep):
     holds_for(lambda: not daemon.calls() and len(list(daemon.notes.iterdir())) == starts, 0.5, "no agent for a call that is over")
 
 
-def test_output_of_an_adopted_agent_is_still_limited(keep):
+@pytest.mark.parametrize("how", ["by its pid", "by its instance"])
+def test_output_of_an_adopted_agent_is_still_limited(keep, how):
     daemon, call, agent = talking(keep, agents=lambda d: {"support": small(d, "flood")}, SIP_LOG_MAX="256KiB")
-    restart(daemon)
-    os.kill(agent, signal.SIGUSR1)
+    kill(daemon)
+    if how == "by its instance":
+        entry = entry_of(daemon, call)
+        del entry["pid"], entry["birth"]
+        entry["facts"]["process"] = "starting"
+        (daemon.state / "journal" / f"{call.sid}.json").write_text(json.dumps(entry))
+    start_again(daemon)
+    wait_for(lambda: daemon.calls()[0]["pid"] == agent, "it is taken back")
     output = daemon.state / "calls" / f"{call.sid}.log"
-    wait_for(lambda: output.stat().st_size > 1_900_000 and output.stat().st_blocks * 512 <= 300_000, "the file is cut")
+    for size in (1_900_000, 3_900_000):
+        os.kill(agent, signal.SIGUSR1)
+        wait_for(lambda: output.stat().st_size > size and output.stat().st_blocks * 512 <= 300_000, "the file is cut")
     hang_up(daemon, call, agent)
 
 

@@ -422,6 +422,23 @@ static void test_agent_that_the_room_named(void **state) {
     stage_close(&stage);
 }
 
+/* And what it was is not judged by what somebody writes into the room later. */
+static void test_agent_that_the_room_did_not_name(void **state) {
+    (void)state;
+    struct stage former, stage;
+    stage_open(&former, NULL);
+    struct webhook_event started = stage_event(EVENT_room_started, "RM_1", STAGE_ROOM);
+    started.room.metadata = SLICE("{\"topic\":\"none\"}");
+    bridge_webhook(former.bridge, &started, former.now);
+    restart(&former, &stage, 1000, NULL);
+    struct webhook_event caller = stage_caller_event("RM_1", "PA_1", "+1555");
+    caller.room.metadata = SLICE("{\"agent_name\":\"sales\"}");
+    bridge_webhook(stage.bridge, &caller, stage.now);
+    stage_rules(&stage, RULES, STAGE_AGENTS);
+    stage_did(&stage, "mint sip-inbound_x sip-agent-RM_1;start RM_1 support;");
+    stage_close(&stage);
+}
+
 /* A call that begins, whose first agent does not speak and is killed, and that its caller leaves. */
 static void play(struct stage *stage) {
     struct engine_event killed = {.kind = ENGINE_EXITED, .exit_kind = EXIT_SIGNAL, .exit_value = 9, .label = "RM_1"};
@@ -495,6 +512,14 @@ static void test_times_to_come_are_now(void **state) {
                 &diag));
     stage_wait(&stage, 2000);
     assert_non_null(strstr(stage.log.p, "start RM_2 support;"));
+    assert_true(
+        restore(&stage,
+                SLICE("{\"v\":1,\"sid\":\"RM_3\",\"room\":\"r3\",\"boot\":\"\",\"caller\":{},\"agent\":\"support\","
+                      "\"facts\":{\"choice\":\"agent\",\"had_caller\":true,\"caller_at\":1,"
+                      "\"retry_at\":99999999999,\"legs\":[{\"state\":\"here\",\"joined_at\":1}]}}"),
+                &diag));
+    stage_wait(&stage, 60000); /* the longest that anything is waited for */
+    assert_non_null(strstr(stage.log.p, "start RM_3 support;"));
     stage_close(&stage);
 }
 
@@ -571,6 +596,7 @@ int main(void) {
         cmocka_unit_test(test_late_words_stay_late),
         cmocka_unit_test(test_caller_told_after_the_end_stays_late),
         cmocka_unit_test(test_agent_that_the_room_named),
+        cmocka_unit_test(test_agent_that_the_room_did_not_name),
         cmocka_unit_test(test_record_is_that_of_one_bridge),
         cmocka_unit_test(test_other_boot_and_known_calls_are_refused),
         cmocka_unit_test(test_times_to_come_are_now),
