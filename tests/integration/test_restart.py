@@ -315,6 +315,7 @@ def test_start_that_was_interrupted_is_found_by_its_instance(keep):
     kept = {c.sid: wait_kept(daemon, c, process="running") for c in (call, never)}
     kill(daemon)
     os.kill(gone, signal.SIGKILL)
+    wait_for(lambda: not is_alive(gone), "one of them is gone")
     for sid, entry in kept.items():
         del entry["pid"], entry["birth"]
         entry["facts"]["process"] = "starting"

@@ -500,6 +500,24 @@ static void test_hanging_up(void **state) {
     bridge_delete_failed(stage.bridge, "RM_9", stage.now);
 }
 
+/* A bridge that was told to stop waits for calls, but not for ever for a LiveKit that does not delete a room. */
+static void test_rooms_that_are_not_deleted(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_answer(&stage, "RM_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    bridge_delete_failed(stage.bridge, "RM_1", stage.now);
+    assert_int_equal(bridge_undeleted(stage.bridge), 0); /* its agent has its time */
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    assert_int_equal(bridge_undeleted(stage.bridge), 1);
+    assert_int_equal(bridge_live(stage.bridge), 1);
+    stage_wait(&stage, 200);
+    bridge_room_deleted(stage.bridge, "RM_1", stage.now);
+    assert_int_equal(bridge_undeleted(stage.bridge), 0);
+    assert_int_equal(bridge_live(stage.bridge), 0);
+}
+
 /* The room of a caller who is still joining is deleted when their audio is there, or after 3 s. */
 static void test_hanging_up_who_arrives(void **state) {
     (void)state;
@@ -720,6 +738,23 @@ static void test_a_name_that_comes_back(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->ends[END_SUPERSEDED], 1);
     stage_room(&stage, EVENT_room_started, "RM_3"); /* RM_1's tombstone is not ended a second time */
     assert_int_equal(bridge_counters(stage.bridge)->ended, 1);
+}
+
+/* The former call was over when its room's name came back: a late word of it makes no call of it, whose token would fit. */
+static void test_a_name_that_comes_back_after_the_end(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+15550001");
+    stage_answer(&stage, "RM_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(&stage, "RM_1", "");
+    stage_room(&stage, EVENT_room_started, "RM_2");
+    buf_clear(&stage.log);
+    stage_caller(&stage, "RM_1", "PA_2", "+15550001");
+    stage_did(&stage, "");
+    stage_is(&stage, "RM_1", "");
+    stage_is(&stage, "RM_2", "starting");
 }
 
 /* Seconds of createdAt tell late words from new ones (LiveKit's order is strict, a network's is not). */
@@ -1030,6 +1065,7 @@ int main(void) {
         ON_STAGE(test_nobody_then_another_caller),
         ON_STAGE(test_a_caller_while_stopping),
         WITH_CLIENT(test_hanging_up),
+        WITH_CLIENT(test_rooms_that_are_not_deleted),
         WITH_CLIENT(test_hanging_up_who_arrives),
         WITH_CLIENT(test_no_hanging_up_of_a_name_that_came_back),
         WITH_CLIENT(test_asking_for_the_number),
@@ -1042,6 +1078,7 @@ int main(void) {
         ON_STAGE(test_when_livekit_is_suspected),
         WITH_CLIENT(test_an_answer_after_the_end),
         ON_STAGE(test_a_name_that_comes_back),
+        ON_STAGE(test_a_name_that_comes_back_after_the_end),
         ON_STAGE(test_a_late_word_of_an_older_room),
         ON_STAGE(test_a_caller_told_after_the_end),
         ON_STAGE(test_a_call_that_begins_again),
