@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from daemon import binary, holds_for, is_alive, wait_for
+from daemon import binary, holds_for, is_alive, processes_marked, wait_for
 from livekit import Call
 from manager import Manager, activation, listener
 from odd_livekit import OddLiveKit
@@ -155,7 +155,26 @@ def test_capabilities_of_an_ordinary_user_are_not_the_agents(start):
     assert not any(other["caps"].values()) and other["uid"] == [4242] * 3 and other["groups"] == []
 
 
+SAYS_READY = ("import os, socket, sys; os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1])); "
+              "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', chr(0) + sys.argv[2][1:])")
+
+
 @needs_root
+def test_readiness_is_not_forged_by_another_user(start):
+    """An abstract socket has no mode: whoever finds its name can write to it, and is heard only if they are the agents' user."""
+    daemon = start(SIP_AGENT_USER="nobody", agents=lambda d: {"support": d.entry(command=["/bin/cat"], cwd="/", standby=1)})
+    pid = wait_for(lambda: processes_marked(daemon.mark()), "a standby runs")[0]
+    words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    address = next(word for word in words if word.startswith("NOTIFY_SOCKET=@")).partition("=")[2]
+
+    def ready():
+        return daemon.status()["standbys"]["support"]["ready"]
+    for user, counts in ((12345, 0), (NOBODY, 1)):
+        subprocess.run([*PYTHON, "-c", SAYS_READY, str(user), address], check=True, timeout=20)
+        wait_for(lambda: ready() == counts, "it is heard")
+        holds_for(lambda: ready() == counts, 0.3, "or not")
+
+
 def test_every_descriptor_of_ours_ends_with_execve(start):
     """What agents do not get they are not even about to get: connections, sockets that were handed over, files, queues."""
     with listener() as held, Redis() as redis, OddLiveKit() as server, Manager() as manager:
@@ -185,6 +204,7 @@ def test_every_descriptor_of_ours_ends_with_execve(start):
         daemon.post(*call.hung_up())
 
 
+@needs_root
 def test_errors_of_a_start_are_told(start):
     daemon = start(rules=ANY, SIP_AGENT_USER="nobody", agents=lambda d: {
         "it": d.entry(command=["/bin/sh", "-c", "exit 0"], cwd=str(d.state))})
