@@ -311,6 +311,25 @@ static void test_crashes_are_replaced(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->failed_starts, 1);
 }
 
+/* What an exit status means: 125 is an agent's wish not to be started again, 0 before it spoke a failed start as any other. */
+static void test_exit_statuses(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        bool again;
+    } cases[] = {{0, true}, {1, true}, {124, true}, {125, false}, {126, true}, {255, true}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        stage_close(&stage);
+        stage_open(&stage, NULL);
+        stage_rules(&stage, NULL, STAGE_AGENTS);
+        stage_caller(&stage, "RM_1", "PA_1", "+1");
+        stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
+        stage_did(&stage, START);
+        stage_engine(&stage, "RM_1", ENGINE_EXITED, cases[i].status);
+        stage_did(&stage, cases[i].again ? START : "");
+    }
+}
+
 static void test_words_about_other_processes(void **state) {
     (void)state;
     stage_rules(&stage, NULL, STAGE_AGENTS);
@@ -1054,6 +1073,7 @@ int main(void) {
         ON_STAGE(test_who_is_no_agent),
         ON_STAGE(test_agents_with_a_token_of_their_own),
         ON_STAGE(test_crashes_are_replaced),
+        ON_STAGE(test_exit_statuses),
         ON_STAGE(test_words_about_other_processes),
         ON_STAGE(test_not_ready),
         WITH_CLIENT(test_not_ready_is_asked_first),
