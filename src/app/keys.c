@@ -18,14 +18,13 @@ static bool add_listed(struct keyring *keys, const struct settings *settings, st
         return good;
     }
     cleanup_buf struct buf text = {0};
+    buf_reserve(&text, 2 * KEYS_FILE_MAX); /* it never grows, which would leave the keys where it was before */
     bool good = watched_file_load(path, KEYS_FILE_MAX, &text, diag); /* opening a FIFO would keep the loop */
     if (good && !keyring_parse(keys, buf_slice(&text), diag)) {
         diag_within(diag, path);
         good = false;
     }
-    if (text.p != NULL) {
-        explicit_bzero(text.p, text.cap);
-    }
+    explicit_bzero(text.p, text.cap);
     if (!good) {
         diag_within(diag, "LIVEKIT_KEYS");
     }

@@ -96,6 +96,19 @@ static struct slice skip_export(struct slice line) {
     return line;
 }
 
+/* The value may be a secret: it is wiped, and its buffer never grows, which would leave it where it was before. */
+static void tell_pair(unsigned number, struct slice name, struct slice text, const struct envfile_reader *reader) {
+    cleanup_buf struct buf value = {0};
+    buf_reserve(&value, text.n);
+    const char *wrong = read_value(text, &value);
+    if (wrong != NULL) {
+        reader->on_error(reader->context, number, wrong);
+    } else {
+        reader->on_pair(reader->context, number, name, buf_slice(&value));
+    }
+    explicit_bzero(value.p, value.cap);
+}
+
 static void read_line(unsigned number, struct slice line, const struct envfile_reader *reader) {
     line = strip_end(skip_blanks(line));
     if (line.n == 0 || line.p[0] == '#') {
@@ -111,14 +124,11 @@ static void read_line(unsigned number, struct slice line, const struct envfile_r
         reader->on_error(reader->context, number, "is not NAME=VALUE");
         return;
     }
-    cleanup_buf struct buf value = {0};
-    const char *wrong =
-        memchr(line.p, '\0', line.n) != NULL ? "contains a NUL byte" : read_value(slice_after(rest, 1), &value);
-    if (wrong != NULL) {
-        reader->on_error(reader->context, number, wrong);
+    if (memchr(line.p, '\0', line.n) != NULL) {
+        reader->on_error(reader->context, number, "contains a NUL byte");
         return;
     }
-    reader->on_pair(reader->context, number, (struct slice){line.p, name_size}, buf_slice(&value));
+    tell_pair(number, (struct slice){line.p, name_size}, slice_after(rest, 1), reader);
 }
 
 void envfile_parse(struct slice text, const struct envfile_reader *reader) {

@@ -36,17 +36,18 @@ static bool check_kind(const struct stat *status, const char *path, struct diag 
     return true;
 }
 
+/* Read where it is wanted: it may be a secret, of which there must be no second copy. */
 bool watched_file_load_fd(int fd, const char *path, size_t limit, struct buf *ret_text, struct diag *diag) {
     struct stat status;
     if (fstat(fd, &status) < 0) {
         return diag_fail(diag, path, "%s", strerror(errno));
     }
-    cleanup_buf struct buf text = {0};
-    if (!check_kind(&status, path, diag) || !file_read_fd(fd, path, limit, &text, diag)) {
-        return false;
+    size_t before = ret_text->len;
+    bool good = check_kind(&status, path, diag) && file_read_fd(fd, path, limit, ret_text, diag);
+    if (!good) {
+        ret_text->len = before;
     }
-    buf_add_slice(ret_text, buf_slice(&text));
-    return true;
+    return good;
 }
 
 /* Looked at before it is opened: opening a device or a FIFO can do things by itself. */

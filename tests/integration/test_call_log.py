@@ -88,10 +88,9 @@ def test_why_calls_end(logging):
     daemon.post(*crashing.ringing())
     daemon.post(*rejected.ringing(), rejected.room_finished())
     daemon.post(silent.room_started(), silent.room_finished())
-    def over():
-        by_sid = {line["sid"]: line for line in lines(path)}
-        return {unheard.sid, crashing.sid, rejected.sid} <= set(by_sid) and by_sid
-    found = wait_for(over, "three calls are over", timeout=20)
+    wanted = {call.sid for call in (unheard, crashing, rejected)}
+    wait_for(lambda: wanted <= {line["sid"] for line in lines(path)}, "these calls are over", timeout=20)
+    found = {line["sid"]: line for line in lines(path)}
     never = found[unheard.sid]
     assert (never["answered"], never["ring_ms"], never["talk_ms"], never["end"]) == (None, None, None, "CALLER_LEFT")
     assert found[crashing.sid]["end"] == "AGENT_FAILED" and found[crashing.sid]["restarts"] > 0

@@ -308,6 +308,8 @@ def test_drain_waits_for_the_call_and_takes_no_new_one(start):
     daemon.wait_logged("told to stop; calls in progress: 1; waiting")
     body = livekit.encode(late.room_started())
     assert daemon.post_raw(body, livekit.webhook_token(body), connection) == 503
+    status, answer, _ = daemon.request("GET", "/readyz", connection=connection)
+    assert (status, answer) == (503, b"draining\n")
     holds_for(lambda: is_alive(agent["pid"]) and daemon.process.poll() is None, 0.5, "call and bridge live on")
     assert not daemon.reports(late)
     body = livekit.encode(call.caller_left())

@@ -1,12 +1,17 @@
 """What an agent's process may be and use: another user, limits, no new rights; and the start that refuses."""
+import contextlib
 import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
-from daemon import binary, holds_for, is_alive, wait_for
+from daemon import binary, holds_for, is_alive, processes_marked, wait_for
 from livekit import Call
+from manager import Manager, activation, listener
+from odd_livekit import OddLiveKit
+from servers import Redis
 from test_agents import ANY, PYTHON, pid_of, with_agent
 from test_restart import restart, wait_kept
 
@@ -148,6 +153,55 @@ def test_capabilities_of_an_ordinary_user_are_not_the_agents(start):
     other = look(daemon)
     check_clean(other)
     assert not any(other["caps"].values()) and other["uid"] == [4242] * 3 and other["groups"] == []
+
+
+SAYS_READY = ("import os, socket, sys; os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1])); "
+              "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', chr(0) + sys.argv[2][1:])")
+
+
+@needs_root
+def test_readiness_is_not_forged_by_another_user(start):
+    """An abstract socket has no mode: whoever finds its name can write to it, and is heard only if they are the agents' user."""
+    daemon = start(SIP_AGENT_USER="nobody", agents=lambda d: {"support": d.entry(command=["/bin/cat"], cwd="/", standby=1)})
+    pid = wait_for(lambda: processes_marked(daemon.mark()), "a standby runs")[0]
+    words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    address = next(word for word in words if word.startswith("NOTIFY_SOCKET=@")).partition("=")[2]
+
+    def ready():
+        return daemon.status()["standbys"]["support"]["ready"]
+    for user, counts in ((12345, 0), (NOBODY, 1)):
+        subprocess.run([*PYTHON, "-c", SAYS_READY, str(user), address], check=True, timeout=20)
+        wait_for(lambda: ready() == counts, "it is heard")
+        holds_for(lambda: ready() == counts, 0.3, "or not")
+
+
+def test_every_descriptor_of_ours_ends_with_execve(start):
+    """What agents do not get they are not even about to get: connections, sockets that were handed over, files, queues."""
+    with listener() as held, Redis() as redis, OddLiveKit() as server, Manager() as manager:
+        daemon = start(REDIS_URL=redis.url, LIVEKIT_API_URL=server.url, SIP_RULES_FILE=None, rules=False,
+                       agents=lambda d: {"support": d.entry(command=["/bin/cat"], standby=1)}, SIP_MAX_PRESSURE="90",
+                       **manager.settings(watchdog_us=10_000_000), **activation(public=held))
+        redis("set", "sip_dispatch_rules", json.dumps([{"pattern": "*", "agent_name": "support"}]))
+        call = Call()
+        server.add(call)
+        daemon.post(*call.ringing())
+        wait_for(lambda: daemon.calls()[0]["pid"], "its agent runs")
+        wait_for(lambda: server.requests, "LiveKit was asked")
+        kinds, left = set(), []
+        with open("/proc/net/unix") as table:
+            local = {f"socket:[{line.split()[6]}]" for line in table}
+        for entry in Path(f"/proc/{daemon.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                target, number = os.readlink(entry), int(entry.name)
+                flags = Path(f"/proc/{daemon.process.pid}/fdinfo/{number}").read_text().split("flags:")[1].split()[0]
+                kinds.add(target.partition(":")[0])
+                left += [(number, target)] if number > 2 and not int(flags, 8) & os.O_CLOEXEC else []
+        ours = f"socket:[{os.fstat(held.fileno()).st_ino}]"  # pytest's own number for it is inherited as well
+        left = [target for number, target in left if target != ours or number == 3]
+        assert {"socket", "anon_inode"} <= kinds
+        assert len(left) <= 2 and set(left) <= local, f"more than libcurl's own pair, which cannot be told: {left}"
+        server.remove(call)
+        daemon.post(*call.hung_up())
 
 
 @needs_root

@@ -1,8 +1,11 @@
 """Rules of the machine that only the whole daemon shows: who is told apart from whom, what outlives what."""
+import fcntl
 import json
 import os
+import resource
 import signal
 import sys
+from pathlib import Path
 
 import livekit
 from daemon import UnixConnection, cpu_seconds, holds_for, is_alive, wait_for
@@ -223,3 +226,30 @@ def test_reader_of_the_log_that_goes_away_does_no_harm(start, tmp_path):
     before = cpu_seconds(daemon.process.pid)
     holds_for(lambda: is_alive(agent["pid"]), 1, "the call goes on")
     assert cpu_seconds(daemon.process.pid) - before < 0.3, "it spins"
+
+
+def test_last_words_wait_for_a_slow_reader(start, tmp_path):
+    """Who reads the log slowly gets all of it: what did not fit when the daemon was done is not lost with it."""
+    path = tmp_path / "public"
+    daemon = start(read_log=False, wait=False, SIP_LISTEN=f"unix:{path}", SIP_ADMIN_LISTEN="")
+    fcntl.fcntl(daemon.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    wait_for(daemon.answers, "it answers", 20)
+    rooms = [Call() for _ in range(40)]
+    for call in rooms:
+        daemon.post(call.caller_joined(), call.caller_left("CLIENT_INITIATED"))
+    daemon.process.terminate()
+    wait_for(lambda: not path.exists(), "it is done but for its last words", 20)
+    log = daemon.process.stdout.read().decode()
+    assert daemon.process.wait(10) == 0
+    assert len(log) > 4096 and json.loads(log.splitlines()[-1])["message"] == "stopped"
+    assert all(call.sid in log for call in rooms)
+
+
+def test_more_descriptors_are_taken_than_most_are_given(start):
+    """A call takes three: of the usual soft limit of 1,024 they would be the end after some 300."""
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    daemon = start(preexec=few)
+    limits = next(line for line in Path(f"/proc/{daemon.process.pid}/limits").read_text().splitlines() if "open files" in line)
+    soft, hard = limits.split()[3:5]
+    assert soft == hard == str(resource.getrlimit(resource.RLIMIT_NOFILE)[1])

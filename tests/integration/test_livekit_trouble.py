@@ -2,7 +2,9 @@
 made up for, nothing spins, and health names it."""
 import concurrent.futures
 import json
+import os
 import re
+import signal
 import tempfile
 from collections import namedtuple
 from pathlib import Path
@@ -463,6 +465,31 @@ def test_agent_is_not_killed_for_want_of_an_answer(server, start):
     wait_for(lambda: "talking" in [call["state"] for call in daemon.calls() if call["sid"] == quick.sid], "it speaks")
     assert is_alive(pids[0])
     daemon.post(*quick.hung_up(), *mute.hung_up())
+
+
+def test_agent_that_died_meanwhile_is_replaced_when_livekit_is_heard_of(server, start):
+    """After a restart nothing is known of LiveKit yet: an agent could not join one that is away, and would count as failed."""
+    daemon = daemon_with(start, server, rules=ANY, SIP_ON_EXIT="keep")
+    call = Call()
+    server.add(call)
+    daemon.post(*call.ringing())
+    agent = daemon.wait_agent(call)["pid"]
+    entry = daemon.state / "journal" / f"{call.sid}.json"
+    wait_for(lambda: json.loads(entry.read_text())["facts"].get("process") == "running", "the journal knows its agent")
+    server.behave(odd.silent)
+    daemon.process.kill()
+    daemon.process.wait()
+    os.kill(agent, signal.SIGKILL)
+    daemon.process.stdout.close()
+    daemon.start()
+    daemon.wait_logged("ended by itself with an unknown status")
+    wait_for(lambda: server.holding > 0, "LiveKit is asked, and silent")
+    assert daemon.calls()[0]["pid"] is None and len(daemon.reports(call)) == 1
+    holds_for(lambda: len(daemon.reports(call)) == 1, 0.5, "no agent is started")
+    server.behave(odd.well)
+    fresh = daemon.wait_agent(call, nth=1)["pid"]
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(fresh)
 
 
 # --- hanging up, and going ---

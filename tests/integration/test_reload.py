@@ -1,4 +1,5 @@
 """SIGHUP and POST /api/reload: what was written otherwise is taken over, for what begins from then on."""
+import json
 import re
 import signal
 import subprocess
@@ -131,6 +132,31 @@ def test_keys_and_secret_file(written, tmp_path):
         body = livekit.encode(event)
         daemon.post_raw(body, livekit.webhook_token(body, livekit.KEY, fresh))
     assert not daemon.logged(fresh)
+
+
+def test_another_file_of_keys(written, tmp_path):
+    """It is watched from then on, and its secrets stay out of the log as the former ones did."""
+    former, other, part = tmp_path / "former", tmp_path / "other", tmp_path / "part"
+    former.write_text(f"old: {'o' * 32}\n")
+    other.write_text(f"new: {'n' * 32}\n")
+    bridge = written(LIVEKIT_KEYS=str(former), settings={"LIVEKIT_API_KEY": None, "LIVEKIT_API_SECRET": None})
+    daemon = bridge.daemon
+
+    def status(name, call=None):
+        body = livekit.encode((call or Call()).room_started())
+        return daemon.post_raw(body, livekit.webhook_token(body, name, name[0] * 32))
+    bridge.write(LIVEKIT_KEYS=str(other))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_logged("changed: LIVEKIT_KEYS")
+    assert (status("old"), status("new")) == (401, 200)
+    part.write_text(f"later: {'l' * 32}\n")
+    part.rename(other)
+    daemon.wait_logged("the file of LIVEKIT_KEYS changed: reloaded; API keys: 1")
+    assert (status("new"), status("later")) == (401, 200)
+    for letter in "nl":  # whoever knows one may name a room after it
+        assert status("later", Call(room=f"sip-inbound_{letter * 32}")) == 200
+    wait_for(lambda: sum("[secret]" in json.dumps(record) for record in daemon.log) >= 2, "the rooms are logged")
+    assert not any(letter * 32 in json.dumps(record) for record in daemon.log for letter in "nl")
 
 
 def test_running_calls_keep_their_times(written):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from daemon import HERE, PYTHON, binary, holds_for, is_alive, processes_marked, wait_for
-from livekit import Call
+from livekit import Call, encode, webhook_token
 
 def small(daemon, *args):
     return daemon.entry(command=[*PYTHON, str(HERE / "small_agent.py"), *args])
@@ -173,6 +173,33 @@ def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
     assert not is_alive(agent)
 
 
+def test_second_signal_hurries_agents_that_have_their_time_after_the_call(keep):
+    daemon, call, agent = talking(keep, SIP_ON_EXIT="drain", SIP_AFTER_CALL="1h")
+    daemon.post(*call.hung_up())
+    wait_kept(daemon, call, dismissed=True)
+    daemon.process.terminate()
+    daemon.wait_logged("told to stop; calls in progress: 1; waiting for them")
+    holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "it has its time")
+    daemon.process.terminate()
+    assert daemon.process.wait(10) == 0
+    assert not is_alive(agent)
+
+
+def test_caller_of_a_call_that_is_being_ended_is_left_to_the_next_start(keep):
+    """Told to end its calls, it makes no call of one that is ending: LiveKit tells of that caller again."""
+    daemon, call, agent = talking(keep, SIP_ON_EXIT="stop", agents=lambda d: {"support": small(d, "deaf")})
+    second = Call(room=call.room, room_sid=call.sid)
+    joined = encode(second.caller_joined())
+    daemon.process.terminate()
+    daemon.wait_logged("told to stop; calls in progress: 1; ending them")
+    assert daemon.post_raw(joined, webhook_token(joined)) == 503
+    assert daemon.process.wait(10) == 0
+    assert not is_alive(agent)
+    start_again(daemon)
+    assert daemon.post_raw(joined, webhook_token(joined)) == 200
+    hang_up(daemon, second, wait_up(daemon, [second])[second.sid])
+
+
 NEW_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
@@ -288,6 +315,7 @@ def test_start_that_was_interrupted_is_found_by_its_instance(keep):
     kept = {c.sid: wait_kept(daemon, c, process="running") for c in (call, never)}
     kill(daemon)
     os.kill(gone, signal.SIGKILL)
+    wait_for(lambda: not is_alive(gone), "one of them is gone")
     for sid, entry in kept.items():
         del entry["pid"], entry["birth"]
         entry["facts"]["process"] = "starting"
@@ -377,6 +405,7 @@ def test_call_of_another_boot_is_not_taken_back(keep):
     daemon.post(*call.ringing())
     agent = wait_up(daemon, [call])[call.sid]
     entry = wait_kept(daemon, call, process="running")
+    assert entry["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     kill(daemon)
     (daemon.state / "journal" / f"{call.sid}.json").write_text(json.dumps({**entry, "boot": "another"}))
     start_again(daemon)
@@ -397,12 +426,21 @@ def test_calls_that_are_over_stay_known(keep):
     holds_for(lambda: not daemon.calls() and len(list(daemon.notes.iterdir())) == starts, 0.5, "no agent for a call that is over")
 
 
-def test_output_of_an_adopted_agent_is_still_limited(keep):
+@pytest.mark.parametrize("how", ["by its pid", "by its instance"])
+def test_output_of_an_adopted_agent_is_still_limited(keep, how):
     daemon, call, agent = talking(keep, agents=lambda d: {"support": small(d, "flood")}, SIP_LOG_MAX="256KiB")
-    restart(daemon)
-    os.kill(agent, signal.SIGUSR1)
+    kill(daemon)
+    if how == "by its instance":
+        entry = entry_of(daemon, call)
+        del entry["pid"], entry["birth"]
+        entry["facts"]["process"] = "starting"
+        (daemon.state / "journal" / f"{call.sid}.json").write_text(json.dumps(entry))
+    start_again(daemon)
+    wait_for(lambda: daemon.calls()[0]["pid"] == agent, "it is taken back")
     output = daemon.state / "calls" / f"{call.sid}.log"
-    wait_for(lambda: output.stat().st_size > 1_900_000 and output.stat().st_blocks * 512 <= 300_000, "the file is cut")
+    for size in (1_900_000, 3_900_000):
+        os.kill(agent, signal.SIGUSR1)
+        wait_for(lambda: output.stat().st_size > size and output.stat().st_blocks * 512 <= 300_000, "the file is cut")
     hang_up(daemon, call, agent)
 
 

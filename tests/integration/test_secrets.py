@@ -210,6 +210,29 @@ def test_environment_and_memory_of_the_daemon(start, tmp_path):
             check_nowhere([OTHER.encode(), FILED.encode(), PASSWORD.encode()], {"memory": memory})
 
 
+def test_memory_after_files_of_secrets_were_read_again(start, tmp_path):
+    """Nor do those stand there that were read from files, from an --env-file or from that of LIVEKIT_KEYS, at the start or
+    at a reload: neither the former ones nor the new ones."""
+    keys, settings = tmp_path / "keys", tmp_path / "sipbridge.env"
+    filed, keyed = [letter * 16 + "0123456789abcdef" for letter in "pqr"], [letter * 16 + "fedcba9876543210" for letter in "stu"]
+
+    def write(number):
+        keys.write_text(f"other: {keyed[number]}\nquoted: '{keyed[number][::-1]}'\n")
+        settings.write_text(f'LIVEKIT_API_SECRET="{filed[number] * 8}"\n')
+    write(0)
+    daemon = start(LIVEKIT_API_SECRET=None, LIVEKIT_KEYS=str(keys), OPENAI_API_KEY=PROVIDER, args=["--env-file", str(settings)])
+    for number in (1, 2):
+        write(number)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: sum("changed: LIVEKIT_API_SECRET" in record["message"] for record in daemon.log) == number, "it is reloaded")
+    daemon.post(*Call().ringing()[:1], key="other", secret=keyed[2])
+    if os.geteuid() == 0 and not is_sanitized():
+        memory = dumpable_memory(daemon.process.pid)
+        assert PROVIDER.encode() in memory, "the look at the memory sees nothing"
+        all_of_them = [*filed, *keyed, *(secret[::-1] for secret in keyed)]
+        check_nowhere([secret.encode() for secret in all_of_them], {"memory": memory})
+
+
 def test_no_core_dump(start):
     """PR_SET_DUMPABLE 0 is the first act: however large the limit is."""
     def no_limit():

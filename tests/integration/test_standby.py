@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from daemon import HERE, PYTHON, binary, holds_for, is_alive, processes_marked, wait_for
 from livekit import SECRET, Call, encode, jwt_claims, webhook_token
+from test_overload import pressure
 from test_restart import kill
 
 
@@ -331,6 +332,23 @@ def test_a_stranger_with_its_pid_is_left_alone(keep):
     wait_pool(daemon, ready=1)
 
 
+def test_one_that_has_a_call_by_now_is_no_standby(keep):
+    """Killed after the call was handed over and before its standby was forgotten: it is the call's, and talks on."""
+    daemon = keep()
+    file = wait_for(lambda: list((daemon.state / "standby").iterdir()), "it is kept")[0]
+    text = file.read_text()
+    call, report = talking(daemon, 1)
+    assert text.split()[1] == str(report["pid"]) and not file.exists()
+    kill(daemon)
+    file.write_text(text)
+    daemon.process.stdout.close()
+    daemon.start()
+    wait_for(lambda: not file.exists(), "it is forgotten")
+    holds_for(lambda: is_alive(report["pid"]) and [one["pid"] for one in daemon.calls()] == [report["pid"]], 0.5, "it talks on")
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(report["pid"])
+
+
 def test_stop_that_keeps_calls_ends_those_that_wait(keep):
     daemon = keep(standby=2)
     call, report = talking(daemon, 2)
@@ -356,6 +374,26 @@ def test_only_so_many_start_at_a_time(warm):
     daemon = warm("mute", standby=5, ready=False, SIP_STANDBY_STARTS="2", SIP_STANDBY_TIMEOUT="10s")
     wait_for(lambda: pool(daemon)["starting"] == 2, "two are starting")
     holds_for(lambda: len(processes_marked(daemon.mark())) <= 2, 1, "two at a time")
+
+
+def test_none_is_started_while_a_caller_waits(warm):
+    daemon, call = warm(), Call()
+    ringing(daemon, call)
+    daemon.wait_agent(call)
+    holds_for(lambda: not idle(daemon) and pool(daemon)["starting"] == 0, 0.5, "no standby is started")
+    daemon.post(*call.answered())
+    wait_pool(daemon, ready=1)
+
+
+def test_none_is_started_while_memory_is_short(warm):
+    def agents(daemon):
+        daemon.settings["SIP_PRESSURE_FILE"] = str(daemon.write("memory.pressure", pressure(90)))
+        return {"support": agent(daemon, standby=1)}
+    daemon = warm(ready=False, agents=agents, SIP_MAX_PRESSURE="40")
+    assert daemon.status()["limits"]["reached"] == "memory"
+    holds_for(lambda: not processes_marked(daemon.mark()) and pool(daemon)["starting"] == 0, 0.5, "no standby is started")
+    daemon.write("memory.pressure", pressure(1))
+    wait_pool(daemon, ready=1)
 
 
 def test_template_stands_by_for_every_name(start):

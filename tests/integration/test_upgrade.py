@@ -1,10 +1,13 @@
 """An upgrade is a restart: webhooks come on, calls talk on."""
+import http.client
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from daemon import is_alive, processes_marked, wait_for
-from livekit import Call
+from livekit import Call, encode, webhook_token
 from manager import activation, listener
 from sender import Sender
 from test_restart import agents_of, keep, kill, start_again, wait_up  # noqa: F401 (a fixture)
@@ -85,6 +88,28 @@ def test_restarts_with_a_held_socket_lose_no_webhook(keep):  # noqa: F811
         agents |= wait_up(daemon, late)
         check_unharmed(daemon, calls + late, agents)
         end(daemon, calls + late)
+
+
+def test_who_connects_while_it_leaves_is_served_by_the_next_start(keep):  # noqa: F811
+    """It takes nobody in once it was told to stop: whoever it took it could only cut off."""
+    with listener() as held:
+        daemon = keep(rules=RULES, **activation(public=held))
+        daemon.process.send_signal(signal.SIGSTOP)
+        wait_for(lambda: Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "it stands still")
+        daemon.process.terminate()  # it will find this first …
+        late = http.client.HTTPConnection("127.0.0.1", held.getsockname()[1], timeout=20)
+        late.connect()              # … and this together with it
+        daemon.process.send_signal(signal.SIGCONT)
+        assert daemon.process.wait(20) == 0, daemon.story()
+        daemon.connection = daemon.connection and daemon.connection.close()
+        start_again(daemon)
+        call = Call()
+        body = encode(call.room_started())
+        assert daemon.post_raw(body, webhook_token(body), connection=late) == 200
+        agents = wait_up(daemon, [call])
+        late.close()
+        check_unharmed(daemon, [call], agents)
+        end(daemon, [call])
 
 
 @pytest.mark.parametrize("how", ["terminated", "killed"])

@@ -75,6 +75,7 @@ static inline void stage_adopt(void *self, const struct engine_adoption *adoptio
     struct stage *stage = self;
     buf_addf(&stage->log, "adopt %s %s pid=%d birth=%d;", adoption->label, adoption->agent, (int)adoption->pid,
              (int)adoption->birth);
+    assert_string_equal(adoption->secret_name, "LIVEKIT_TOKEN"); /* which its last lines must not tell */
     snprintf(stage->instance, sizeof stage->instance, "%s", adoption->instance);
 }
 

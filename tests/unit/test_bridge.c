@@ -92,18 +92,23 @@ static void test_api_credentials(void **state) {
 static void test_attributes_too_long(void **state) {
     (void)state;
     stage_rules(&stage, BY_NUMBER, STAGE_AGENTS);
-    cleanup_buf struct buf long_one = {0};
-    buf_adds(&long_one, "{\"sip.h.x\":\"");
-    for (unsigned i = 0; i < 33000; i++) {
-        buf_addc(&long_one, 'x');
+    static const size_t sizes[] = {ENGINE_LINE_MAX - 20, 33000}; /* with the rest of the line, and already alone */
+    static const char *const sids[] = {"RM_1", "RM_2"};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        cleanup_buf struct buf long_one = {0};
+        buf_adds(&long_one, "{\"sip.h.x\":\"");
+        while (long_one.len < sizes[i]) {
+            buf_addc(&long_one, 'x');
+        }
+        buf_adds(&long_one, "\"}");
+        struct webhook_event event = stage_caller_event(sids[i], "PA_1", "+15550001");
+        event.participant.attributes = buf_slice(&long_one);
+        bridge_webhook(stage.bridge, &event, stage.now);
+        assert_true(stage.job_line.len <= ENGINE_LINE_MAX);
+        assert_non_null(strstr(stage.job_line.p, sids[i]));
+        assert_non_null(strstr(stage.job_line.p, "\"called\":\"+15550001\""));
+        assert_non_null(strstr(stage.job_line.p, "\"attributes\":{}"));
     }
-    buf_adds(&long_one, "\"}");
-    struct webhook_event event = stage_caller_event("RM_1", "PA_1", "+15550001");
-    event.participant.attributes = buf_slice(&long_one);
-    bridge_webhook(stage.bridge, &event, stage.now);
-    assert_true(stage.job_line.len <= ENGINE_LINE_MAX);
-    assert_non_null(strstr(stage.job_line.p, "\"called\":\"+15550001\""));
-    assert_non_null(strstr(stage.job_line.p, "\"attributes\":{}"));
 }
 
 static void test_hostile_names_are_data(void **state) {
@@ -306,6 +311,25 @@ static void test_crashes_are_replaced(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->failed_starts, 1);
 }
 
+/* What an exit status means: 125 is an agent's wish not to be started again, 0 before it spoke a failed start as any other. */
+static void test_exit_statuses(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        bool again;
+    } cases[] = {{0, true}, {1, true}, {124, true}, {125, false}, {126, true}, {255, true}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        stage_close(&stage);
+        stage_open(&stage, NULL);
+        stage_rules(&stage, NULL, STAGE_AGENTS);
+        stage_caller(&stage, "RM_1", "PA_1", "+1");
+        stage_engine(&stage, "RM_1", ENGINE_STARTED, 0);
+        stage_did(&stage, START);
+        stage_engine(&stage, "RM_1", ENGINE_EXITED, cases[i].status);
+        stage_did(&stage, cases[i].again ? START : "");
+    }
+}
+
 static void test_words_about_other_processes(void **state) {
     (void)state;
     stage_rules(&stage, NULL, STAGE_AGENTS);
@@ -372,6 +396,10 @@ static void test_rejected_callers(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->rejected_legs, 2);
     stage_caller(&stage, "RM_1", "PA_3", "+16660001"); /* by whose number it is decided */
     stage_did(&stage, MINT "start RM_1 sales;");
+    blocked.participant.sid = blocked.participant.identity = SLICE("PA_4");
+    bridge_webhook(stage.bridge, &blocked, stage.now); /* who joins a call that has its agent is judged as well */
+    stage_did(&stage, "reject later sip-inbound_x PA_4;");
+    assert_int_equal(bridge_counters(stage.bridge)->rejected_legs, 3);
 }
 
 static void speaks(const char *leg) {
@@ -491,6 +519,24 @@ static void test_hanging_up(void **state) {
     bridge_delete_failed(stage.bridge, "RM_9", stage.now);
 }
 
+/* A bridge that was told to stop waits for calls, but not for ever for a LiveKit that does not delete a room. */
+static void test_rooms_that_are_not_deleted(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_answer(&stage, "RM_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    bridge_delete_failed(stage.bridge, "RM_1", stage.now);
+    assert_int_equal(bridge_undeleted(stage.bridge), 0); /* its agent has its time */
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    assert_int_equal(bridge_undeleted(stage.bridge), 1);
+    assert_int_equal(bridge_live(stage.bridge), 1);
+    stage_wait(&stage, 200);
+    bridge_room_deleted(stage.bridge, "RM_1", stage.now);
+    assert_int_equal(bridge_undeleted(stage.bridge), 0);
+    assert_int_equal(bridge_live(stage.bridge), 0);
+}
+
 /* The room of a caller who is still joining is deleted when their audio is there, or after 3 s. */
 static void test_hanging_up_who_arrives(void **state) {
     (void)state;
@@ -608,6 +654,27 @@ static void agent_as(enum event_kind kind, const char *sid) {
 }
 
 /* LiveKit answers again in the moment in which the word of the agent's leaving has been waited for long enough. */
+/* Other settings, as after a reload: LiveKit is away as before, and who was there is known as before. */
+static void test_other_options(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+1");
+    stage_answer(&stage, "RM_1");
+    bridge_livekit_away(stage.bridge, true, stage.now);
+    struct bridge_options other = stage.options;
+    other.seed = stage.options.seed + 1;
+    bridge_set_options(stage.bridge, &other);
+    stage_did(&stage, START);
+    stage_caller(&stage, "RM_2", "PA_2", "+2");
+    stage_did(&stage, "stop RM_1 after=0 timeout=5000;"); /* its room's name came back; no agent for the new one */
+    bridge_livekit_away(stage.bridge, false, stage.now);
+    stage_did(&stage, "mint sip-inbound_x sip-agent-RM_2;start RM_2 support;");
+    stage_answer(&stage, "RM_2");
+    bridge_set_options(stage.bridge, &stage.options);
+    stage_caller_leaves(&stage, "RM_2", "PA_2");
+    stage_is(&stage, "RM_2", "stopping/CALLER_LEFT");
+}
+
 static void test_livekit_is_back_as_a_wait_is_over(void **state) {
     (void)state;
     stage_rules(&stage, NULL, STAGE_AGENTS);
@@ -692,6 +759,23 @@ static void test_a_name_that_comes_back(void **state) {
     assert_int_equal(bridge_counters(stage.bridge)->ended, 1);
 }
 
+/* The former call was over when its room's name came back: a late word of it makes no call of it, whose token would fit. */
+static void test_a_name_that_comes_back_after_the_end(void **state) {
+    (void)state;
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    stage_caller(&stage, "RM_1", "PA_1", "+15550001");
+    stage_answer(&stage, "RM_1");
+    stage_caller_leaves(&stage, "RM_1", "PA_1");
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(&stage, "RM_1", "");
+    stage_room(&stage, EVENT_room_started, "RM_2");
+    buf_clear(&stage.log);
+    stage_caller(&stage, "RM_1", "PA_2", "+15550001");
+    stage_did(&stage, "");
+    stage_is(&stage, "RM_1", "");
+    stage_is(&stage, "RM_2", "starting");
+}
+
 /* Seconds of createdAt tell late words from new ones (LiveKit's order is strict, a network's is not). */
 static void at_second(struct webhook_event event, int64_t created_at_s) {
     event.created_at_s = created_at_s;
@@ -708,6 +792,7 @@ static void test_a_late_word_of_an_older_room(void **state) {
     stage_is(&stage, "RM_0", "");
     stage_is(&stage, "RM_1", "starting");
     at_second(stage_caller_event("RM_1", "PA_1", "+15550001"), 1005);
+    stage_wait(&stage, 10);
     at_second(stage_event(EVENT_room_started, "RM_1", STAGE_ROOM), 1001); /* repeated, late: PA_1 came after it */
     stage_wait(&stage, 6000);
     stage_is(&stage, "RM_1", "starting");
@@ -806,6 +891,20 @@ static void test_what_begins_a_call(void **state) {
         assert_int_equal(bridge_counters(stage.bridge)->ignored_events, !cases[i].begins);
         assert_false(bridge_is_new_call(stage.bridge, &event) && cases[i].begins); /* it is known now */
     }
+}
+
+/* LiveKit's kind of participant counts, not what they say of themselves. */
+static void test_who_only_says_it_is_no_caller(void **state) {
+    (void)state;
+    static const enum participant_kind kinds[] = {KIND_STANDARD, KIND_AGENT, KIND_INGRESS, KIND_EGRESS, KIND_OTHER};
+    stage_rules(&stage, NULL, STAGE_AGENTS);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct webhook_event event = stage_caller_event("RM_1", "PA_1", "+1");
+        event.participant.kind = kinds[i];
+        bridge_webhook(stage.bridge, &event, stage.now);
+        assert_int_equal(bridge_live(stage.bridge), 0);
+    }
+    stage_did(&stage, "");
 }
 
 static void test_other_events_mean_nothing(void **state) {
@@ -974,6 +1073,7 @@ int main(void) {
         ON_STAGE(test_who_is_no_agent),
         ON_STAGE(test_agents_with_a_token_of_their_own),
         ON_STAGE(test_crashes_are_replaced),
+        ON_STAGE(test_exit_statuses),
         ON_STAGE(test_words_about_other_processes),
         ON_STAGE(test_not_ready),
         WITH_CLIENT(test_not_ready_is_asked_first),
@@ -985,6 +1085,7 @@ int main(void) {
         ON_STAGE(test_nobody_then_another_caller),
         ON_STAGE(test_a_caller_while_stopping),
         WITH_CLIENT(test_hanging_up),
+        WITH_CLIENT(test_rooms_that_are_not_deleted),
         WITH_CLIENT(test_hanging_up_who_arrives),
         WITH_CLIENT(test_no_hanging_up_of_a_name_that_came_back),
         WITH_CLIENT(test_asking_for_the_number),
@@ -992,15 +1093,18 @@ int main(void) {
         ON_STAGE(test_hidden_numbers_that_no_trunk_tells),
         ON_STAGE(test_hidden_numbers_and_no_answer),
         ON_STAGE(test_livekit_is_away),
+        ON_STAGE(test_other_options),
         ON_STAGE(test_livekit_is_back_as_a_wait_is_over),
         ON_STAGE(test_when_livekit_is_suspected),
         WITH_CLIENT(test_an_answer_after_the_end),
         ON_STAGE(test_a_name_that_comes_back),
+        ON_STAGE(test_a_name_that_comes_back_after_the_end),
         ON_STAGE(test_a_late_word_of_an_older_room),
         ON_STAGE(test_a_caller_told_after_the_end),
         ON_STAGE(test_a_call_that_begins_again),
         ON_STAGE(test_a_command_that_wants_the_number),
         ON_STAGE(test_what_begins_a_call),
+        ON_STAGE(test_who_only_says_it_is_no_caller),
         ON_STAGE(test_other_events_mean_nothing),
         ON_STAGE(test_a_room_without_a_caller),
         WITH_CLIENT(test_an_empty_room_is_asked_about),

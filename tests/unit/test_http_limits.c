@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/file.h"
 #include "http_scene.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -191,6 +192,31 @@ static void test_body_size(void **state) {
     }
     assert_int_equal(scene->calls, 1);
     http_scene_free(scene);
+}
+
+/* What callers send, numbers among it, is kept in memory: h2o would put a body of more than 32 MiB into a file in /tmp. */
+static void test_large_body_is_in_no_file(void **state) {
+    (void)state;
+    enum { MIB = 1024 * 1024, SIZE = 40 * MIB };
+    struct http_limits limits = http_limits_default;
+    limits.max_body = limits.max_bodies = 64 * MIB;
+    struct http_scene *large = http_scene_new(&limits);
+    cleanup_buf struct buf body = {0}, text = {0}, maps = {0};
+    memset(buf_reserve(&body, SIZE), 'x', SIZE);
+    body.len = SIZE;
+    int fd = http_scene_connect(large);
+    assert_true(http_scene_send(large, fd, SLICE("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 41943041\r\n\r\n")));
+    assert_true(http_scene_send(large, fd, buf_slice(&body)));
+    for (int i = 0; i < 20; i++) { /* what the kernel still holds is read too */
+        http_scene_turn(large);
+    }
+    assert_true(file_read("/proc/self/maps", 16 * MIB, &maps, NULL));
+    assert_null(strstr(maps.p, "/tmp/h2o"));
+    assert_true(http_scene_send(large, fd, SLICE("x")));
+    assert_true(http_scene_await(large, fd, &text) > 0);
+    assert_int_equal(http_scene_status(&text), 200);
+    close(fd);
+    http_scene_free(large);
 }
 
 /* Four bodies of 900 KB where two fit: some get 503 and the rest are handled. */
@@ -415,6 +441,7 @@ int main(void) {
         cmocka_unit_test(test_header_size),
         cmocka_unit_test(test_header_count),
         cmocka_unit_test(test_body_size),
+        cmocka_unit_test(test_large_body_is_in_no_file),
         cmocka_unit_test(test_bodies_in_flight),
         cmocka_unit_test(test_idlest_makes_room),
         cmocka_unit_test(test_new_ones_wait_while_all_are_busy),

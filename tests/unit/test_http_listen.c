@@ -262,6 +262,37 @@ static void test_handed_over(void **state) {
     close(file);
 }
 
+/* Who reads status without a token must come from this machine: a socket that others can reach is none of that. */
+static void test_whether_a_handed_over_one_is_local(void **state) {
+    static const struct {
+        const char *address;
+        bool local;
+    } cases[] = {
+        {"127.0.0.1:0", true}, {"127.0.0.2:0", true}, {"0.0.0.0:0", false}, {"[::1]:0", true}, {"[::]:0", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct listen_socket socket;
+        if (!listen_open(cases[i].address, &closed, &socket, NULL)) {
+            assert_int_equal(cases[i].address[0], '['); /* a machine without IPv6 */
+            continue;
+        }
+        cleanup_free char *text = xasprintf("fd:%d", socket.fd);
+        assert_int_equal(listen_fd_is_local(text), cases[i].local);
+        listen_close(&socket);
+        assert_false(listen_fd_is_local(text));
+    }
+    char *directory = scratch_new();
+    cleanup_free char *path = xasprintf("unix:%s/socket", directory);
+    struct listen_socket socket;
+    assert_true(listen_open(path, &closed, &socket, NULL));
+    cleanup_free char *text = xasprintf("fd:%d", socket.fd);
+    assert_true(listen_fd_is_local(text));
+    assert_false(listen_fd_is_local("127.0.0.1:8791"));
+    listen_close(&socket);
+    scratch_free(directory);
+}
+
 /* A process can call itself anything; that must not reach a terminal as it is. */
 static void test_owner_with_a_hostile_name(void **state) {
     struct listen_socket first;
@@ -284,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_unix_refuses),
         cmocka_unit_test(test_handed_over),
+        cmocka_unit_test(test_whether_a_handed_over_one_is_local),
         cmocka_unit_test(test_owner_with_a_hostile_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@ static void test_twenty_posts_over_one_connection(void **state) {
         assert_true(has(&text, "\r\nContent-Length: 0\r\n"));
         assert_false(has(&text, "chunked"));
         assert_true(has(&text, "Connection: keep-alive"));
-        assert_int_equal(length, text.len); /* not a byte after the head */
+        assert_false(has(&text, "\r\nServer:")); /* which library, and of which version */
+        assert_int_equal(length, text.len);      /* not a byte after the head */
         buf_clear(&text);
         assert_int_equal(scene->calls, i);
         assert_string_equal(scene->last.p, "POST /webhooks/livekit? host=a auth=0: peer=127.0.0.1 body=hello");
@@ -252,6 +253,30 @@ static void test_413_is_read_by_a_client_that_sends_it_all(void **state) {
     assert_int_equal(scene->calls, 0);
 }
 
+/* Nor may it send for ever, fast or slowly, what nobody wants: it had its answer. */
+static void test_413_is_no_leave_to_send_for_ever(void **state) {
+    static const size_t most = 64U << 20; /* 16 MiB are read, and the kernel holds some on either side */
+    char bytes[65536];
+    (void)state;
+    memset(bytes, 'x', sizeof bytes);
+    int fast = http_scene_connect(scene), slow = http_scene_connect(scene);
+    assert_true(http_scene_send(scene, fast, SLICE(POST "Content-Length: 1000000000\r\n\r\n")));
+    size_t sent = 0;
+    while (sent <= most && http_scene_send(scene, fast, (struct slice){bytes, sizeof bytes})) {
+        sent += sizeof bytes;
+        http_scene_turn(scene);
+    }
+    assert_true(sent <= most);
+    assert_true(http_scene_send(scene, slow, SLICE(POST "Content-Length: 1000000000\r\n\r\n")));
+    mono_ms deadline = clock_mono_ms() + 10000;
+    while (http_scene_send(scene, slow, SLICE("x"))) {
+        assert_true(clock_mono_ms() < deadline);
+        http_scene_turn(scene);
+    }
+    close(fast);
+    close(slow);
+}
+
 /* The handler's `now` is that of its request, not of the turn before a long wait. */
 static void test_now_is_fresh_in_the_handler(void **state) {
     int fd = http_scene_connect(scene);
@@ -443,6 +468,7 @@ int main(void) {
         TEST(test_continue_is_given),
         TEST(test_large_answer_arrives_whole),
         TEST(test_413_is_read_by_a_client_that_sends_it_all),
+        TEST(test_413_is_no_leave_to_send_for_ever),
         TEST(test_now_is_fresh_in_the_handler),
         TEST(test_timers_run_inside_the_server),
         TEST(test_stopped_and_continued),

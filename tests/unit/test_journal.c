@@ -264,6 +264,22 @@ static void test_hostile_text_is_refused(void **unused) {
     }
 }
 
+static void test_text_that_is_too_long_is_refused(void **unused) {
+    (void)unused;
+    struct diag diag = {0};
+    struct journal_entry entry;
+    cleanup_buf struct buf text = {0};
+    buf_adds(&text, "{\"v\":1,\"sid\":\"RM_1\",\"room\":\"r\",\"boot\":\"b\",\"caller\":{},\"facts\":{}}");
+    while (text.len < JOURNAL_MAX_BYTES) {
+        buf_addc(&text, ' ');
+    }
+    assert_true(journal_read(buf_slice(&text), &entry, &diag));
+    journal_release(&entry);
+    buf_addc(&text, ' ');
+    assert_false(journal_read(buf_slice(&text), &entry, &diag));
+    assert_non_null(strstr(diag.what, "is larger than"));
+}
+
 static void test_running_process_needs_a_pid(void **unused) {
     (void)unused;
     struct journal_entry entry;
@@ -337,6 +353,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_lost),
         cmocka_unit_test(test_truncated_text_is_refused),
         cmocka_unit_test(test_hostile_text_is_refused),
+        cmocka_unit_test(test_text_that_is_too_long_is_refused),
         cmocka_unit_test(test_running_process_needs_a_pid),
         cmocka_unit_test(test_what_a_later_version_adds_is_ignored),
         cmocka_unit_test(test_entries_of_version_1_are_read),

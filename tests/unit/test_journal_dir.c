@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 
+#include "app/internal.h"
 #include "app/journal_dir.h"
 #include "app/state_dir.h"
 #include "scratch.h"
@@ -66,6 +68,18 @@ static void test_entries_come_back_in_order(void **state) {
     scratch_free(root);
 }
 
+/* A good text, but not a file of ours: a link to one, or one of another user. */
+static void add_good_texts_of_others(const struct journal_dir *dir, const char *root) {
+    cleanup_buf struct buf linked = {0}, foreign = {0};
+    struct journal_entry link = entry_of("RM_link"), other = entry_of("RM_foreign");
+    journal_write(&link, &linked);
+    journal_write(&other, &foreign);
+    free(scratch_file(root, ".linked", linked.p, 0600));
+    assert_int_equal(symlinkat(".linked", dir->fd, "RM_link.json"), 0);
+    free(scratch_file(root, "RM_foreign.json", geteuid() == 0 ? foreign.p : "", 0644));
+    assert_true(geteuid() != 0 || fchownat(dir->fd, "RM_foreign.json", 12345, (gid_t)-1, 0) == 0);
+}
+
 static void test_what_is_no_entry_is_set_aside(void **state) {
     (void)state;
     static const struct {
@@ -86,7 +100,7 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
         free(scratch_file(root, bad[i].name, bad[i].text, 0600));
     }
     free(scratch_file(root, "RM_half.json.tmp", "{\"v\":1", 0600));
-    assert_int_equal(symlinkat("/etc/passwd", dir.fd, "RM_link.json"), 0);
+    add_good_texts_of_others(&dir, root);
     assert_int_equal(mkfifoat(dir.fd, "RM_fifo.json", 0600), 0);
     assert_int_equal(mkdirat(dir.fd, "RM_dir.json", 0700), 0);
     struct journal_entry good = entry_of("RM_good");
@@ -99,7 +113,8 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
         int there = faccessat(dir.fd, bad[i].name, F_OK, AT_SYMLINK_NOFOLLOW);
         assert_int_equal(there, bad[i].name[0] == '.' ? 0 : -1);
     }
-    static const char *const gone[] = {"RM_half.json.tmp", "RM_link.json", "RM_fifo.json", "RM_dir.json"};
+    static const char *const gone[] = {"RM_half.json.tmp", "RM_link.json", "RM_foreign.json", "RM_fifo.json",
+                                       "RM_dir.json"};
     for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
         assert_int_equal(faccessat(dir.fd, gone[i], F_OK, AT_SYMLINK_NOFOLLOW), -1);
     }
@@ -107,6 +122,36 @@ static void test_what_is_no_entry_is_set_aside(void **state) {
     assert_true(journal_dir_load(&dir, &again, NULL)); /* and is not looked at again */
     assert_int_equal(again.count, 1);
     journal_list_release(&again);
+    journal_dir_close(&dir);
+    scratch_free(root);
+}
+
+/* Somebody may want to read both: the second does not take the place of the first. */
+static void test_what_is_set_aside_stays(void **state) {
+    (void)state;
+    char *root;
+    struct journal_dir dir;
+    open_dir(&dir, &root);
+    for (int i = 0; i < 2; i++) {
+        struct journal_list list = {0};
+        free(scratch_file(root, "RM_1.json", i == 0 ? "first" : "second", 0600));
+        assert_true(journal_dir_load(&dir, &list, NULL));
+        journal_list_release(&list);
+        for (int64_t then = clock_wall_ms(); clock_wall_ms() == then;) { /* its name tells when, in milliseconds */
+        }
+    }
+    cleanup_free char *aside = xasprintf("%s/set-aside", root);
+    struct stat st;
+    unsigned count = 0;
+    DIR *files = opendir(aside);
+    assert_non_null(files);
+    for (const struct dirent *entry; (entry = readdir(files)) != NULL;) {
+        bool named = strncmp(entry->d_name, "RM_1.json.", strlen("RM_1.json.")) == 0;
+        assert_int_equal(fstatat(dirfd(files), entry->d_name, &st, 0), 0);
+        count += named && (st.st_size == (off_t)strlen("first") || st.st_size == (off_t)strlen("second"));
+    }
+    closedir(files);
+    assert_int_equal(count, 2);
     journal_dir_close(&dir);
     scratch_free(root);
 }
@@ -221,6 +266,11 @@ static void test_spares_are_made_ahead(void **state) {
     ino_t ready = inode_of(&dir, "spare3.json.tmp");
     assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
     assert_int_equal(inode_of(&dir, "RM_1.json"), ready);
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{\"caller\":\"+15550001111\"}")));
+    assert_true(journal_dir_keep(&dir, "RM_1", SLICE("{}")));
+    assert_true(size_of(&dir, "spare2.json.tmp") > 1);
+    assert_true(journal_dir_prepare(&dir)); /* and what was is no longer to be read */
+    assert_int_equal(size_of(&dir, "spare2.json.tmp"), 1);
     journal_dir_close(&dir);
     scratch_free(root);
 }
@@ -269,6 +319,60 @@ static void test_one_owner_at_a_time(void **state) {
     scratch_free(root);
 }
 
+/* Whoever can choose or read it would see phone numbers, or choose what we sign and whom we signal. */
+static void test_directory_that_others_have_a_hand_in(void **state) {
+    (void)state;
+    char *root = scratch_new(), *other = scratch_new();
+    struct state_dir dir = {.lock = -1};
+    struct diag diag = {0};
+    cleanup_free char *link = xasprintf("%s/link", other), *lock = xasprintf("%s/lock", root);
+    assert_int_equal(symlink(root, link), 0);
+    assert_false(state_dir_open(&dir, link, &diag));
+    assert_non_null(strstr(diag.what, "is not a directory"));
+    state_dir_release(&dir);
+    cleanup_free char *victim = scratch_file(other, "victim", "", 0600);
+    assert_int_equal(symlink(victim, lock), 0);
+    assert_false(state_dir_open(&dir, root, &diag));
+    assert_non_null(strstr(diag.what, "lock cannot be opened"));
+    state_dir_release(&dir);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(chmod(root, 0777), 0);
+    assert_true(state_dir_open(&dir, root, &diag));
+    struct stat st;
+    assert_int_equal(stat(root, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    state_dir_release(&dir);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(root, 12345, (gid_t)-1), 0);
+        assert_false(state_dir_open(&dir, root, &diag));
+        assert_non_null(strstr(diag.what, "belongs to uid 12345, not to ours"));
+        state_dir_release(&dir);
+    }
+    scratch_free(other);
+    scratch_free(root);
+}
+
+/* A daemon that was started without a standard output would else write its log into the lock. */
+static void test_lock_is_no_standard_stream(void **state) {
+    (void)state;
+    if (getenv("UNDER_VALGRIND") != NULL) {
+        skip();
+    }
+    char *root = scratch_new();
+    pid_t child = fork();
+    if (child == 0) {
+        struct state_dir dir = {.lock = -1};
+        close_range(STDIN_FILENO, STDERR_FILENO, 0);
+        bool good = state_dir_open(&dir, root, NULL) && dir.lock > STDERR_FILENO;
+        state_dir_release(&dir);
+        _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    scratch_free(root);
+}
+
 static void test_identity_stays(void **state) {
     (void)state;
     char *root = scratch_new();
@@ -305,16 +409,23 @@ static void test_no_descriptor_left(void **state) {
     state_dir_release(&home);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = (struct rlimit){0, limit.rlim_max};
+    struct loop *loop = loop_new();
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     bool loaded = journal_dir_load(&dir, &list, &diag);
+    struct diag told = {0};
+    struct app app = {.journal = dir, .loop = loop};
+    bool started = adoption_restore(&app, &told);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_false(loaded);
     assert_string_equal(diag.where, "SIP_STATE_DIR");
+    assert_false(started); /* and the daemon does not start without them: the agents of these calls would be ended */
+    assert_string_equal(told.where, "SIP_STATE_DIR");
     assert_int_equal(faccessat(dir.fd, "RM_1.json", F_OK, 0), 0);
     home = (struct state_dir){.lock = -1};
     assert_true(state_dir_open(&home, root, &diag));
     assert_string_equal(home.mark, mark);
     state_dir_release(&home);
+    loop_free(loop);
     journal_list_release(&list);
     journal_dir_close(&dir);
     scratch_free(root);
@@ -338,6 +449,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_come_back_in_order),
         cmocka_unit_test(test_what_is_no_entry_is_set_aside),
+        cmocka_unit_test(test_what_is_set_aside_stays),
         cmocka_unit_test(test_writing_where_something_is_in_the_way),
         cmocka_unit_test(test_the_newest_text_is_there_whole),
         cmocka_unit_test(test_files_are_used_again),
@@ -345,6 +457,8 @@ int main(void) {
         cmocka_unit_test(test_spares_are_made_ahead),
         cmocka_unit_test(test_directory_that_is_none),
         cmocka_unit_test(test_one_owner_at_a_time),
+        cmocka_unit_test(test_directory_that_others_have_a_hand_in),
+        cmocka_unit_test(test_lock_is_no_standard_stream),
         cmocka_unit_test(test_identity_stays),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_identity_that_cannot_be_read),

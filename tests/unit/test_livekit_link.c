@@ -352,6 +352,26 @@ static void test_confirming(void **state) {
     assert_int_equal(there, 1);
 }
 
+/* They may be in the room that has the name now, or a webhook told of them first: nothing comes of LiveKit's word. */
+static void test_confirming_what_is_over_or_known(void **state) {
+    (void)state;
+    there = 0;
+    answered_call();
+    assert_true(confirm("PA_2"));
+    stage_caller(stage, "RM_1", "PA_2", "+1");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    assert_int_equal(there, 0);
+    assert_true(confirm("PA_3"));
+    stage_room(stage, EVENT_room_finished, "RM_1");
+    stage_engine(stage, "RM_1", ENGINE_EXITED, 0);
+    stage_is(stage, "RM_1", "");
+    buf_clear(&stage->log);
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_OK);
+    assert_int_equal(there, 0);
+    stage_is(stage, "RM_1", "");
+    stage_did(stage, "");
+}
+
 /* The same identity as another participant, or in another room of that name, is somebody else. */
 static void test_confirming_others(void **state) {
     (void)state;
@@ -467,6 +487,22 @@ static void test_an_untold_caller_is_not_hung_up(void **state) {
     scene_wait(&scene, 1000);
     fake_did(fake, "");
     stage_did(stage, "kill RM_1;");
+}
+
+/* Somebody is listed of whom nobody can say whether they are there: they are not hung up, it is looked at again. */
+static void test_a_caller_who_cannot_be_confirmed_is_not_hung_up(void **state) {
+    (void)state;
+    run_into_hanging_up();
+    is_asked_for_rooms("RM_1");
+    FAKE_PEOPLE(fake, fake_caller("PA_2"));
+    fake_did(fake, PEOPLE "confirm sip-inbound_x PA_2;");
+    fake_outcome(fake, QUESTION_CONFIRM, LIVEKIT_AWAY);
+    fake_did(fake, "");
+    stage_is(stage, "RM_1", "hanging-up/CALLER_LEFT");
+    scene_wait(&scene, 200);
+    fake_did(fake, "room sip-inbound_x;");
+    fake_list(fake, QUESTION_ROOM, NULL, 0);
+    is_hung_up();
 }
 
 static void test_a_ghost_is_hung_up(void **state) {
@@ -757,12 +793,14 @@ int main(void) {
         IN_SCENE(test_a_ghost_of_a_caller_is_in_the_room),
         IN_SCENE(test_back_unheard),
         IN_SCENE(test_confirming),
+        IN_SCENE(test_confirming_what_is_over_or_known),
         IN_SCENE(test_confirming_others),
         IN_SCENE(test_confirming_many),
         IN_SCENE(test_deleting),
         IN_SCENE(test_deleting_what_is_not_there),
         IN_SCENE(test_deleting_fails),
         IN_SCENE(test_an_untold_caller_is_not_hung_up),
+        IN_SCENE(test_a_caller_who_cannot_be_confirmed_is_not_hung_up),
         IN_SCENE(test_a_ghost_is_hung_up),
         IN_SCENE(test_a_caller_comes_before_it_is_deleted),
         IN_SCENE(test_the_name_comes_back_before_it_is_deleted),

@@ -353,9 +353,17 @@ static void test_livekits_failures_are_not_the_agents(void **state) {
     bridge_livekit_away(stage.bridge, false, stage.now);
     fails_to_the_end(&stage, "RM_2");
     call_comes(&stage, "RM_3");
+    stage_engine(&stage, "RM_3", ENGINE_STARTED, 0);
     struct webhook_event again = stage_event(EVENT_room_started, "RM_3", "sip-inbound_RM_3");
     stage.now += 10;
     bridge_webhook(stage.bridge, &again, stage.now); /* of a known sid: LiveKit restarted */
+    circuits_are(&stage, "");
+    stage_engine(&stage, "RM_3", ENGINE_EXITED, 1); /* and what it disconnected may end for that */
+    circuits_are(&stage, "");
+    call_comes(&stage, "RM_4");
+    stage_engine(&stage, "RM_4", ENGINE_STARTED, 0);
+    bridge_livekit_away(stage.bridge, true, stage.now);
+    stage_engine(&stage, "RM_4", ENGINE_EXITED, 1); /* as may what it is away from */
     circuits_are(&stage, "");
     stage_close(&stage);
 }

@@ -72,6 +72,26 @@ static void test_call_goes_on(void **state) {
     stage_close(&stage);
 }
 
+/* Attributes may be longer than an entry may hold of them: it is one that can be read all the same. */
+static void test_attributes_too_long_for_an_entry(void **state) {
+    (void)state;
+    struct stage former, stage;
+    cleanup_buf struct buf attributes = {0};
+    open_with_rules(&former, NULL);
+    buf_adds(&attributes, "{\"sip.h.x\":\"");
+    while (attributes.len <= ENGINE_LINE_MAX) {
+        buf_adds(&attributes, "0123456789abcdef");
+    }
+    buf_adds(&attributes, "\"}");
+    struct webhook_event event = stage_caller_event("RM_1", "PA_1", "+1555");
+    event.participant.attributes = buf_slice(&attributes);
+    bridge_webhook(former.bridge, &event, former.now);
+    stage_answer(&former, "RM_1");
+    restart(&former, &stage, 3000, RULES);
+    stage_did(&stage, "adopt RM_1 support pid=4711 birth=12;");
+    stage_close(&stage);
+}
+
 static void test_events_told_again_change_nothing(void **state) {
     (void)state;
     struct stage former, stage;
@@ -90,6 +110,23 @@ static void test_events_told_again_change_nothing(void **state) {
     stage_wait(&stage, 60000);
     stage_is(&stage, "RM_1", "talking");
     stage_did(&stage, "");
+    stage_close(&stage);
+}
+
+/* LiveKit is asked for people by name: the names of who was there before are known, and kept again. */
+static void test_names_are_known(void **state) {
+    (void)state;
+    struct stage former, stage;
+    open_talking(&former);
+    assert_true(bridge_flush(former.bridge));
+    const char *begin = strstr(former.journal.p, "\"identities\":[{");
+    assert_non_null(begin);
+    cleanup_free char *names = xmemdup(begin, strcspn(begin, "]"));
+    assert_non_null(strstr(names, "\"text\":\"PA_1\""));
+    restart(&former, &stage, 3000, RULES);
+    stage_person(&stage, EVENT_participant_joined, "RM_1", "PA_9", KIND_STANDARD);
+    assert_true(bridge_flush(stage.bridge));
+    assert_non_null(strstr(stage.journal.p, names));
     stage_close(&stage);
 }
 
@@ -331,6 +368,109 @@ static void test_call_that_is_over_stays_known(void **state) {
     stage_close(&stage);
 }
 
+static void at_second(struct stage *stage, struct webhook_event event, int64_t created_at_s) {
+    event.created_at_s = created_at_s;
+    bridge_webhook(stage->bridge, &event, stage->now);
+}
+
+/* Words that were late before are late after a restart as well. */
+static void test_late_words_stay_late(void **state) {
+    (void)state;
+    struct stage former, stage;
+    struct webhook_event started = stage_event(EVENT_room_started, "RM_1", STAGE_ROOM);
+    struct webhook_event caller = stage_caller_event("RM_1", "PA_1", "+1555");
+    open_with_rules(&former, NULL);
+    at_second(&former, started, 1000);
+    caller.participant.listed_since_s = 1010; /* of LiveKit's list, which has no time of its own */
+    at_second(&former, caller, 0);
+    stage_answer(&former, "RM_1");
+    stage_is(&former, "RM_1", "talking");
+    restart(&former, &stage, 3000, RULES);
+    at_second(&stage, stage_event(EVENT_room_started, "RM_0", STAGE_ROOM), 990); /* of an older room of that name */
+    stage_is(&stage, "RM_0", "");
+    at_second(&stage, started, 1005); /* PA_1 came after it */
+    stage_is(&stage, "RM_1", "talking");
+    stage_close(&stage);
+}
+
+static void test_caller_told_after_the_end_stays_late(void **state) {
+    (void)state;
+    struct stage former, stage;
+    open_with_rules(&former, NULL);
+    at_second(&former, stage_event(EVENT_room_started, "RM_1", STAGE_ROOM), 1000);
+    stage_engine(&former, "RM_1", ENGINE_STARTED, 0);
+    at_second(&former, stage_event(EVENT_room_finished, "RM_1", STAGE_ROOM), 1010);
+    stage_engine(&former, "RM_1", ENGINE_EXITED, 0);
+    restart(&former, &stage, 1000, RULES);
+    at_second(&stage, stage_caller_event("RM_1", "PA_1", "+1555"), 1009);
+    assert_int_equal(bridge_live(stage.bridge), 0);
+    at_second(&stage, stage_caller_event("RM_1", "PA_2", "+1555"), 1012);
+    assert_int_equal(bridge_live(stage.bridge), 1);
+    stage_close(&stage);
+}
+
+/* LiveKit tells a room's metadata once. */
+static void test_agent_that_the_room_named(void **state) {
+    (void)state;
+    struct stage former, stage;
+    stage_open(&former, NULL);
+    struct webhook_event started = stage_event(EVENT_room_started, "RM_1", STAGE_ROOM);
+    started.room.metadata = SLICE("{\"agent_name\":\"sales\"}");
+    bridge_webhook(former.bridge, &started, former.now);
+    restart(&former, &stage, 1000, RULES);
+    stage_did(&stage, "mint sip-inbound_x sip-agent-RM_1;start RM_1 sales;");
+    stage_close(&stage);
+}
+
+/* And what it was is not judged by what somebody writes into the room later. */
+static void test_agent_that_the_room_did_not_name(void **state) {
+    (void)state;
+    struct stage former, stage;
+    stage_open(&former, NULL);
+    struct webhook_event started = stage_event(EVENT_room_started, "RM_1", STAGE_ROOM);
+    started.room.metadata = SLICE("{\"topic\":\"none\"}");
+    bridge_webhook(former.bridge, &started, former.now);
+    restart(&former, &stage, 1000, NULL);
+    struct webhook_event caller = stage_caller_event("RM_1", "PA_1", "+1555");
+    caller.room.metadata = SLICE("{\"agent_name\":\"sales\"}");
+    bridge_webhook(stage.bridge, &caller, stage.now);
+    stage_rules(&stage, RULES, STAGE_AGENTS);
+    stage_did(&stage, "mint sip-inbound_x sip-agent-RM_1;start RM_1 support;");
+    stage_close(&stage);
+}
+
+/* A call that begins, whose first agent does not speak and is killed, and that its caller leaves. */
+static void play(struct stage *stage) {
+    struct engine_event killed = {.kind = ENGINE_EXITED, .exit_kind = EXIT_SIGNAL, .exit_value = 9, .label = "RM_1"};
+    open_with_rules(stage, NULL);
+    at_second(stage, stage_caller_event("RM_1", "PA_1", "+1555"), 1000);
+    stage_engine(stage, "RM_1", ENGINE_STARTED, 0);
+    stage_wait(stage, 11000);
+    memcpy(killed.instance, stage->instance, sizeof killed.instance);
+    bridge_engine(stage->bridge, &killed, stage->now);
+    stage_answer(stage, "RM_1");
+    stage_wait(stage, 5000);
+    stage_caller_leaves(stage, "RM_1", "PA_1");
+    stage_is(stage, "RM_1", "stopping/CALLER_LEFT");
+}
+
+/* The call log says the same of a call, whoever saw its end. */
+static void test_record_is_that_of_one_bridge(void **state) {
+    (void)state;
+    struct stage whole, former, stage;
+    play(&whole);
+    stage_wait(&whole, 3000);
+    stage_engine(&whole, "RM_1", ENGINE_EXITED, 0);
+    assert_non_null(strstr(whole.ended.p, "\"kills\":1"));
+    assert_non_null(strstr(whole.ended.p, "\"restarts\":1"));
+    play(&former);
+    restart(&former, &stage, 3000, RULES);
+    stage_engine(&stage, "RM_1", ENGINE_EXITED, 0);
+    assert_string_equal(stage.ended.p, whole.ended.p);
+    stage_close(&whole);
+    stage_close(&stage);
+}
+
 static void test_other_boot_and_known_calls_are_refused(void **state) {
     (void)state;
     struct stage former, stage;
@@ -372,6 +512,14 @@ static void test_times_to_come_are_now(void **state) {
                 &diag));
     stage_wait(&stage, 2000);
     assert_non_null(strstr(stage.log.p, "start RM_2 support;"));
+    assert_true(
+        restore(&stage,
+                SLICE("{\"v\":1,\"sid\":\"RM_3\",\"room\":\"r3\",\"boot\":\"\",\"caller\":{},\"agent\":\"support\","
+                      "\"facts\":{\"choice\":\"agent\",\"had_caller\":true,\"caller_at\":1,"
+                      "\"retry_at\":99999999999,\"legs\":[{\"state\":\"here\",\"joined_at\":1}]}}"),
+                &diag));
+    stage_wait(&stage, 60000); /* the longest that anything is waited for */
+    assert_non_null(strstr(stage.log.p, "start RM_3 support;"));
     stage_close(&stage);
 }
 
@@ -428,7 +576,9 @@ static void test_room_that_was_no_call_is_dropped(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_goes_on),
+        cmocka_unit_test(test_attributes_too_long_for_an_entry),
         cmocka_unit_test(test_events_told_again_change_nothing),
+        cmocka_unit_test(test_names_are_known),
         cmocka_unit_test(test_agent_that_died_meanwhile_is_replaced),
         cmocka_unit_test(test_call_that_the_agent_ended_meanwhile_is_over),
         cmocka_unit_test(test_agent_whose_leaving_nobody_heard_of_is_replaced),
@@ -443,6 +593,11 @@ int main(void) {
         cmocka_unit_test(test_directory_that_never_comes),
         cmocka_unit_test(test_entry_is_taken_from_the_directory_as_it_is_now),
         cmocka_unit_test(test_call_that_is_over_stays_known),
+        cmocka_unit_test(test_late_words_stay_late),
+        cmocka_unit_test(test_caller_told_after_the_end_stays_late),
+        cmocka_unit_test(test_agent_that_the_room_named),
+        cmocka_unit_test(test_agent_that_the_room_did_not_name),
+        cmocka_unit_test(test_record_is_that_of_one_bridge),
         cmocka_unit_test(test_other_boot_and_known_calls_are_refused),
         cmocka_unit_test(test_times_to_come_are_now),
         cmocka_unit_test(test_only_what_changed_is_kept),

@@ -209,7 +209,29 @@ static void test_bad_file_at_start(void **state) {
     bench_start(&bench);
     assert_false(source_ready(bench.source));
     assert_true(warned(&bench, "the last good copy of the rules") && warned(&bench, "cannot be used"));
+    bench_stop(&bench);
+    put(copy, "[{\"pattern\":"); /* and it is no mistake of the newest rules, which are still to come */
+    bench.options.rules_file = NULL;
+    bench.options.rules_key = "sip_dispatch_rules";
+    bench.options.redis_url = "redis://127.0.0.1:1";
+    bench_start(&bench);
+    assert_true(warned(&bench, "the last good copy of the rules") && warned(&bench, "cannot be used"));
+    assert_string_equal(rules_state(&bench)->error, "");
     free(copy);
+    bench_release(&bench);
+}
+
+/* What is in use when the daemon ends is what the next one begins with. */
+static void test_copy_of_the_last_moment(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init_files(&bench);
+    bench_start(&bench);
+    TURN_UNTIL(bench.loop, copy_is(&bench, "rules.json", RULES_2));
+    put_by_rename(bench.rules_path, RULES_1);
+    TURN_UNTIL(bench.loop, rules_in_use(&bench) == 1);
+    bench_stop(&bench); /* before the next one may be written */
+    assert_true(copy_is(&bench, "rules.json", RULES_1));
     bench_release(&bench);
 }
 
@@ -476,6 +498,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_configured),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_bad_file_at_start),
+        cmocka_unit_test(test_copy_of_the_last_moment),
         cmocka_unit_test(test_copy_not_rewritten),
         cmocka_unit_test(test_state_dir_unusable),
         cmocka_unit_test(test_redis_live),

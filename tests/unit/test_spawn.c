@@ -602,6 +602,24 @@ static void test_line(void **state) {
     world_free(world);
 }
 
+static void test_who_does_not_read_holds_nobody_up(void **state) {
+    int ours = -1, theirs = -1;
+    struct diag diag = {0};
+    cleanup_free char *line = xmalloc(ENGINE_LINE_MAX);
+    unsigned told = 0;
+    (void)state;
+    memset(line, 'x', ENGINE_LINE_MAX);
+    assert_true(child_stdin((struct slice){0}, &ours, &theirs, &diag));
+    alarm(60);
+    while (told < 1000 && child_tell(ours, (struct slice){line, ENGINE_LINE_MAX})) {
+        told++;
+    }
+    alarm(0);
+    assert_in_range(told, 1, 999);
+    close(ours);
+    close(theirs);
+}
+
 /* The bridge goes, the agent stays: it sees the end of its stdin and finishes the call. */
 static void test_free_leaves_processes(void **state) {
     struct world *world = world_new();
@@ -1125,6 +1143,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_inherits_no_signal_state),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_line),
+        cmocka_unit_test(test_who_does_not_read_holds_nobody_up),
         cmocka_unit_test(test_free_leaves_processes),
         cmocka_unit_test(test_ensure_is_idempotent),
         cmocka_unit_test(test_list_and_ladder),

@@ -39,8 +39,13 @@ static void test_round_trip(void **state) {
     expect_no_copy(dir, "");
     assert_true(store_save(dir, "rules.json", SLICE("[1]"), &diag));
     expect_copy(dir, "[1]");
+    char former[8] = "";
+    int reader = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(store_save(dir, "rules.json", SLICE("[]"), &diag));
     expect_copy(dir, "[]");
+    assert_int_equal(read(reader, former, sizeof former - 1), 3); /* another file took its place: never half of one */
+    assert_string_equal(former, "[1]");
+    close(reader);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(access(beside, F_OK), -1);
