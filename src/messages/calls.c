@@ -21,8 +21,7 @@ static const struct message messages[] = {
      "`sipbridge calls logs SID` of a call of that agent shows what it said. When it is mended, `sipbridge reload` "
      "tries it "
      "at once (doc/overload.md)."},
-    {LOG_WARNING,
-     "the agent {AGENT} ended by itself with {STATUS} (call {CALL}; sipbridge calls logs {CALL})",
+    {LOG_WARNING, "the agent {AGENT} ended by itself with {STATUS} (call {CALL}; sipbridge calls logs {CALL})",
      "The agent's process crashed in a call: a status other than 0, or a signal, and nobody had told it to end. It is "
      "replaced: at once, then after 1 and 2 s, at most three times in a minute.",
      "Read the lines that follow, or all of them with `sipbridge calls logs SID`. \"signal 9\" that was not ours is "
