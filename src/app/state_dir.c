@@ -1,6 +1,7 @@
 /* Making and checking the state directory. */
 #include "app/state_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,11 +40,35 @@ static bool open_one(const char *path, struct diag *diag) {
     return true;
 }
 
-/* What is open to others is closed to them, so it must not be a directory of theirs: /etc, /tmp, a home. */
-static bool open_root(const char *path, struct diag *diag) {
+static bool is_empty_name(const char *name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
+}
+
+static bool has_others(DIR *directory) {
+    bool any = false;
+    bool is_ours = faccessat(dirfd(directory), LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    for (const struct dirent *entry; !any && !is_ours && (entry = readdir(directory)) != NULL;) {
+        any = !is_empty_name(entry->d_name);
+    }
+    return any;
+}
+
+bool state_dir_is_shared(const char *root) {
     struct stat info;
-    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && (info.st_mode & 0077) != 0 &&
-        file_dir_is_shared(path, LOCK)) {
+    if (lstat(root, &info) != 0 || !S_ISDIR(info.st_mode) || (info.st_mode & 0077) == 0) {
+        return false;
+    }
+    DIR *directory = opendir(root);
+    if (directory == NULL) {
+        return false;
+    }
+    bool is_shared = (info.st_mode & S_ISVTX) != 0 || has_others(directory);
+    closedir(directory);
+    return is_shared;
+}
+
+static bool open_root(const char *path, struct diag *diag) {
+    if (state_dir_is_shared(path)) {
         return diag_fail(diag, "SIP_STATE_DIR",
                          "%s is not sipbridge's alone: others may enter it, and other things are in it; give a "
                          "directory that is empty or not there yet, such as %s/sipbridge",

@@ -1,12 +1,9 @@
-/* Reading a file to its end, with a limit; writing all of a text; replacing a file; looking into a directory. */
+/* Reading a file to its end, with a limit; writing all of a text; replacing a file. */
 #include "base/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -71,24 +68,4 @@ bool file_replace(int parent, const char *name, struct slice text) {
     }
     fsync(parent);
     return true;
-}
-
-static bool is_empty_name(const char *name) {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
-}
-
-bool file_dir_is_shared(const char *path, const char *ours) {
-    struct stat info;
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        return false;
-    }
-    bool is_sticky = fstat(dirfd(directory), &info) == 0 && (info.st_mode & S_ISVTX) != 0;
-    bool is_ours = faccessat(dirfd(directory), ours, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    bool has_others = false;
-    for (const struct dirent *entry; !has_others && !is_ours && (entry = readdir(directory)) != NULL;) {
-        has_others = !is_empty_name(entry->d_name);
-    }
-    closedir(directory);
-    return is_sticky || has_others;
 }

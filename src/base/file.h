@@ -1,4 +1,4 @@
-/* Whole files, and whose a directory is. */
+/* Whole files. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -20,9 +20,5 @@ bool file_write_fd(int fd, struct slice bytes) __attribute__((warn_unused_result
  * written beside (NAME.tmp), synced and renamed, mode 0600; no link is followed. False with errno, and what was there
  * stays. */
 bool file_replace(int parent, const char *name, struct slice text) __attribute__((warn_unused_result));
-
-/* Whether others than us keep things in the directory PATH: everybody may (it is sticky, as /tmp), or it has entries and
- * OURS is none of them. The lost+found of a file system does not count. False where PATH cannot be read. */
-bool file_dir_is_shared(const char *path, const char *ours);
 
 #endif

@@ -6,7 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "app/state_dir.h"
 #include "cli/doctor/gather.h"
 #include "cli/target.h"
 #include "http/client.h"
@@ -36,7 +36,7 @@ static void look_at_state_dir(const char *path, struct exam_state_dir *dir) {
     dir->uid = info.st_uid;
     dir->mode = info.st_mode & 07777;
     dir->writable = access(path, W_OK | X_OK) == 0;
-    dir->is_shared = dir->is_directory && (dir->mode & 077) != 0 && file_dir_is_shared(path, "lock");
+    dir->is_shared = state_dir_is_shared(path);
     dir->free_known = statvfs(path, &disk) == 0;
     dir->free_bytes = dir->free_known ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
 }
