@@ -159,15 +159,9 @@ static void read_secret_file(struct settings *settings, struct settings_report *
 }
 
 /* What a command line says of a call is not known before there is one. */
-static void check_standby(const struct settings *settings, struct settings_report *report) {
+static void check_standby(const struct settings *settings, char *const *command, struct settings_report *report) {
     static const char *const of_calls[] = {"room", "called", "caller", NULL};
-    if (settings->standby_max > 0 && settings->standby_max < settings->standby) {
-        (void)diag_fail(new_error(report), "SIP_STANDBY_MAX", "is less than SIP_STANDBY: give the same or more, or 0");
-    }
-    char **command = settings->standby > 0 && settings->agent_command != NULL
-                         ? argv_split(slice_of(settings->agent_command), NULL)
-                         : NULL;
-    const char *name = command != NULL ? argv_uses(command, of_calls) : NULL;
+    const char *name = settings->standby > 0 ? argv_uses(command, of_calls) : NULL;
     if (name != NULL) {
         (void)
             diag_fail(new_error(report), "SIP_STANDBY",
@@ -175,16 +169,22 @@ static void check_standby(const struct settings *settings, struct settings_repor
                       "out (the agent reads it in its line on standard input), or leave SIP_STANDBY at 0",
                       name, settings->origin[SETTING_SIP_AGENT_COMMAND]);
     }
-    argv_free(command);
 }
 
-static void check_command(const struct settings *settings, struct settings_report *report) {
-    char **command = settings->agent_command != NULL ? argv_split(slice_of(settings->agent_command), NULL) : NULL;
-    const char *word = command != NULL ? argv_shell_word(command) : NULL;
+static void check_shell(char *const *command, struct settings_report *report) {
+    const char *word = argv_shell_word(command);
     if (word != NULL) {
         (void)diag_fail(
             new_warning(report), "SIP_AGENT_COMMAND",
             "hands \"%s\" to the program as it stands, for no shell reads it: write sh -c '…' where one shall", word);
+    }
+}
+
+static void check_command(const struct settings *settings, struct settings_report *report) {
+    char **command = settings->agent_command != NULL ? argv_split(slice_of(settings->agent_command), NULL) : NULL;
+    if (command != NULL) {
+        check_standby(settings, command, report);
+        check_shell(command, report);
     }
     argv_free(command);
 }
@@ -207,6 +207,9 @@ static void check_together(const struct settings *settings, struct settings_repo
     if (settings->listen != NULL && settings->listen[0] == NULL) {
         (void)diag_fail(new_error(report), "SIP_LISTEN", "names no address: write for example 127.0.0.1:8790");
     }
+    if (settings->standby_max > 0 && settings->standby_max < settings->standby) {
+        (void)diag_fail(new_error(report), "SIP_STANDBY_MAX", "is less than SIP_STANDBY: give the same or more, or 0");
+    }
 }
 
 bool settings_load(struct settings *ret_settings, const char *env_file, char *const *environment,
@@ -226,7 +229,6 @@ bool settings_load(struct settings *ret_settings, const char *env_file, char *co
     parse_values(ret_settings, report);
     read_secret_file(ret_settings, report);
     check_together(ret_settings, report);
-    check_standby(ret_settings, report);
     check_command(ret_settings, report);
     return report->error_count == 0;
 }
@@ -246,8 +248,7 @@ bool settings_need_keys(const struct settings *settings, struct diag *diag) {
     }
     return diag_fail(diag, "LIVEKIT_API_KEY",
                      "is not set: give LIVEKIT_API_KEY and LIVEKIT_API_SECRET (or LIVEKIT_KEYS) as in LiveKit's "
-                     "configuration, in the "
-                     "environment or in a file (--env-file FILE)");
+                     "configuration, in the environment or in a file (--env-file FILE)");
 }
 
 /* Keys are written "name: secret"; a path has no such colon, or begins with / or . */
