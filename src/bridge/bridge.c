@@ -313,12 +313,8 @@ bool bridge_was_taken(struct bridge *bridge, struct slice sid) {
     return call != NULL && call->entry.over && call->entry.facts.taken;
 }
 
-bool bridge_forget_taken(struct bridge *bridge, struct slice sid) {
-    if (!bridge_was_taken(bridge, sid)) {
-        return false;
-    }
+void bridge_forget_taken(struct bridge *bridge, struct slice sid) {
     forget_call(bridge, bridge_find(bridge, sid));
-    return true;
 }
 
 bool bridge_stop(struct bridge *bridge, const char *sid, mono_ms now) {

@@ -125,8 +125,8 @@ struct bridge_call *bridge_find(struct bridge *bridge, struct slice sid);
 bool bridge_knows(const struct bridge *bridge, struct slice sid);
 /* bridge.c: whether the call of SID is over because another bridge's agent took its place. */
 bool bridge_was_taken(struct bridge *bridge, struct slice sid);
-/* Forgets it, so that whoever is in its room makes a call anew; false when it is none such by now. */
-bool bridge_forget_taken(struct bridge *bridge, struct slice sid);
+/* Forgets such a call, so that whoever is in its room makes a call anew. */
+void bridge_forget_taken(struct bridge *bridge, struct slice sid);
 /* The call whose sid is the newest of ROOM, likewise. */
 struct bridge_call *bridge_find_room(struct bridge *bridge, struct slice room);
 /* Adds CALL as the newest of its room's name. */

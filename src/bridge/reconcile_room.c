@@ -222,13 +222,20 @@ static void judge_call(struct check *check, const struct livekit_answer *answer)
 
 static void on_participants(void *context, const struct livekit_result *result);
 
+/* Nobody answers for the agent in the room: then who else is there is asked anew, and true. */
+static bool look_past_ghost(struct check *check, const struct livekit_result *result) {
+    check->asked = NULL;
+    check->is_ghost = result->outcome == LIVEKIT_NOT_FOUND;
+    if (check->is_ghost) {
+        check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+    }
+    return check->is_ghost;
+}
+
 static void on_server_asked(void *context, const struct livekit_result *result) {
     struct check *check = context;
     struct reconcile *reconcile = check->reconcile;
-    check->asked = NULL;
-    if (result->outcome == LIVEKIT_NOT_FOUND) {
-        check->is_ghost = true;
-        check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+    if (look_past_ghost(check, result)) {
         return;
     }
     reconcile->served = reconcile->served || result->outcome == LIVEKIT_OK;
@@ -258,11 +265,7 @@ static void judge_stranger(struct check *check, const struct livekit_answer *ans
 
 static void on_rival_asked(void *context, const struct livekit_result *result) {
     struct check *check = context;
-    check->asked = NULL;
-    check->is_ghost = result->outcome == LIVEKIT_NOT_FOUND;
-    if (check->is_ghost) {
-        check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
-    } else {
+    if (!look_past_ghost(check, result)) {
         check_free(check);
     }
 }
@@ -278,7 +281,8 @@ static void judge_taken(struct check *check, const struct livekit_answer *answer
     } else if (!check->is_ghost) {
         cleanup_free char *identity = bridge_agent_identity(slice_of(check->sid));
         check_ask(check, QUESTION_CONFIRM, slice_of(identity), on_rival_asked);
-    } else if (bridge_forget_taken(bridge, slice_of(check->sid))) {
+    } else {
+        bridge_forget_taken(bridge, slice_of(check->sid));
         const struct log_about about = {.call = slice_of(check->sid), .room = check->room};
         log_warning(&about, "let go for another bridge, but nobody serves its callers: the call begins anew");
         untold_confirm(check, answer);
