@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the end-to-end tests need beside a built sipbridge: redis-server, the real livekit-server, the two npm
+# What the end-to-end tests need beside a built sipbridge: redis-server, the real livekit-server, and the two npm
 # packages of the stand-in phone and agent. Installs what is missing, into a cache outside the work tree; says nothing
 # when all is there. tests/e2e/conftest.py runs it before the first test.
 #
