@@ -57,3 +57,6 @@ async def main():
 
 
 asyncio.run(main())
+# Not by the interpreter's own end: LiveKit's audio thread may call Python during it, which aborts the process (signal 6).
+sys.stdout.flush()
+os._exit(0)
