@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "fake_redis.h"
+#include "file_steps.h"
 #include "redis_server.h"
 #include "rules/ruleset.h"
 #include "source/rules_writer.h"
@@ -242,6 +243,23 @@ static void test_file_keeps_mode_and_link(void **state) {
 }
 
 /* An editor that was killed between writing beside and renaming. */
+/* Whenever the power goes, one of the two is there, whole. */
+static void test_file_synced_before_it_has_the_name(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_start(&scene, false);
+    file_steps[0] = '\0';
+    assert_int_equal(scene_edit(&scene, NULL), EDIT_CHANGED);
+    assert_string_equal(file_steps, STEPS_OF_A_SAFE_WRITE);
+    scene_write(&scene, "[]");
+    disk_is_full = true;
+    assert_int_equal(scene_edit(&scene, NULL), EDIT_FAILED);
+    disk_is_full = false;
+    assert_non_null(strstr(scene.diag.what, "No space left on device"));
+    scene_expect(&scene, "[]");
+    scene_end(&scene);
+}
+
 static void test_file_leftover(void **state) {
     (void)state;
     struct scene scene;
@@ -405,6 +423,7 @@ int main(void) {
         cmocka_unit_test(test_nowhere),
         cmocka_unit_test(test_file_places),
         cmocka_unit_test(test_file_keeps_mode_and_link),
+        cmocka_unit_test(test_file_synced_before_it_has_the_name),
         cmocka_unit_test(test_file_leftover),
         cmocka_unit_test(test_file_locked),
         cmocka_unit_test(test_redis_refusals),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "file_steps.h"
 #include "scratch.h"
 #include "source/store.h"
 
@@ -67,6 +68,22 @@ static void test_half_written(void **state) {
     scratch_free(dir);
 }
 
+/* Whenever the power goes, one of the two is there, whole. */
+static void test_synced_before_it_has_the_name(void **state) {
+    (void)state;
+    char *dir = scratch_new();
+    struct diag diag;
+    file_steps[0] = '\0';
+    assert_true(store_save(dir, "rules.json", SLICE("[1]"), &diag));
+    assert_string_equal(file_steps, STEPS_OF_A_SAFE_WRITE);
+    disk_is_full = true;
+    assert_false(store_save(dir, "rules.json", SLICE("[2]"), &diag));
+    disk_is_full = false;
+    assert_string_equal(diag.what, "No space left on device");
+    expect_copy(dir, "[1]");
+    scratch_free(dir);
+}
+
 static void test_cannot_load(void **state) {
     (void)state;
     char *dir = scratch_new(), *other = scratch_new();
@@ -113,6 +130,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_half_written),
+        cmocka_unit_test(test_synced_before_it_has_the_name),
         cmocka_unit_test(test_cannot_load),
         cmocka_unit_test(test_cannot_save),
     };
