@@ -215,6 +215,31 @@ def test_command_and_environment_of_agents(written):
     daemon.post(*call.hung_up())
 
 
+def test_limits_are_taken_anew(written):
+    """Calls that have an agent count on, and keep it whatever the new limit is."""
+    bridge = written(SIP_MAX_CALLS="1", SIP_MAX_STARTS="0")
+    daemon, calls = bridge.daemon, [Call(caller=f"+1555000000{number}") for number in range(4)]
+
+    def ring(call):
+        daemon.post(*call.ringing())
+        wait_for(lambda: any(record.get("call") == call.sid and re.match("agent process started|no agent for", record["message"])
+                             for record in list(daemon.log)), "it is judged")
+        return any(known["sid"] == call.sid and known["pid"] for known in daemon.calls())
+
+    assert ring(calls[0]) and not ring(calls[1])
+    bridge.write(SIP_MAX_CALLS="2", SIP_MAX_STARTS="50")
+    assert "changed: SIP_MAX_CALLS, SIP_MAX_STARTS\n" in bridge.reload()[1]
+    limits = daemon.status()["limits"]
+    assert limits["calls"] == {"now": 1, "max": 2} and limits["starts"]["max"] == 50
+    assert ring(calls[2]) and not ring(calls[3])
+    bridge.write(SIP_MAX_CALLS="1", SIP_MAX_STARTS="0")
+    bridge.reload()
+    limits = daemon.status()["limits"]
+    assert limits["calls"] == {"now": 2, "max": 1} and limits["starts"]["max"] == 0
+    assert {known["sid"] for known in daemon.calls() if known["pid"]} == {calls[0].sid, calls[2].sid}
+    daemon.post(*calls[0].hung_up(), *calls[2].hung_up())
+
+
 def test_on_exit_is_taken_anew(written):
     bridge = written(SIP_ON_EXIT="stop")
     daemon, call = bridge.daemon, Call()
