@@ -307,8 +307,7 @@ static void log_listens(const struct app *app) {
 }
 
 static bool build_server(struct app *app, struct diag *diag) {
-    struct http_limits limits = http_limits_default;
-    limits.max_body = (size_t)app->settings->max_body;
+    const struct http_limits limits = http_limits_from(app->settings);
     add_listens(app, app->settings->listen, false);
     add_listens(app, app->settings->admin_listen, true);
     app->server = http_server_new(app->loop, &limits, app->listens, app->listen_count, diag);
