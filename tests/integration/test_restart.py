@@ -153,6 +153,8 @@ def test_sigterm_leaves_the_calls_to_the_next_start(keep):
         daemon.process.terminate()
         assert daemon.process.wait(10) == 0
         daemon.wait_logged("told to stop; calls in progress: 1; leaving them and their agents to the next start")
+        daemon.wait_logged("^stopped$")
+        assert not daemon.logged("could not be asked to delete")
         assert is_alive(agent)
         restart(daemon)
         shown = daemon.calls()[0]
