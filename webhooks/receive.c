@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "webhooks/repeats.h"
 
-enum { AGE_MOST_S = 24 * 3600 };
-
 struct receiver {
     struct receiver_options options;
     struct receiver_counters counters;
@@ -167,16 +165,6 @@ static bool is_probe(struct receiver *receiver, const struct webhook_event *even
     return true;
 }
 
-/* LiveKit forgets what it could not tell for half a minute: who claims more than a day has a wrong clock, which may say any
- * number. */
-static int64_t age_us(int64_t created_s, int64_t wall_ms) {
-    int64_t now_s = wall_ms / 1000;
-    if (created_s > now_s) {
-        return 0;
-    }
-    return created_s < now_s - AGE_MOST_S ? AGE_MOST_S * 1000000LL : (wall_ms - created_s * 1000) * 1000;
-}
-
 /* A verified body. */
 static int take_verified(struct receiver *receiver, const struct receiver_request *request,
                          const struct verdict *verdict, mono_ms now) {
@@ -186,7 +174,7 @@ static int take_verified(struct receiver *receiver, const struct receiver_reques
         return invalid(receiver, request, &diag, now);
     }
     if (event->created_at_s != 0) {
-        histogram_add(&receiver->lag, age_us(event->created_at_s, verdict->wall_ms));
+        histogram_add(&receiver->lag, (verdict->wall_ms - event->created_at_s * 1000) * 1000);
     }
     if (is_probe(receiver, event, verdict) || event->kind == EVENT_OTHER) {
         receiver->counters.ignored++;

@@ -164,6 +164,18 @@ def test_sigterm_leaves_the_calls_to_the_next_start(keep):
     wait_for(lambda: not daemon.calls(), "no call is left")
 
 
+@pytest.mark.parametrize("created", ["9223372036854775807", "-5"])
+def test_a_call_that_a_broken_clock_told_is_taken_back(keep, created):
+    daemon, call = keep(), Call()
+    for event in [*call.ringing(), *call.answered()]:
+        daemon.post({**event, "createdAt": created})
+    agent = wait_up(daemon, [call])[call.sid]
+    wait_kept(daemon, call, voice="speaks")
+    restart(daemon)
+    assert [shown["pid"] for shown in daemon.calls()] == [agent]
+    hang_up(daemon, call, agent)
+
+
 @pytest.mark.parametrize("how", ["drain", "stop"])
 def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
     daemon, call, agent = talking(keep, SIP_ON_EXIT=how)

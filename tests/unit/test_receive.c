@@ -233,15 +233,15 @@ static void test_sink_full(void **state) {
     finish(&fixture);
 }
 
-/* Its clock may say what it likes: the event counts, and how late it came is told within a day. */
+/* How late it came is told; a clock that is ahead, or broken, tells nothing. */
 static void test_age(void **state) {
     (void)state;
     static const struct {
         const char *created;
         uint64_t age_s;
     } cases[] = {
-        {"9223372036854775807", 0},      {"1767225601", 0},     {"1767225600", 0}, {"1767225597", 3},
-        {"-9223372036854775808", 86400}, {"1767139199", 86400}, {"1", 86400},
+        {"1767225597", 3},          {"1767225600", 0},           {"1767225601", 0},
+        {"9223372036854775807", 0}, {"-9223372036854775808", 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct fixture fixture;
