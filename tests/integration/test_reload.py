@@ -1,5 +1,6 @@
 """SIGHUP and POST /api/reload: what was written otherwise is taken over, for what begins from then on."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -109,6 +110,23 @@ def test_file_that_is_gone_or_broken(written):
     assert status == 409 and str(bridge.file) in said
     bridge.write()
     assert bridge.reload()[0] == 200
+
+
+@pytest.mark.parametrize("which", ["settings", "secret"])
+def test_file_that_became_a_fifo(written, tmp_path, which):
+    """Opening it would wait for its writer, and all calls with it."""
+    secret = tmp_path / "secret"
+    secret.write_text(livekit.SECRET)
+    bridge = written(LIVEKIT_API_KEY=livekit.KEY, LIVEKIT_API_SECRET_FILE=str(secret), settings={"LIVEKIT_API_SECRET": None})
+    path = {"settings": bridge.file, "secret": secret}[which]
+    path.unlink()
+    os.mkfifo(path)
+    status, said = bridge.reload()
+    assert status == 409 and f"{path} is a FIFO; it must be a regular file" in said.replace(": is a", " is a"), said
+    call = Call()
+    bridge.daemon.post(*call.ringing())
+    bridge.daemon.wait_agent(call)
+    bridge.daemon.post(*call.hung_up())
 
 
 def test_keys_and_secret_file(written, tmp_path):
