@@ -1,4 +1,5 @@
 /* Building the parts of the daemon from the settings, and taking them apart. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -254,9 +255,7 @@ static void build_ops(struct app *app) {
 }
 
 static void add_listen(struct app *app, const char *address, bool admin) {
-    if (app->listen_count == MOST_LISTENS) {
-        return;
-    }
+    assert(app->listen_count < MOST_LISTENS);
     size_t place = app->listen_count++;
     enum ops_door door = !admin ? DOOR_PUBLIC : ops_is_local(address) ? DOOR_ADMIN_LOCAL : DOOR_ADMIN_REMOTE;
     app->entrances[place] = (struct ops_entrance){.ops = &app->ops, .door = door};

@@ -41,7 +41,7 @@ struct settings {
     char *origin[SETTING_COUNT]; /* "default", "environment", "sipbridge.env:12", "file /run/secret", "preset of …" */
 };
 
-enum { SETTINGS_MAX_PROBLEMS = 64 };
+enum { SETTINGS_MAX_PROBLEMS = 64, SETTINGS_LIST_MAX = 64 /* elements of a list */ };
 
 /* Where they are written, for a load and each reload. Borrowed. */
 struct settings_place {
