@@ -176,6 +176,19 @@ def test_a_call_that_a_broken_clock_told_is_taken_back(keep, created):
     hang_up(daemon, call, agent)
 
 
+def test_a_call_whose_room_names_what_is_no_agent_is_taken_back(keep):
+    """Where one command answers for every name a name of any length was taken, and was too long for the journal."""
+    daemon, call = keep(rules=[], agents=False, SIP_AGENT_COMMAND="sleep 600"), Call()
+    call.metadata = json.dumps({"agent_name": "x" * 2000})
+    daemon.post(*call.ringing(), *call.answered())
+    daemon.wait_logged("the room's metadata name nobody: an agent's name has 1 to 128 bytes, not 2000")
+    agent = wait_for(lambda: daemon.calls()[0]["pid"], "its process")
+    wait_kept(daemon, call, voice="speaks")
+    restart(daemon)
+    assert [shown["pid"] for shown in daemon.calls()] == [agent]
+    hang_up(daemon, call, agent)
+
+
 @pytest.mark.parametrize("how", ["drain", "stop"])
 def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
     daemon, call, agent = talking(keep, SIP_ON_EXIT=how)
