@@ -161,7 +161,7 @@ static bool read_event(const struct node *root, struct diag *diag, struct webhoo
     if (!fields_text(&fields, "event", EVENT_MAX_SID, &event->name) ||
         !fields_text(&fields, "id", EVENT_MAX_SID, &event->id) ||
         !fields_member_of_two(&fields, "createdAt", "created_at", &created_at) ||
-        !fields_int64(&fields, "createdAt", created_at, &event->created_at_s) ||
+        !fields_moment(&fields, "createdAt", created_at, &event->created_at_s) ||
         !fields_object(&fields, "room", &room) || !fields_object(&fields, "participant", &participant) ||
         !fields_object(&fields, "track", &track)) {
         return false;

@@ -64,7 +64,7 @@ struct webhook_event {
     enum event_kind kind;
     struct slice name; /* as sent */
     struct slice id;
-    int64_t created_at_s; /* whole seconds, Unix; 0 when absent */
+    int64_t created_at_s; /* whole seconds, Unix; 0 when absent, or no moment until the year 9999 */
     struct {
         struct slice sid, name, metadata;
     } room;

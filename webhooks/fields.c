@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#define LAST_MOMENT_S INT64_C(253402300799)
+
 bool fields_wrong(const struct fields *fields, const char *member, const char *what) {
     char where[96];
     snprintf(where, sizeof where, "%s%s", fields->path, member);
@@ -88,6 +90,14 @@ bool fields_int64(const struct fields *fields, const char *name, const struct no
         return fields_wrong_type(fields, name, "a number, or a string that holds one", value);
     }
     return text_int64(value->text, ret) || fields_wrong(fields, name, "must be a whole number of 64 bits");
+}
+
+bool fields_moment(const struct fields *fields, const char *name, const struct node *value, int64_t *ret) {
+    if (!fields_int64(fields, name, value, ret)) {
+        return false;
+    }
+    *ret = *ret >= 0 && *ret <= LAST_MOMENT_S ? *ret : 0;
+    return true;
 }
 
 bool fields_enum(const struct fields *fields, const char *name, const struct node *value, struct fields_names table,

@@ -28,6 +28,8 @@ bool fields_text(const struct fields *fields, const char *name, size_t max, stru
 bool fields_object(const struct fields *fields, const char *name, const struct node **ret);
 /* VALUE (NULL: absent) as a 64-bit number: protojson writes a string, and reads strings, 5 and 5.0. */
 bool fields_int64(const struct fields *fields, const char *name, const struct node *value, int64_t *ret);
+/* The same of seconds since 1970. A number that is no moment until the year 9999 is that of a broken clock: 0, as if absent. */
+bool fields_moment(const struct fields *fields, const char *name, const struct node *value, int64_t *ret);
 
 /* An enum's names, at their numbers. */
 struct fields_names {

@@ -78,7 +78,7 @@ int app_run(struct settings *settings, const struct settings_place *place, struc
     if (built) {
         log_start(app);
         run(app);
-        if (bridge_live(app->bridge) > 0) {
+        if (!app->leaving && bridge_live(app->bridge) > 0) {
             log_warning(NULL,
                         "rooms that LiveKit could not be asked to delete: %zu; `sipbridge clear-sip-bridge` does it",
                         bridge_live(app->bridge));

@@ -2,9 +2,12 @@
 #include "app/from_settings.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/mem.h"
 #include "spawner/local/local.h"
+
+enum { CONNECTIONS_OF_FILES = 4, LEAST_CONNECTIONS = 16 };
 
 struct log_options log_options_from(const struct settings *settings) {
     return (struct log_options){
@@ -13,6 +16,22 @@ struct log_options log_options_from(const struct settings *settings) {
         .format = (enum log_format)settings->log_format,
         .mask_numbers = settings->log_numbers == NUMBERS_MASK,
     };
+}
+
+static unsigned smaller(unsigned a, rlim_t b) {
+    return a < b ? a : (unsigned)b;
+}
+
+struct http_limits http_limits_from(const struct settings *settings) {
+    struct http_limits limits = http_limits_default;
+    struct rlimit files;
+    limits.max_body = (size_t)settings->max_body;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+        rlim_t share = files.rlim_cur / CONNECTIONS_OF_FILES;
+        limits.max_connections = smaller(limits.max_connections, share > LEAST_CONNECTIONS ? share : LEAST_CONNECTIONS);
+        limits.max_per_peer = smaller(limits.max_per_peer, limits.max_connections / 2);
+    }
+    return limits;
 }
 
 struct bridge_options bridge_options_from(const struct settings *settings) {

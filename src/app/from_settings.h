@@ -4,11 +4,16 @@
 
 #include "base/log.h"
 #include "bridge/bridge.h"
+#include "http/server.h"
 #include "livekit/api.h"
 #include "settings/settings.h"
 #include "source/source.h"
 
 struct log_options log_options_from(const struct settings *settings);
+
+/* Of the files that this process may open now, connections get a part: agents and the journal need theirs, whoever
+ * connects. */
+struct http_limits http_limits_from(const struct settings *settings);
 
 /* Borrows the settings' strings. */
 struct bridge_options bridge_options_from(const struct settings *settings);

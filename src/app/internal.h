@@ -24,7 +24,7 @@
 #include "webhooks/receive.h"
 
 enum {
-    MOST_LISTENS = 32,
+    MOST_LISTENS = 2 * SETTINGS_LIST_MAX, /* SIP_LISTEN and SIP_ADMIN_LISTEN */
     LOG_RETRY_MS = 50,
     LAST_WORDS_MS = 1000,
     HURRY_MS = 2000,

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "source/watched_file.h"
 
 enum { KEYS_FILE_MAX = 64 * 1024 };
 
@@ -19,7 +19,7 @@ static bool add_listed(struct keyring *keys, const struct settings *settings, st
     }
     cleanup_buf struct buf text = {0};
     buf_reserve(&text, 2 * KEYS_FILE_MAX); /* it never grows, which would leave the keys where it was before */
-    bool good = watched_file_load(path, KEYS_FILE_MAX, &text, diag); /* opening a FIFO would keep the loop */
+    bool good = file_read_regular(path, KEYS_FILE_MAX, &text, diag); /* opening a FIFO would keep the loop */
     if (good && !keyring_parse(keys, buf_slice(&text), diag)) {
         diag_within(diag, path);
         good = false;

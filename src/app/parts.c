@@ -1,4 +1,5 @@
 /* Building the parts of the daemon from the settings, and taking them apart. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -254,9 +255,7 @@ static void build_ops(struct app *app) {
 }
 
 static void add_listen(struct app *app, const char *address, bool admin) {
-    if (app->listen_count == MOST_LISTENS) {
-        return;
-    }
+    assert(app->listen_count < MOST_LISTENS);
     size_t place = app->listen_count++;
     enum ops_door door = !admin ? DOOR_PUBLIC : ops_is_local(address) ? DOOR_ADMIN_LOCAL : DOOR_ADMIN_REMOTE;
     app->entrances[place] = (struct ops_entrance){.ops = &app->ops, .door = door};
@@ -307,8 +306,7 @@ static void log_listens(const struct app *app) {
 }
 
 static bool build_server(struct app *app, struct diag *diag) {
-    struct http_limits limits = http_limits_default;
-    limits.max_body = (size_t)app->settings->max_body;
+    const struct http_limits limits = http_limits_from(app->settings);
     add_listens(app, app->settings->listen, false);
     add_listens(app, app->settings->admin_listen, true);
     app->server = http_server_new(app->loop, &limits, app->listens, app->listen_count, diag);

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "source/watched_file.h"
 
 enum { LOOK_MS = 1000, FILE_MAX = 16 * 1024, WHOLE = 100 };
 
@@ -52,7 +52,7 @@ char *pressure_cgroup_path(struct slice text) {
 static bool read_path(const char *path, int64_t *ret_hundredths) {
     cleanup_buf struct buf text = {0};
     struct diag diag;
-    return path != NULL && watched_file_load(path, FILE_MAX, &text, &diag) &&
+    return path != NULL && file_read_regular(path, FILE_MAX, &text, &diag) &&
            pressure_parse(buf_slice(&text), ret_hundredths);
 }
 
@@ -122,7 +122,7 @@ void pressure_start(struct pressure *pressure, const struct pressure_options *op
     }
     if (options->cgroup != NULL) {
         pressure->cgroup_path = xasprintf("%s/memory.pressure", options->cgroup);
-    } else if (options->path == NULL && watched_file_load("/proc/self/cgroup", FILE_MAX, &text, &diag)) {
+    } else if (options->path == NULL && file_read_regular("/proc/self/cgroup", FILE_MAX, &text, &diag)) {
         pressure->cgroup_path = pressure_cgroup_path(buf_slice(&text));
     }
     look_again(pressure);

@@ -104,7 +104,7 @@ static void hand_on(struct app *app) {
 static bool reload_settings(struct app *app, struct buf *said) {
     cleanup_free struct settings_report *report = xmalloc(sizeof *report);
     cleanup_settings struct settings fresh = {0};
-    bool good = settings_load(&fresh, app->place->env_file, app->place->environment, report);
+    bool good = settings_load_again(&fresh, app->place, report);
     say_all(said, LOG_WARNING, report->warnings, report->warning_count);
     say_all(said, LOG_ERROR, report->errors, report->error_count);
     if (!good || !take_keys(app, &fresh, said)) {

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -38,6 +40,60 @@ bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct dia
         return diag_fail(diag, path, "cannot be read: %m");
     }
     return file_read_fd(fd, path, limit, ret_bytes, diag);
+}
+
+static const char *kind_of(mode_t mode) {
+    static const struct {
+        mode_t format;
+        const char *name;
+    } kinds[] = {{S_IFDIR, "a directory"},
+                 {S_IFIFO, "a FIFO"},
+                 {S_IFSOCK, "a socket"},
+                 {S_IFCHR, "a character device"},
+                 {S_IFBLK, "a block device"}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if ((mode & S_IFMT) == kinds[i].format) {
+            return kinds[i].name;
+        }
+    }
+    return "no file";
+}
+
+static bool check_kind(const struct stat *status, const char *path, struct diag *diag) {
+    if (!S_ISREG(status->st_mode)) {
+        return diag_fail(diag, path, "is %s; it must be a regular file", kind_of(status->st_mode));
+    }
+    return true;
+}
+
+/* Read where it is wanted: it may be a secret, of which there must be no second copy. */
+bool file_read_regular_fd(int fd, const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) {
+        return diag_fail(diag, path, "%s", strerror(errno));
+    }
+    size_t before = ret_bytes->len;
+    bool good = check_kind(&status, path, diag) && file_read_fd(fd, path, limit, ret_bytes, diag);
+    if (!good) {
+        ret_bytes->len = before;
+    }
+    return good;
+}
+
+/* Looked at before it is opened: opening a device or a FIFO can do things by itself. */
+bool file_read_regular(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag) {
+    struct stat status;
+    if (stat(path, &status) < 0) {
+        return diag_fail(diag, path, "%s", strerror(errno));
+    }
+    if (!check_kind(&status, path, diag)) {
+        return false;
+    }
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return diag_fail(diag, path, "%s", strerror(errno));
+    }
+    return file_read_regular_fd(fd, path, limit, ret_bytes, diag);
 }
 
 bool file_write_fd(int fd, struct slice bytes) {

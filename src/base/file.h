@@ -13,6 +13,13 @@ bool file_read(const char *path, size_t limit, struct buf *ret_bytes, struct dia
 bool file_read_fd(int fd, const char *name, size_t limit, struct buf *ret_bytes, struct diag *diag)
     __attribute__((warn_unused_result));
 
+/* The same of regular files only, for whoever cannot wait: a FIFO would take until somebody writes to it. Also false with DIAG
+ * for whatever else it is; then nothing was appended. */
+bool file_read_regular(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag)
+    __attribute__((warn_unused_result));
+bool file_read_regular_fd(int fd, const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag)
+    __attribute__((warn_unused_result));
+
 /* Writes all of BYTES to FD; false with errno. */
 bool file_write_fd(int fd, struct slice bytes) __attribute__((warn_unused_result));
 

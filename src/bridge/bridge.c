@@ -205,6 +205,7 @@ void bridge_set_options(struct bridge *bridge, const struct bridge_options *opti
     bridge->options = *options;
     bridge->options.policy.livekit_away = away;
     bridge->options.seed = seed;
+    limits_change(&bridge->limits, options->max_served, options->max_starts);
 }
 
 void bridge_set_rules(struct bridge *bridge, struct ruleset *rules, struct directory *directory, bool ready,

@@ -1,8 +1,11 @@
 /* Choosing the agent of a call: rules/decide with what the call knows, unless the limits leave no room for it. */
+#include <jansson.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
 #include "bridge/journal.h"
+#include "rules/document.h"
 
 /* Who decides for whom: what decide() hands back to us. */
 struct chooser {
@@ -91,6 +94,22 @@ static void keep_choice(struct bridge *bridge, struct bridge_call *call, const s
     bridge_unuse(bridge, call);
     bridge_use(bridge, call);
     bridge_try(call);
+}
+
+void bridge_read_metadata(struct bridge_call *call, struct slice metadata) {
+    if (metadata.n == 0 || metadata.p[0] != '{') {
+        return;
+    }
+    struct diag diag;
+    json_auto_t *root = json_loadb(metadata.p, metadata.n, 0, NULL);
+    struct slice name = slice_of(json_string_value(json_object_get(root, "agent_name")));
+    if (name.n > 0 && document_is_name(name, "agent_name", &diag)) {
+        call->room_agent = xmemdup(name.p, name.n);
+    } else if (name.n > 0) {
+        struct log_about about;
+        bridge_about(call, &about);
+        log_warning(&about, "the room's metadata name nobody: %s; the rules decide", diag.what);
+    }
 }
 
 struct journal_leg bridge_leg_words(const struct call_leg_text *leg) {

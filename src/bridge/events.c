@@ -1,5 +1,4 @@
 /* Webhooks become events of calls: whose room it is, which participant is who, and what the log says about it. */
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -47,17 +46,6 @@ static enum who who_is(const struct bridge_call *call, const struct webhook_even
     case KIND_OTHER: break;
     }
     return WHO_NOBODY;
-}
-
-static char *agent_of_metadata(struct slice metadata) {
-    if (metadata.n == 0 || metadata.p[0] != '{') {
-        return NULL;
-    }
-    json_t *root = json_loadb(metadata.p, metadata.n, 0, NULL);
-    const char *name = json_string_value(json_object_get(root, "agent_name"));
-    char *copy = name != NULL && name[0] != '\0' ? xstrdup(name) : NULL;
-    json_decref(root);
-    return copy;
 }
 
 /* Attributes may be as long as a body; an agent's line is not, and a call must not cost more than it can use. */
@@ -383,7 +371,7 @@ void bridge_webhook(struct bridge *bridge, const struct webhook_event *event, mo
     }
     if (!call->looked_at_metadata && event->room.metadata.n > 0) {
         call->looked_at_metadata = true;
-        call->room_agent = agent_of_metadata(event->room.metadata);
+        bridge_read_metadata(call, event->room.metadata);
     }
     bridge_trace(bridge, call, "event: %.*s%s%.*s", SLICE_ARG(event->name),
                  event->participant.identity.n > 0 ? " " : "", SLICE_ARG(event->participant.identity));

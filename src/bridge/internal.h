@@ -182,6 +182,8 @@ void bridge_trace(const struct bridge *bridge, const struct bridge_call *call, c
 /* choose.c: LEG is the one that WORDS are of. */
 struct journal_leg;
 void bridge_leg_keep(struct call_leg_text *leg, const struct journal_leg *words);
+/* Notes whom the room's metadata name, if that is a name that an agent can have. */
+void bridge_read_metadata(struct bridge_call *call, struct slice metadata);
 struct journal_leg bridge_leg_words(const struct call_leg_text *leg);
 void bridge_leg_forget(struct call_leg_text *leg);
 /* Chooses the agent if that can be done yet (FINAL: go on without the number) and notes it. True when it did. */

@@ -40,6 +40,17 @@ void limits_release(struct limits *limits) {
     limits->starts = NULL;
 }
 
+void limits_change(struct limits *limits, size_t max_calls, size_t max_starts) {
+    struct limits former = *limits;
+    limits_init(limits, max_calls, max_starts);
+    limits->calls = former.calls;
+    limits->memory_short = former.memory_short;
+    for (size_t i = 0; i < former.max_starts; i++) {
+        limits_started(limits, former.starts[(former.next + i) % former.max_starts]);
+    }
+    limits_release(&former);
+}
+
 /* A place of the ring that was never used holds 0. */
 static bool is_recent(mono_ms at, mono_ms now) {
     return at != 0 && now - at < WINDOW_MS;

@@ -38,6 +38,8 @@ struct limits {
 /* MAX_STARTS above LIMITS_MAX_STARTS counts as that. */
 void limits_init(struct limits *limits, size_t max_calls, size_t max_starts);
 void limits_release(struct limits *limits);
+/* Other limits from now on: calls and memory count on, and so do the newest starts that the new limit has room for. */
+void limits_change(struct limits *limits, size_t max_calls, size_t max_starts);
 /* The first limit that leaves no room for one more call; LIMIT_NONE when there is room. */
 enum limit limits_reached(const struct limits *limits, mono_ms now);
 /* A process is being started. */

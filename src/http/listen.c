@@ -15,6 +15,8 @@
 
 #define BACKLOG 1024
 #define RECEIVE_BYTES (256 * 1024) /* how much one connection can make the server read at a time */
+#define GROUP_LEAST ((size_t)4096)
+#define GROUP_MOST ((size_t)16 * 1024 * 1024)
 #define FORMS "; right would be 127.0.0.1:8790, [::1]:8790, :8790, unix:/run/sipbridge/http.sock or fd:3"
 
 static bool parse_number(const char *text, int64_t limit, int64_t *ret_value) {
@@ -225,14 +227,19 @@ static bool clear_path(const char *text, const struct listen_address *address, s
     return diag_fail(diag, text, "the socket is in use by %s; stop that or choose another path", owner);
 }
 
+/* Its members come with it, and there may be thousands. */
 static bool find_group(const char *text, const char *name, gid_t *ret_group, struct diag *diag) {
     struct group entry, *found = NULL;
-    char bytes[4096];
+    cleanup_free char *bytes = NULL;
+    int error = ERANGE;
     *ret_group = (gid_t)-1;
     if (name == NULL || name[0] == '\0') {
         return true;
     }
-    int error = getgrnam_r(name, &entry, bytes, sizeof bytes, &found);
+    for (size_t size = GROUP_LEAST; error == ERANGE && size <= GROUP_MOST; size *= 4) {
+        bytes = xrealloc(bytes, size);
+        error = getgrnam_r(name, &entry, bytes, size, &found);
+    }
     if (found == NULL) {
         return diag_fail(diag, text, "no group %s for the socket%s%s", name, error != 0 ? ": " : " on this machine",
                          error != 0 ? strerror(error) : "");

@@ -17,7 +17,7 @@ static const struct reader_row room_rows[] = {
     ROW(room, sid, "sid", SID),
     ROW(room, name, "name", KEY),
     ROW(room, metadata, "metadata", TEXT),
-    ROW(room, creation_time_s, "creation_time", NUMBER),
+    ROW(room, creation_time_s, "creation_time", MOMENT),
     ROW(room, num_participants, "num_participants", NUMBER),
     ROW(room, num_publishers, "num_publishers", NUMBER),
     ROW(room, empty_timeout_s, "empty_timeout", NUMBER),
@@ -28,7 +28,7 @@ static const struct reader_row participant_rows[] = {
     ROW(participant, sid, "sid", SID),
     ROW(participant, identity, "identity", KEY),
     ROW(participant, name, "name", TEXT),
-    ROW(participant, joined_at_s, "joined_at", NUMBER),
+    ROW(participant, joined_at_s, "joined_at", MOMENT),
 };
 
 static const struct reader_row trunk_rows[] = {

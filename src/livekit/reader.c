@@ -108,6 +108,7 @@ static bool read_row(const struct reader *reader, const struct reader_row *row, 
     }
     switch (row->kind) {
     case READER_NUMBER: return fields_int64(&reader->fields, row->name, value, at);
+    case READER_MOMENT: return fields_moment(&reader->fields, row->name, value, at);
     case READER_FLAG: return read_flag(reader, row->name, value, at);
     default: return reader_text(reader, row->name, value, row->kind, at);
     }

@@ -12,6 +12,7 @@ enum reader_kind {
     READER_SHORT,  /* text of at most EVENT_MAX_NAME bytes */
     READER_TEXT,   /* any text; with U+0000 in it: as if absent */
     READER_NUMBER, /* int64_t */
+    READER_MOMENT, /* int64_t, seconds: fields_moment */
     READER_FLAG,   /* bool */
     READER_TEXTS,  /* a list of texts */
 };

@@ -36,6 +36,7 @@ void signals_start(struct signals *signals, struct loop *loop) {
         sigaddset(&set, numbers[i]);
     }
     ignore(SIGPIPE);
+    ignore(SIGXFSZ); /* a file at its limit (ulimit -f) is one that cannot be written: no end */
     int fd = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) : -1;
     if (fd < 0) {
         perror("sipbridge: SIP signalfd");

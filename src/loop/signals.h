@@ -9,8 +9,9 @@ struct signals {
     struct watcher watcher;
 };
 
-/* Blocks SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1 and reports them; ignores SIGPIPE. Aborts if the kernel
- * refuses. Signals of one kind that come close together are reported once: that is what the kernel keeps. */
+/* Blocks SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1 and reports them; ignores SIGPIPE and SIGXFSZ: a write
+ * fails instead. Aborts if the kernel refuses. Signals of one kind that come close together are reported once: that is
+ * what the kernel keeps. */
 void signals_start(struct signals *signals, struct loop *loop);
 /* Reports no more. The signals stay blocked: one that is pending must not end the process during its shutdown. */
 void signals_stop(struct signals *signals);

@@ -21,6 +21,9 @@ static const struct message messages[] = {
      "`sipbridge calls logs SID` of a call of that agent shows what it said. When it is mended, `sipbridge reload` "
      "tries it "
      "at once (doc/overload.md)."},
+    {LOG_WARNING, "the room's metadata name nobody: {PROBLEM}; the rules decide",
+     "LiveKit's dispatch rule, or who made the room, wrote an `agent_name` that no agent can have.",
+     "`sipbridge dispatch list` shows the rules; create the one that wrote it anew."},
     {LOG_WARNING, "the agent {AGENT} ended by itself with {STATUS} (call {CALL}; sipbridge calls logs {CALL})",
      "The agent's process crashed in a call: a status other than 0, or a signal, and nobody had told it to end. It is "
      "replaced: at once, then after 1 and 2 s, at most three times in a minute.",

@@ -20,7 +20,10 @@
 
 enum { SECRET_FILE_MAX = 1024 + 2, SECRET_GOOD = 32 };
 
+typedef bool read_file(const char *path, size_t limit, struct buf *ret_bytes, struct diag *diag);
+
 struct gathering {
+    read_file *read;
     struct settings *settings;
     struct settings_report *report;
     const char *file; /* whose lines are being read; NULL: the environment */
@@ -98,7 +101,7 @@ static void gather_file(struct gathering *gathering, const char *path) {
     cleanup_buf struct buf text = {0};
     struct diag diag;
     gathering->file = path;
-    if (!file_read(path, ENVFILE_MAX_SIZE, &text, &diag)) {
+    if (!gathering->read(path, ENVFILE_MAX_SIZE, &text, &diag)) {
         *new_error(gathering->report) = diag;
         return;
     }
@@ -129,7 +132,7 @@ static void parse_values(struct settings *settings, struct settings_report *repo
 }
 
 /* LIVEKIT_API_SECRET_FILE stands for LIVEKIT_API_SECRET. */
-static void read_secret_file(struct settings *settings, struct settings_report *report) {
+static void read_secret_file(struct settings *settings, struct settings_report *report, read_file *read) {
     const char *path = settings->livekit_api_secret_file;
     cleanup_buf struct buf secret = {0};
     struct diag diag;
@@ -141,7 +144,7 @@ static void read_secret_file(struct settings *settings, struct settings_report *
         (void)diag_fail(new_error(report), place, "is set beside LIVEKIT_API_SECRET: keep one of them");
         return;
     }
-    if (!file_read(path, SECRET_FILE_MAX, &secret, &diag)) {
+    if (!read(path, SECRET_FILE_MAX, &secret, &diag)) {
         (void)diag_fail(new_error(report), place, "%s %s", diag.where, diag.what);
         return;
     }
@@ -212,25 +215,36 @@ static void check_together(const struct settings *settings, struct settings_repo
     }
 }
 
-bool settings_load(struct settings *ret_settings, const char *env_file, char *const *environment,
-                   struct settings_report *report) {
+static bool load(struct settings *ret_settings, const struct settings_place *place, struct settings_report *report,
+                 read_file *read) {
     *ret_settings = (struct settings){0};
     memset(report, 0, sizeof *report);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         set_text(ret_settings, id, slice_of(row_at(id)->info.fallback));
         ret_settings->origin[id] = xstrdup("default");
     }
-    struct gathering gathering = {.settings = ret_settings, .report = report};
-    if (env_file != NULL) {
-        gather_file(&gathering, env_file);
+    struct gathering gathering = {.read = read, .settings = ret_settings, .report = report};
+    if (place->env_file != NULL) {
+        gather_file(&gathering, place->env_file);
     }
-    gather_environment(&gathering, environment);
+    gather_environment(&gathering, place->environment);
     preset_apply(ret_settings);
     parse_values(ret_settings, report);
-    read_secret_file(ret_settings, report);
+    read_secret_file(ret_settings, report, read);
     check_together(ret_settings, report);
     check_command(ret_settings, report);
     return report->error_count == 0;
+}
+
+bool settings_load(struct settings *ret_settings, const char *env_file, char *const *environment,
+                   struct settings_report *report) {
+    const struct settings_place place = {.env_file = env_file, .environment = environment};
+    return load(ret_settings, &place, report, file_read);
+}
+
+bool settings_load_again(struct settings *ret_settings, const struct settings_place *place,
+                         struct settings_report *report) {
+    return load(ret_settings, place, report, file_read_regular);
 }
 
 void settings_release(struct settings *settings) {

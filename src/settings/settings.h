@@ -41,7 +41,7 @@ struct settings {
     char *origin[SETTING_COUNT]; /* "default", "environment", "sipbridge.env:12", "file /run/secret", "preset of …" */
 };
 
-enum { SETTINGS_MAX_PROBLEMS = 64 };
+enum { SETTINGS_MAX_PROBLEMS = 64, SETTINGS_LIST_MAX = 64 /* elements of a list */ };
 
 /* Where they are written, for a load and each reload. Borrowed. */
 struct settings_place {
@@ -60,6 +60,9 @@ struct settings_report {
  * SETTINGS must be released in either case. The report is cleared first. */
 bool settings_load(struct settings *ret_settings, const char *env_file, char *const *environment,
                    struct settings_report *report) __attribute__((warn_unused_result));
+/* The same while the process runs on, which must wait for nobody: of files only regular ones are read. */
+bool settings_load_again(struct settings *ret_settings, const struct settings_place *place,
+                         struct settings_report *report) __attribute__((warn_unused_result));
 /* Wipes secrets and frees everything; SETTINGS is then zero. */
 void settings_release(struct settings *settings);
 #define cleanup_settings __attribute__((cleanup(settings_release)))

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "base/vault.h"
 
-enum { SHOWN_VALUE = 80, LIST_MAX = 64 };
+enum { SHOWN_VALUE = 80 };
 
 /* "VALUE WHY", or "the value WHY" where VALUE is nobody's business. */
 static bool wrong(const struct setting_row *row, const char *text, struct diag *diag, const char *why) {
@@ -170,14 +170,14 @@ static char *trimmed(const char *text, size_t size) {
 }
 
 static bool parse_list(const struct setting_row *row, const char *text, void *field, struct diag *diag) {
-    char **list = xcalloc(LIST_MAX + 1, sizeof *list);
+    char **list = xcalloc(SETTINGS_LIST_MAX + 1, sizeof *list);
     size_t count = 0;
     bool good = true;
     for (const char *p = text; good && *p != '\0'; p += *p == ',') {
         size_t size = strcspn(p, ",");
         cleanup_free char *item = trimmed(p, size);
         p += size;
-        if (count == LIST_MAX) {
+        if (count == SETTINGS_LIST_MAX) {
             good = wrong(row, text, diag, "has too many elements: at most 64");
         } else if (*item != '\0') {
             good = checked(row, item, diag);

@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "source/redis_source.h"
 #include "source/snapshot.h"
 #include "source/stimm_source.h"
-#include "source/watched_file.h"
 
 struct fetching {
     const struct source_options *options;
@@ -72,7 +72,7 @@ static void read_file(struct fetching *fetching, enum redis_key key, const char 
     struct fetch_document *document = fetching->documents[key];
     cleanup_buf struct buf text = {0};
     document->kind = "file";
-    if (watched_file_load(path, limits[key], &text, &document->diag)) {
+    if (file_read_regular(path, limits[key], &text, &document->diag)) {
         keep_text(document, buf_slice(&text));
         judge(fetching, key, snapshot_offer_text(&fetching->snapshots[key], "file", buf_slice(&text)), path);
     }

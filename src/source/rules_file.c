@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "rules/ruleset.h"
-#include "source/watched_file.h"
 
 enum { LOCK_TURN_MS = 10, NEW_MODE = 0666 };
 
@@ -87,7 +86,7 @@ static bool read_document(struct target *target, struct buf *ret_text, struct di
     if (!target->exists) {
         return true;
     }
-    return watched_file_load(target->path, RULESET_MAX_BYTES, ret_text, diag);
+    return file_read_regular(target->path, RULESET_MAX_BYTES, ret_text, diag);
 }
 
 static bool say_unwritable(const struct target *target, struct diag *diag) {

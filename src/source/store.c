@@ -10,7 +10,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "source/watched_file.h"
 
 static bool fail(struct diag *diag, const char *directory, const char *name) {
     char where[160];
@@ -34,7 +33,7 @@ bool store_load(const char *directory, const char *name, size_t limit, struct bu
     }
     char path[160];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    return watched_file_load_fd(fd, path, limit, ret_text, diag);
+    return file_read_regular_fd(fd, path, limit, ret_text, diag);
 }
 
 bool store_save(const char *directory, const char *name, struct slice text, struct diag *diag) {

@@ -12,60 +12,6 @@
 
 enum { RECHECK_MS = 30000, RECHECK_UNWATCHED_MS = 2000 };
 
-static const char *kind_of(mode_t mode) {
-    static const struct {
-        mode_t format;
-        const char *name;
-    } kinds[] = {{S_IFDIR, "a directory"},
-                 {S_IFIFO, "a FIFO"},
-                 {S_IFSOCK, "a socket"},
-                 {S_IFCHR, "a character device"},
-                 {S_IFBLK, "a block device"}};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if ((mode & S_IFMT) == kinds[i].format) {
-            return kinds[i].name;
-        }
-    }
-    return "no file";
-}
-
-static bool check_kind(const struct stat *status, const char *path, struct diag *diag) {
-    if (!S_ISREG(status->st_mode)) {
-        return diag_fail(diag, path, "is %s; it must be a regular file", kind_of(status->st_mode));
-    }
-    return true;
-}
-
-/* Read where it is wanted: it may be a secret, of which there must be no second copy. */
-bool watched_file_load_fd(int fd, const char *path, size_t limit, struct buf *ret_text, struct diag *diag) {
-    struct stat status;
-    if (fstat(fd, &status) < 0) {
-        return diag_fail(diag, path, "%s", strerror(errno));
-    }
-    size_t before = ret_text->len;
-    bool good = check_kind(&status, path, diag) && file_read_fd(fd, path, limit, ret_text, diag);
-    if (!good) {
-        ret_text->len = before;
-    }
-    return good;
-}
-
-/* Looked at before it is opened: opening a device or a FIFO can do things by itself. */
-bool watched_file_load(const char *path, size_t limit, struct buf *ret_text, struct diag *diag) {
-    struct stat status;
-    if (stat(path, &status) < 0) {
-        return diag_fail(diag, path, "%s", strerror(errno));
-    }
-    if (!check_kind(&status, path, diag)) {
-        return false;
-    }
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        return diag_fail(diag, path, "%s", strerror(errno));
-    }
-    return watched_file_load_fd(fd, path, limit, ret_text, diag);
-}
-
 static struct file_stamp stamp_of(const char *path) {
     struct stat status;
     if (stat(path, &status) < 0) {
@@ -83,7 +29,7 @@ void watched_file_read(struct watched_file *self) {
     struct diag diag = {0};
     cleanup_buf struct buf text = {0};
     self->stamp = stamp_of(self->path);
-    if (watched_file_load(self->path, self->max_bytes, &text, &diag)) {
+    if (file_read_regular(self->path, self->max_bytes, &text, &diag)) {
         self->on_text(self, buf_slice(&text));
     } else {
         self->on_error(self, &diag);

@@ -10,13 +10,6 @@
 #include "loop/file_watch.h"
 #include "loop/loop.h"
 
-/* Appends the whole of PATH, or of FD; PATH is for the diag then. False with DIAG: cannot be read, not a regular
- * file, larger than LIMIT. */
-bool watched_file_load(const char *path, size_t limit, struct buf *ret_text, struct diag *diag)
-    __attribute__((warn_unused_result));
-bool watched_file_load_fd(int fd, const char *path, size_t limit, struct buf *ret_text, struct diag *diag)
-    __attribute__((warn_unused_result));
-
 /* What a file was when it was last read: while it is the same, so is the text. */
 struct file_stamp {
     dev_t dev;

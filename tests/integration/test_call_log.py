@@ -173,12 +173,13 @@ def fill(path, size):
     return size // len(example)
 
 
-def test_disk_full_and_well_again(logging, tmp_path):
+@pytest.mark.parametrize("room", [100, 0])
+def test_disk_full_and_well_again(logging, tmp_path, room):
     """The file may not grow: calls go on, health says so, and the lines are there when it may again. (No file may, but no
-    other one is as long.)"""
+    other one is as long.) Where there is no room for a byte the kernel sends SIGXFSZ, too."""
     before = fill(tmp_path / "log" / "calls.jsonl", 20000)
-    daemon, path = logging(preexec=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
-    pid, most = daemon.process.pid, path.stat().st_size + 100
+    daemon, path = logging()
+    pid, most = daemon.process.pid, path.stat().st_size + room
     unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, unlimited[1]))
     calls = [talk_and_hang_up(daemon, Call()) for _ in range(3)]

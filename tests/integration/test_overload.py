@@ -1,6 +1,9 @@
 """More calls than this machine can bear, and agents that fail again and again: who is above a limit is told at once,
 who has an agent keeps it, and nobody waits for an agent that crashes in a loop."""
 import json
+import re
+import resource
+import socket
 import statistics
 import subprocess
 import time
@@ -285,3 +288,32 @@ def test_livekit_away_opens_nothing():
         wait_for(lambda: daemon.logged("LiveKit does not answer: no agent is started"), "it is known", timeout=30)
         assert circuit(daemon)["state"] == "closed"
         holds_for(lambda: circuit(daemon)["state"] == "closed", 1, "nothing is held against it")
+
+
+# --- few files may be open ---
+
+def idle_connections(daemon, count):
+    """As many as come about, from several addresses."""
+    found = []
+    for number in range(count):
+        found.append(socket.create_connection(("127.0.0.1", daemon.port()), 5, (f"127.0.0.{2 + number % 7}", 0)))
+    return found
+
+
+def test_connections_leave_files_for_agents():
+    """Whoever connects and says nothing takes no file from a caller: where fewer may be open, fewer connections may."""
+    files = 128
+    with starting() as start:
+        daemon = start(rules=ANY, agents=one_agent(SILENT),
+                       preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)))
+        idle = idle_connections(daemon, files)
+        calls = [Call(caller=f"+1555{number:07}") for number in range(5)]
+        for call in calls:
+            daemon.post(*call.ringing())
+        wait_for(lambda: sum(1 for call in daemon.calls() if call["pid"]) == len(calls), "each has its agent")
+        metrics = daemon.admin("GET", "/metrics")[1].decode()
+        assert int(re.search(r"^sipbridge_http_connections (\d+)$", metrics, re.M).group(1)) <= files // 4
+        assert not daemon.logged("Too many open files")
+        for connection in idle:
+            connection.close()
+        daemon.post(*[event for call in calls for event in call.hung_up()])

@@ -1,5 +1,6 @@
 """SIGHUP and POST /api/reload: what was written otherwise is taken over, for what begins from then on."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -111,6 +112,23 @@ def test_file_that_is_gone_or_broken(written):
     assert bridge.reload()[0] == 200
 
 
+@pytest.mark.parametrize("which", ["settings", "secret"])
+def test_file_that_became_a_fifo(written, tmp_path, which):
+    """Opening it would wait for its writer, and all calls with it."""
+    secret = tmp_path / "secret"
+    secret.write_text(livekit.SECRET)
+    bridge = written(LIVEKIT_API_KEY=livekit.KEY, LIVEKIT_API_SECRET_FILE=str(secret), settings={"LIVEKIT_API_SECRET": None})
+    path = {"settings": bridge.file, "secret": secret}[which]
+    path.unlink()
+    os.mkfifo(path)
+    status, said = bridge.reload()
+    assert status == 409 and f"{path} is a FIFO; it must be a regular file" in said.replace(": is a", " is a"), said
+    call = Call()
+    bridge.daemon.post(*call.ringing())
+    bridge.daemon.wait_agent(call)
+    bridge.daemon.post(*call.hung_up())
+
+
 def test_keys_and_secret_file(written, tmp_path):
     """The secret is rotated, and with it what agents get that have the credentials themselves."""
     secret, fresh = tmp_path / "secret", "f" * 40
@@ -213,6 +231,31 @@ def test_command_and_environment_of_agents(written):
                    (where / "out").read_text(), "the agent of the new command")
     assert out.startswith(f"{where}\n") and "EXTRA=yes" in out and "AGENT_OUT" not in out
     daemon.post(*call.hung_up())
+
+
+def test_limits_are_taken_anew(written):
+    """Calls that have an agent count on, and keep it whatever the new limit is."""
+    bridge = written(SIP_MAX_CALLS="1", SIP_MAX_STARTS="0")
+    daemon, calls = bridge.daemon, [Call(caller=f"+1555000000{number}") for number in range(4)]
+
+    def ring(call):
+        daemon.post(*call.ringing())
+        wait_for(lambda: any(record.get("call") == call.sid and re.match("agent process started|no agent for", record["message"])
+                             for record in list(daemon.log)), "it is judged")
+        return any(known["sid"] == call.sid and known["pid"] for known in daemon.calls())
+
+    assert ring(calls[0]) and not ring(calls[1])
+    bridge.write(SIP_MAX_CALLS="2", SIP_MAX_STARTS="50")
+    assert "changed: SIP_MAX_CALLS, SIP_MAX_STARTS\n" in bridge.reload()[1]
+    limits = daemon.status()["limits"]
+    assert limits["calls"] == {"now": 1, "max": 2} and limits["starts"]["max"] == 50
+    assert ring(calls[2]) and not ring(calls[3])
+    bridge.write(SIP_MAX_CALLS="1", SIP_MAX_STARTS="0")
+    bridge.reload()
+    limits = daemon.status()["limits"]
+    assert limits["calls"] == {"now": 2, "max": 1} and limits["starts"]["max"] == 0
+    assert {known["sid"] for known in daemon.calls() if known["pid"]} == {calls[0].sid, calls[2].sid}
+    daemon.post(*calls[0].hung_up(), *calls[2].hung_up())
 
 
 def test_on_exit_is_taken_anew(written):

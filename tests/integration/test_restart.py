@@ -153,6 +153,8 @@ def test_sigterm_leaves_the_calls_to_the_next_start(keep):
         daemon.process.terminate()
         assert daemon.process.wait(10) == 0
         daemon.wait_logged("told to stop; calls in progress: 1; leaving them and their agents to the next start")
+        daemon.wait_logged("^stopped$")
+        assert not daemon.logged("could not be asked to delete")
         assert is_alive(agent)
         restart(daemon)
         shown = daemon.calls()[0]
@@ -160,6 +162,31 @@ def test_sigterm_leaves_the_calls_to_the_next_start(keep):
         assert (shown["called"], shown["caller"]) == (call.called, call.caller)
     hang_up(daemon, call, agent)
     wait_for(lambda: not daemon.calls(), "no call is left")
+
+
+@pytest.mark.parametrize("created", ["9223372036854775807", "-5"])
+def test_a_call_that_a_broken_clock_told_is_taken_back(keep, created):
+    daemon, call = keep(), Call()
+    for event in [*call.ringing(), *call.answered()]:
+        daemon.post({**event, "createdAt": created})
+    agent = wait_up(daemon, [call])[call.sid]
+    wait_kept(daemon, call, voice="speaks")
+    restart(daemon)
+    assert [shown["pid"] for shown in daemon.calls()] == [agent]
+    hang_up(daemon, call, agent)
+
+
+def test_a_call_whose_room_names_what_is_no_agent_is_taken_back(keep):
+    """Where one command answers for every name a name of any length was taken, and was too long for the journal."""
+    daemon, call = keep(rules=[], agents=False, SIP_AGENT_COMMAND="sleep 600"), Call()
+    call.metadata = json.dumps({"agent_name": "x" * 2000})
+    daemon.post(*call.ringing(), *call.answered())
+    daemon.wait_logged("the room's metadata name nobody: an agent's name has 1 to 128 bytes, not 2000")
+    agent = wait_for(lambda: daemon.calls()[0]["pid"], "its process")
+    wait_kept(daemon, call, voice="speaks")
+    restart(daemon)
+    assert [shown["pid"] for shown in daemon.calls()] == [agent]
+    hang_up(daemon, call, agent)
 
 
 @pytest.mark.parametrize("how", ["drain", "stop"])

@@ -130,6 +130,7 @@ static void test_room_metadata_names_the_agent(void **state) {
         {"{\"agent_name\":\"sales\"}", MINT "start RM_1 sales;"},
         {"{\"agent_name\":\"nobody-knows\"}", ""}, /* gives way to the rules, which need the number */
         {"{\"agent_name\":7}", ""},
+        {"{\"agent_name\":\"sa\\nles\"}", ""},
         {"{\"agent_name\":\"\"}", ""},
         {"not JSON", ""},
         {"{broken", ""},

@@ -112,14 +112,16 @@ static void test_created_at(void **state) {
     } cases[] = {
         {"\"createdAt\":\"5\"", 5},
         {"\"created_at\":\"5\"", 5},
-        {"\"createdAt\":\"-5\"", -5},
+        {"\"createdAt\":\"-5\"", 0},
         {"\"createdAt\":5", 5},
-        {"\"created_at\":-5", -5},
+        {"\"created_at\":-5", 0},
         {"\"createdAt\":5.0", 5},
         {"\"createdAt\":1e3", 1000},
-        {"\"createdAt\":\"9223372036854775807\"", INT64_MAX},
-        {"\"createdAt\":\"-9223372036854775808\"", INT64_MIN},
-        {"\"createdAt\":9223372036854775807", INT64_MAX},
+        {"\"createdAt\":\"9223372036854775807\"", 0},
+        {"\"createdAt\":\"253402300799\"", INT64_C(253402300799)},
+        {"\"createdAt\":\"253402300800\"", 0},
+        {"\"createdAt\":\"-9223372036854775808\"", 0},
+        {"\"createdAt\":9223372036854775807", 0},
         {"\"createdAt\":null,\"created_at\":7", 7},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

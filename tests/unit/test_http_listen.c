@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
@@ -30,6 +31,21 @@ int bind(int fd, const struct sockaddr *address, socklen_t size) {
 }
 
 static const struct listen_access closed = {.mode = 0600, .group = NULL};
+static size_t group_size; /* of the only group of this machine, with all its members */
+
+/* Takes the place of the C library's. */
+int getgrnam_r(const char *name, struct group *entry, char *bytes, size_t size, struct group **ret_entry) {
+    *ret_entry = NULL;
+    if (size < group_size) {
+        return ERANGE;
+    }
+    if (strcmp(name, "callers") == 0) {
+        snprintf(bytes, size, "%s", name);
+        *entry = (struct group){.gr_name = bytes, .gr_gid = getgid()};
+        *ret_entry = entry;
+    }
+    return 0;
+}
 
 static void test_parse(void **state) {
     static const struct {
@@ -209,8 +225,7 @@ static void test_unix(void **state) {
     char *directory = scratch_new();
     cleanup_free char *address = xasprintf("unix:%s/s", directory);
     const char *path = address + 5;
-    const struct group *own = getgrgid(getgid());
-    struct listen_access access = {.mode = 0660, .group = own != NULL ? own->gr_name : NULL};
+    struct listen_access access = {.mode = 0660, .group = "callers"};
     struct listen_socket first, again;
     struct stat found;
     (void)state;
@@ -233,6 +248,22 @@ static void test_unix(void **state) {
     assert_int_equal(lstat(path, &found), 0);
     listen_close(&again);
     assert_int_equal(lstat(path, &found), -1);
+    scratch_free(directory);
+}
+
+/* A group of thousands, as directories of a company have them. */
+static void test_large_group(void **state) {
+    char *directory = scratch_new();
+    cleanup_free char *address = xasprintf("unix:%s/s", directory);
+    struct listen_access access = {.mode = 0660, .group = "callers"};
+    struct listen_socket socket;
+    (void)state;
+    group_size = 200000;
+    assert_true(listen_open(address, &access, &socket, NULL));
+    listen_close(&socket);
+    group_size = SIZE_MAX;
+    refuse(address, &access, "no group callers for the socket: Numerical result out of range");
+    group_size = 0;
     scratch_free(directory);
 }
 
@@ -328,6 +359,7 @@ int main(void) {
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_every_address),
         cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_large_group),
         cmocka_unit_test(test_unix_refuses),
         cmocka_unit_test(test_handed_over),
         cmocka_unit_test(test_whether_a_handed_over_one_is_local),

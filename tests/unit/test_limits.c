@@ -76,6 +76,43 @@ static void test_most_starts(void **state) {
     limits_release(&limits);
 }
 
+/* A reload: whoever is there counts on. */
+static void test_change(void **state) {
+    (void)state;
+    struct limits limits;
+    limits_init(&limits, 0, 0);
+    limits.calls = 2;
+    limits_change(&limits, 2, 2);
+    assert_int_equal(limits_reached(&limits, START), LIMIT_CALLS);
+    limits_change(&limits, 3, 3);
+    assert_int_equal(limits_reached(&limits, START), LIMIT_NONE);
+    limits.memory_short = true;
+    limits_change(&limits, 0, 3);
+    assert_int_equal(limits_reached(&limits, START), LIMIT_MEMORY);
+    limits_release(&limits);
+}
+
+/* Those of the last second count on, of a smaller limit the newest: it is reached until the oldest of them is a second ago. */
+static void test_change_of_starts(void **state) {
+    (void)state;
+    struct limits limits;
+    limits_init(&limits, 0, 4);
+    for (unsigned i = 0; i < 3; i++) {
+        limits_started(&limits, START + i * 100);
+    }
+    limits_change(&limits, 0, 2);
+    assert_int_equal(limits_reached(&limits, START + 1099), LIMIT_STARTS);
+    assert_int_equal(limits_reached(&limits, START + 1100), LIMIT_NONE);
+    limits_change(&limits, 0, 3);
+    assert_int_equal(limits_recent_starts(&limits, START + 1000), 2);
+    assert_int_equal(limits_reached(&limits, START + 1000), LIMIT_NONE);
+    limits_started(&limits, START + 1000);
+    assert_int_equal(limits_reached(&limits, START + 1000), LIMIT_STARTS);
+    limits_change(&limits, 0, 0);
+    assert_int_equal(limits_reached(&limits, START + 1000), LIMIT_NONE);
+    limits_release(&limits);
+}
+
 static void test_memory(void **state) {
     (void)state;
     struct limits limits;
@@ -150,15 +187,10 @@ static void test_cgroup_path(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none_without_limits),
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_starts),
-        cmocka_unit_test(test_replacements_count),
-        cmocka_unit_test(test_most_starts),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_pressure_text),
-        cmocka_unit_test(test_cgroup_path),
+        cmocka_unit_test(test_none_without_limits), cmocka_unit_test(test_calls),       cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_replacements_count),  cmocka_unit_test(test_most_starts), cmocka_unit_test(test_change),
+        cmocka_unit_test(test_change_of_starts),    cmocka_unit_test(test_memory),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_pressure_text),       cmocka_unit_test(test_cgroup_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,8 @@ static void test_participants(void **state) {
         "\"Phone\",\"joined_at\":\"1767225591\",\"tracks\":[],\"attributes\":{\"sip.trunkPhoneNumber\":\"+1555\","
         "\"sip.phoneNumber\":\"+15\",\"sip.trunkID\":\"ST_1\",\"sip.ruleID\":\"SDR_1\",\"sip.callID\":\"SCL_1\","
         "\"sip.callStatus\":\"ringing\",\"other\":\"\\u0000\"}},"
-        "{\"sid\":\"PA_2\",\"identity\":\"agent\",\"state\":2,\"kind\":4,\"attributes\":{},\"tracks\":["
+        "{\"sid\":\"PA_2\",\"joined_at\":\"9223372036854775807\",\"identity\":\"agent\",\"state\":2,\"kind\":4,"
+        "\"attributes\":{},\"tracks\":["
         "{\"sid\":\"TR_1\",\"type\":\"VIDEO\"},{\"sid\":\"TR_2\",\"type\":\"AUDIO\"},{\"sid\":\"TR_3\"}]},"
         "{\"sid\":\"PA_3\",\"identity\":\"web\",\"attributes\":{\"sip.trunkPhoneNumber\":\"+1666\"}},"
         "{\"sid\":\"PA_4\",\"identity\":\"new\",\"kind\":\"CONNECTOR\",\"state\":\"ASLEEP\"}]}");
@@ -113,6 +114,7 @@ static void test_participants(void **state) {
     assert_true(slice_starts(who[0].attributes, SLICE("{\"sip.trunkPhoneNumber\":\"+1555\",")));
     assert_int_equal(who[0].audio_tracks, 0);
     assert_int_equal(who[1].kind, KIND_AGENT);
+    assert_int_equal(who[1].joined_at_s, 0);
     assert_int_equal(who[1].state, LIVEKIT_ACTIVE);
     assert_int_equal(who[1].audio_tracks, 2);
     assert_text(who[1].audio_track, "TR_2");

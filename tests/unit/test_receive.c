@@ -233,6 +233,28 @@ static void test_sink_full(void **state) {
     finish(&fixture);
 }
 
+/* How late it came is told; a clock that is ahead, or broken, tells nothing. */
+static void test_age(void **state) {
+    (void)state;
+    static const struct {
+        const char *created;
+        uint64_t age_s;
+    } cases[] = {
+        {"1767225597", 3},          {"1767225600", 0},           {"1767225601", 0},
+        {"9223372036854775807", 0}, {"-9223372036854775808", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture fixture;
+        char body[100];
+        start(&fixture, "k: secret", 10, false);
+        snprintf(body, sizeof body, "{\"event\":\"room_started\",\"createdAt\":\"%s\"}", cases[i].created);
+        assert_int_equal(post(&fixture, body, 0), 200);
+        assert_int_equal(fixture.events, 1);
+        assert_int_equal(receiver_lag(fixture.receiver)->sum_us, cases[i].age_s * 1000000);
+        finish(&fixture);
+    }
+}
+
 static void test_ignored(void **state) {
     (void)state;
     struct fixture fixture;
@@ -379,12 +401,19 @@ int main(void) {
     int null = open("/dev/null", O_WRONLY);
     log_init(&(struct log_options){.fd = null, .level = LOG_INFO});
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),    cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_requests),   cmocka_unit_test(test_repeats_of_events),
-        cmocka_unit_test(test_sink_full),  cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_disabled),   cmocka_unit_test(test_disabled_without_keys),
-        cmocka_unit_test(test_rotation),   cmocka_unit_test(test_log_of_a_flood),
-        cmocka_unit_test(test_bounded),    cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_repeats_of_events),
+        cmocka_unit_test(test_sink_full),
+        cmocka_unit_test(test_age),
+        cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_disabled_without_keys),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_log_of_a_flood),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_probe),
         cmocka_unit_test(test_rejections),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
