@@ -22,6 +22,9 @@ static struct local *local_of(const struct job *job) {
 }
 
 static void remove_job(struct local *local, struct job *job) {
+    if (job->line_state == LINE_QUEUED) { /* told to stop, it was gone before it was told its job */
+        STAILQ_REMOVE(&local->hand_overs, job, job, waiting);
+    }
     jobs_remove(&local->jobs, job);
     job_free(job);
 }

@@ -307,6 +307,25 @@ static void test_stopped_while_queued(void **state) {
     assert_string_equal(output_of(scene, WAITER ".log"), "waiting\n");
 }
 
+/* It is gone before its turn to be told comes. */
+static void test_stopped_while_queued_and_gone(void **state) {
+    struct scene *scene = *state;
+    start_waiter(scene, "waits");
+    pid_t pid = told(scene, WAITER, ENGINE_STARTED)->pid;
+    siginfo_t info = {0};
+    assert_true(hand_over(scene, "RM_1", SLICE("{}")));
+    scene->engine.stop(scene->engine.self, "RM_1", &(struct engine_stop){.timeout_ms = 5000});
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    local_reap(scene->local);
+    TURN_UNTIL_TOLD(scene, "RM_1", ENGINE_EXITED);
+    assert_null(told(scene, "RM_1", ENGINE_NOT_TAKEN));
+    assert_int_equal(local_count(scene->local), 0);
+    start_waiter(scene, "waits");
+    TURN_UNTIL(scene->loop, is_there(scene));
+    assert_true(hand_over(scene, "RM_2", SLICE("{}")));
+    TURN_UNTIL_WRITTEN(scene, "RM_2.log", "line 3 in 1");
+}
+
 static void test_end_of_file_ends_it(void **state) {
     struct scene *scene = *state;
     start_waiter(scene, "waits");
@@ -352,6 +371,7 @@ int main(int argc, char **argv) {
         TEST(test_hangs),
         TEST(test_closed_its_input),
         TEST(test_stopped_while_queued),
+        TEST(test_stopped_while_queued_and_gone),
         TEST(test_end_of_file_ends_it),
         TEST(test_output_of_one_that_only_waited),
     };
