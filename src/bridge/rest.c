@@ -35,7 +35,7 @@ struct bridge_call *bridge_find_room(struct bridge *bridge, struct slice room) {
 }
 
 void bridge_add(struct bridge *bridge, struct bridge_call *call) {
-    (void)bridge_find_room(bridge, (struct slice){call->entry.room, call->entry.room_size}); /* it loses the name */
+    (void)bridge_find_room(bridge, call->entry.room); /* it loses the name */
     table_add(&bridge->table, &call->entry);
 }
 
