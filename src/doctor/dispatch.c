@@ -18,7 +18,7 @@ bool rule_is_ours(const struct livekit_rule *rule, const char *prefix) {
     return slice_starts(begins, slice_of(prefix));
 }
 
-bool rule_takes_calls_of(const struct livekit_rule *rule, const struct livekit_trunk *trunk) {
+static bool takes_calls_of(const struct livekit_rule *rule, const struct livekit_trunk *trunk) {
     for (size_t i = 0; i < rule->trunk_ids.count; i++) {
         if (slice_eq(rule->trunk_ids.at[i], trunk->id)) {
             return true;
@@ -71,7 +71,7 @@ static bool judge_trunk(const struct exam *exam, struct findings *findings, cons
     const struct livekit_answer *answer = &exam->livekit.rules->answer;
     size_t any = 0, ours = 0;
     for (size_t i = 0; i < answer->count; i++) {
-        bool takes = rule_takes_calls_of(&answer->rules[i], trunk);
+        bool takes = takes_calls_of(&answer->rules[i], trunk);
         any += takes;
         ours += takes && rule_is_ours(&answer->rules[i], prefix_of(exam));
     }
@@ -122,7 +122,7 @@ static struct wants wants_of(const struct ruleset *rules) {
 /* Whether a trunk of RULE's does not say by itself which number was called. */
 static bool loses_called(const struct livekit_rule *rule, const struct livekit_answer *trunks) {
     for (size_t i = 0; i < trunks->count; i++) {
-        if (rule_takes_calls_of(rule, &trunks->trunks[i]) && trunks->trunks[i].numbers.count != 1) {
+        if (takes_calls_of(rule, &trunks->trunks[i]) && trunks->trunks[i].numbers.count != 1) {
             return true;
         }
     }
