@@ -1,7 +1,6 @@
 /* Matching lines with messages. */
 #include "messages/messages.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/json_text.h"
@@ -73,16 +72,6 @@ size_t messages_match(const char *text, struct slice message) {
 
 /* --- lines --- */
 
-static struct slice trimmed(struct slice text) {
-    while (text.n > 0 && isspace((unsigned char)text.p[0])) {
-        text = slice_after(text, 1);
-    }
-    while (text.n > 0 && isspace((unsigned char)text.p[text.n - 1])) {
-        text.n--;
-    }
-    return text;
-}
-
 static bool read_level(struct slice word, int *ret_level) {
     for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
         if (slice_is(word, level_names[i])) {
@@ -102,7 +91,7 @@ static bool read_json(struct slice text, struct message_line *ret_line) {
     if (message == NULL) {
         return false;
     }
-    buf_add_slice(&ret_line->text, trimmed(node_text(message)));
+    buf_add_slice(&ret_line->text, slice_trim(node_text(message)));
     (void)read_level(node_text(node_member(tree_root(tree), "level")), &ret_line->level);
     return true;
 }
@@ -121,14 +110,14 @@ static void read_text(struct slice line, struct message_line *ret_line) {
         const char *fact = memmem(line.p, line.n, facts[i], strlen(facts[i]));
         line.n = fact != NULL ? (size_t)(fact - line.p) : line.n;
     }
-    buf_add_slice(&ret_line->text, trimmed(line));
+    buf_add_slice(&ret_line->text, slice_trim(line));
 }
 
 void messages_read_line(struct slice line, struct message_line *ret_line) {
     static const char json[] = "{\"time\":";
     *ret_line = (struct message_line){.level = -1};
     buf_add(&ret_line->text, "", 0);
-    line = trimmed(line);
+    line = slice_trim(line);
     const char *record = line.n > 0 ? memmem(line.p, line.n, json, sizeof json - 1) : NULL;
     if (record == NULL || !read_json(slice_after(line, (size_t)(record - line.p)), ret_line)) {
         read_text(line, ret_line);
