@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "spawner/local/local.h"
 
