@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "source/watched_file.h"
 
 enum { KEYS_FILE_MAX = 64 * 1024 };

@@ -10,7 +10,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json_text.h"
-#include "base/mem.h"
 #include "base/outflow.h"
 #include "base/text.h"
 #include "base/vault.h"

@@ -1,8 +1,6 @@
 /* The life of a call in the bridge: note a fact, ask the tables what is wanted, act, look again. */
 #include "bridge/bridge.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"

@@ -1,7 +1,6 @@
 /* What an agent process gets: its argv's values, its environment, its token and its one line (design: "What an
  * agent process gets"). */
 #include "base/json_text.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
 

@@ -1,8 +1,6 @@
 /* Rounds: when LiveKit is asked for its rooms, and what follows from the list. */
 #include "bridge/reconcile.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"

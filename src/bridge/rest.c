@@ -1,6 +1,5 @@
 /* Where calls go that are over: into a grave as soon as the journal has them as they are, out of it when something is
  * heard of them, and away after a while. */
-#include "base/mem.h"
 #include "bridge/internal.h"
 
 /* Back into the table. */

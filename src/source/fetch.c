@@ -1,8 +1,6 @@
 /* The documents, once. */
 #include "source/fetch.h"
 
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "base/text.h"
 #include "source/redis_source.h"

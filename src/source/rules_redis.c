@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "base/text.h"
 #include "redis/redis_client.h"
 #include "rules/ruleset.h"

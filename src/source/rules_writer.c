@@ -1,7 +1,6 @@
 /* Which of the two places it is. */
 #include "source/rules_writer.h"
 
-#include "base/mem.h"
 #include "source/rules_file.h"
 #include "source/rules_redis.h"
 
