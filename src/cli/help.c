@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/columns.h"
+
 enum { WIDTH = 80, COMMAND_COLUMN = 12, OPTION_COLUMN = 26, SETTING_COLUMN = 26, NARROWEST = 20 };
 
 #define EXAMPLE "    "
@@ -45,19 +47,19 @@ static const char *add_example(struct buf *out, const char *text) {
 
 /* The next word, and the blank or the new line before it. */
 static const char *add_word(struct buf *out, const char *text, struct place *place) {
-    size_t word = strcspn(text, " \n");
-    if (place->column > place->indent && place->column + 1 + word > place->width) {
+    size_t word = strcspn(text, " \n"), columns = columns_of((struct slice){text, word});
+    if (place->column > place->indent && place->column + 1 + columns > place->width) {
         start_line(out, place);
     } else if (place->column > place->indent) {
         buf_addc(out, ' ');
         place->column++;
     }
     buf_add(out, text, word);
-    place->column += word;
+    place->column += columns;
     return text + word;
 }
 
-/* Breaks TEXT at blanks into lines of at most WIDTH characters after INDENT blanks; a newline is kept, and so are lines
+/* Breaks TEXT at blanks into lines of at most WIDTH columns after INDENT blanks; a newline is kept, and so are lines
  * that begin with four blanks (an example, which is copied). The first line goes on where OUT is, at column INDENT. */
 static void wrap(struct buf *out, const char *text, size_t indent, size_t width) {
     struct place place = {.column = indent, .indent = indent, .width = width};
