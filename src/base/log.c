@@ -62,6 +62,10 @@ void log_change(const struct log_options *wanted) {
     options.fd = fd;
 }
 
+const char *log_level_name(enum log_level level) {
+    return level_names[level];
+}
+
 bool log_enabled(enum log_level level) {
     return level <= options.level || (listener != NULL && level <= LOG_WARNING);
 }

@@ -22,10 +22,10 @@ static void on_ready(struct watcher *watcher, uint32_t events) {
     }
 }
 
-static void ignore(int number) {
+void signals_ignore_pipe(void) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
+    sigaction(SIGPIPE, &action, NULL);
 }
 
 void signals_start(struct signals *signals, struct loop *loop) {
@@ -35,7 +35,7 @@ void signals_start(struct signals *signals, struct loop *loop) {
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         sigaddset(&set, numbers[i]);
     }
-    ignore(SIGPIPE);
+    signals_ignore_pipe();
     int fd = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) : -1;
     if (fd < 0) {
         perror("sipbridge: SIP signalfd");

@@ -12,6 +12,8 @@ struct signals {
 /* Blocks SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1 and reports them; ignores SIGPIPE. Aborts if the kernel
  * refuses. Signals of one kind that come close together are reported once: that is what the kernel keeps. */
 void signals_start(struct signals *signals, struct loop *loop);
+/* What signals_start does with SIGPIPE, for whoever writes to sockets without MSG_NOSIGNAL. */
+void signals_ignore_pipe(void);
 /* Reports no more. The signals stay blocked: one that is pending must not end the process during its shutdown. */
 void signals_stop(struct signals *signals);
 

@@ -13,7 +13,6 @@ static const struct message_area *const areas[] = {
     MESSAGE_AREAS(X)
 #undef X
 };
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 size_t messages_area_count(void) {
     return ARRAY_LEN(areas);
@@ -21,10 +20,6 @@ size_t messages_area_count(void) {
 
 const struct message_area *messages_area_at(size_t place) {
     return areas[place];
-}
-
-const char *messages_level_name(enum log_level level) {
-    return level_names[level];
 }
 
 /* How long the {NAME} at TEXT is with its braces; 0: there is none, a brace may be one of the message. */
@@ -73,9 +68,9 @@ size_t messages_match(const char *text, struct slice message) {
 /* --- lines --- */
 
 static bool read_level(struct slice word, int *ret_level) {
-    for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-        if (slice_is(word, level_names[i])) {
-            *ret_level = (int)i;
+    for (int level = LOG_ERROR; level <= LOG_DEBUG; level++) {
+        if (slice_is(word, log_level_name((enum log_level)level))) {
+            *ret_level = level;
             return true;
         }
     }
@@ -166,7 +161,7 @@ void messages_json(struct buf *out) {
             const struct message *message = &areas[i]->messages[k];
             buf_adds(out, before);
             json_add_field(out, "area", slice_of(areas[i]->title));
-            json_add_field(out, "level", slice_of(level_names[message->level]));
+            json_add_field(out, "level", slice_of(log_level_name(message->level)));
             json_add_field(out, "message", slice_of(message->text));
             json_add_field(out, "cause", slice_of(message->cause));
             json_add_field(out, "remedy", slice_of(message->remedy));
