@@ -9,9 +9,6 @@
 #include "auth/jwt.h"
 #include "auth/operator.h"
 
-_Static_assert((int)VERIFY_MAX_TOKEN == (int)JWT_MAX_SIZE && (int)VERIFY_LEEWAY_S == (int)JWT_LEEWAY_S,
-               "auth/jwt enforces them");
-
 static const struct {
     const char *label, *text;
 } reasons[] = {

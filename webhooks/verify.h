@@ -31,12 +31,10 @@ enum verify_reason {
 const char *verify_reason_label(enum verify_reason reason);
 const char *verify_reason_text(enum verify_reason reason);
 
-enum { VERIFY_LEEWAY_S = 60, VERIFY_MAX_TOKEN = 8192 };
-
-/* Filled as far as the check came; for the hint of `sipbridge verify`. */
+/* Filled as far as the check came; for verify_hint. */
 struct verify_detail {
     char key[64];   /* the key that signed; empty when none did */
-    int64_t skew_s; /* EXPIRED: seconds past exp; NOT_YET: seconds before nbf */
+    int64_t skew_s; /* EXPIRED: seconds past exp; NOT_YET: seconds before nbf or iat */
     char claim[32]; /* BAD_CLAIMS, BAD_HEADER: which one */
 };
 

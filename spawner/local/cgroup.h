@@ -8,7 +8,6 @@
 #include <sys/types.h>
 
 #include "base/diag.h"
-#include "base/slice.h"
 
 struct cgroup_options {
     const char *where; /* SIP_AGENT_CGROUP: a directory, "off", or NULL: our own group where it was delegated to us */

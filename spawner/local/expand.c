@@ -1,8 +1,6 @@
 /* Placeholder expansion. Values are data: what stands in a value is not looked at for placeholders again. */
 #include "spawner/local/expand.h"
 
-#include "base/mem.h"
-
 /* The place whose "{name}" TEXT begins with; NULL when there is none. */
 static const struct engine_pair *place_at(const struct engine_job *job, const char *text) {
     if (text[0] != '{') {

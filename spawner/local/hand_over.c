@@ -1,7 +1,6 @@
 /* Handing a job over. The line is written before anything else is done: a caller waits for it. */
 #include "spawner/local/hand_over.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"

@@ -2,7 +2,6 @@
  * wait for a job. */
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "spawner/local/hand_over.h"
 #include "spawner/local/local_parts.h"

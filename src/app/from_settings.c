@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "spawner/local/local.h"
 
@@ -77,8 +78,6 @@ void source_options_from(const struct settings *settings, struct source_options 
         .agents_file = settings->agents_file,
         .redis_url = settings->redis_url,
         .stimm_url = settings->stimm_api_url,
-        .rules_key = "sip_dispatch_rules",
-        .agents_key = "sip_agents",
         .defaults = {.command = *ret_command,
                      .cwd = settings->agent_cwd,
                      .api_credentials = settings->agent_credentials == CREDENTIALS_API,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 
 enum { KEYS_FILE_MAX = 64 * 1024 };
 

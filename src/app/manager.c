@@ -5,7 +5,6 @@
 
 #include "app/internal.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 
 enum {

@@ -7,6 +7,7 @@
 
 #include "app/from_settings.h"
 #include "app/internal.h"
+#include "base/argv.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "livekit/token.h"

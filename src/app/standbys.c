@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "app/internal.h"
-#include "base/log.h"
 #include "base/mem.h"
 
 /* A standby takes three open files, a call as many: half of what is left is for calls. */

@@ -90,19 +90,9 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-static struct slice trim(struct slice text) {
-    while (text.n > 0 && is_blank(text.p[0])) {
-        text = slice_after(text, 1);
-    }
-    while (text.n > 0 && is_blank(text.p[text.n - 1])) {
-        text.n--;
-    }
-    return text;
-}
-
 /* What follows a value may only be white space and a comment. */
 static bool is_rest(struct slice text) {
-    struct slice rest = trim(text);
+    struct slice rest = slice_trim(text);
     return rest.n == 0 || (rest.p[0] == '#' && is_blank(text.p[0]));
 }
 
@@ -139,7 +129,7 @@ static struct slice plain_value(struct slice text) {
             text.n = i;
         }
     }
-    return trim(text);
+    return slice_trim(text);
 }
 
 static bool parse_line(struct keyring *keys, struct slice line, uint32_t *seen, struct diag *diag) {
@@ -148,8 +138,8 @@ static bool parse_line(struct keyring *keys, struct slice line, uint32_t *seen, 
         return diag_fail(diag, "", "no ':' in it; \"name: secret\" would be right");
     }
     size_t name_size = (size_t)(colon - line.p);
-    struct slice name = trim((struct slice){line.p, name_size});
-    struct slice value = trim((struct slice){colon + 1, line.n - name_size - 1});
+    struct slice name = slice_trim((struct slice){line.p, name_size});
+    struct slice value = slice_trim((struct slice){colon + 1, line.n - name_size - 1});
     if (name.n >= 2 && (name.p[0] == '"' || name.p[0] == '\'') && name.p[name.n - 1] == name.p[0]) {
         name = (struct slice){name.p + 1, name.n - 2};
     }
@@ -172,7 +162,7 @@ bool keyring_parse(struct keyring *keys, struct slice text, struct diag *diag) {
     uint32_t seen = 0;
     _Static_assert(KEYRING_MAX_KEYS <= 32, "one bit of `seen` a key");
     for (unsigned number = 1; text.n > 0; number++) {
-        struct slice line = trim(slice_line(&text));
+        struct slice line = slice_trim(slice_line(&text));
         if (line.n > 0 && line.p[0] != '#' && !parse_line(keys, line, &seen, diag)) {
             char where[32];
             snprintf(where, sizeof where, "line %u", number);

@@ -3,7 +3,6 @@
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

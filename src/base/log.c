@@ -10,7 +10,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json_text.h"
-#include "base/mem.h"
 #include "base/outflow.h"
 #include "base/text.h"
 #include "base/vault.h"
@@ -61,6 +60,10 @@ void log_change(const struct log_options *wanted) {
     int fd = options.fd;
     options = *wanted;
     options.fd = fd;
+}
+
+const char *log_level_name(enum log_level level) {
+    return level_names[level];
 }
 
 bool log_enabled(enum log_level level) {

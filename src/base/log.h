@@ -42,6 +42,8 @@ struct log_about {
 void log_init(const struct log_options *wanted);
 /* The same without fd, at any later time. */
 void log_change(const struct log_options *wanted);
+/* "error", "warning", "info", "debug" */
+const char *log_level_name(enum log_level level);
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_about *about, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

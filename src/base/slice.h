@@ -38,6 +38,17 @@ static inline struct slice slice_after(struct slice text, size_t count) {
     return (struct slice){text.p + count, text.n - count};
 }
 
+/* TEXT without the blanks, tabs and ends of lines around it. */
+static inline struct slice slice_trim(struct slice text) {
+    while (text.n > 0 && memchr(" \t\r\n", text.p[0], 4) != NULL) {
+        text = slice_after(text, 1);
+    }
+    while (text.n > 0 && memchr(" \t\r\n", text.p[text.n - 1], 4) != NULL) {
+        text.n--;
+    }
+    return text;
+}
+
 /* Takes the first line, without its newline, off REST, which has at least one byte. */
 static inline struct slice slice_line(struct slice *rest) {
     const char *newline = (const char *)memchr(rest->p, '\n', rest->n);

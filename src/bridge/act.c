@@ -60,8 +60,7 @@ static bool act_agent(struct bridge *bridge, struct bridge_call *call, enum want
 }
 
 static bool ask(struct bridge *bridge, struct bridge_call *call, enum want_ask what) {
-    struct slice room = {call->entry.room, call->entry.room_size};
-    return bridge->ports.livekit.ask(bridge->ports.livekit.self, call->entry.sid, room, what);
+    return bridge->ports.livekit.ask(bridge->ports.livekit.self, call->entry.sid, call->entry.room, what);
 }
 
 static bool act_ask_number(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
@@ -120,9 +119,8 @@ static bool act_room(struct bridge *bridge, struct bridge_call *call, mono_ms no
     if (call->deleting || now < call->entry.facts.delete_at) {
         return false;
     }
-    struct slice room = {call->entry.room, call->entry.room_size};
     bridge_trace(bridge, call, "action: delete the room");
-    call->deleting = bridge->ports.livekit.delete_room(bridge->ports.livekit.self, call->entry.sid, room);
+    call->deleting = bridge->ports.livekit.delete_room(bridge->ports.livekit.self, call->entry.sid, call->entry.room);
     if (!call->deleting) {
         note_kind(bridge, call, CALL_DELETE_FAILED, now);
     }

@@ -1,8 +1,6 @@
 /* The life of a call in the bridge: note a fact, ask the tables what is wanted, act, look again. */
 #include "bridge/bridge.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
@@ -47,7 +45,7 @@ static void free_call(struct bridge *bridge, struct bridge_call *call) {
     free(call->agent_name);
     free(call->metadata);
     free(call->chosen_rule);
-    free(call->entry.room);
+    free((char *)call->entry.room.p);
     free(call->own_policy);
     call_release(&call->entry.facts);
     free(call);
@@ -148,7 +146,8 @@ static mono_ms next_look(const struct bridge *bridge, const struct bridge_call *
     return waits && rules_by < want->next ? rules_by : want->next;
 }
 
-void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
+/* Does what is wanted. May free CALL: nobody touches it afterwards. */
+static void settle(struct bridge *bridge, struct bridge_call *call, mono_ms now) {
     const struct call_policy *policy = bridge_policy(bridge, call);
     note_answer(bridge, call);
     bridge_note_voice(bridge, call);
@@ -175,7 +174,7 @@ void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct c
     call->touched_at = call_event_is_word(event->kind) ? now : call->touched_at;
     call->callers_at = call_event_tells_of_callers(&call->entry.facts, event) ? now : call->callers_at;
     call_note(&call->entry.facts, event, bridge_policy(bridge, call), now);
-    bridge_settle(bridge, call, now);
+    settle(bridge, call, now);
 }
 
 /* What an exit means may be told by time alone: without that a call whose wait is just over would be settled as one that
@@ -354,8 +353,7 @@ mono_ms bridge_next_due(const struct bridge *bridge) {
 }
 
 bool bridge_is_live(const struct bridge *bridge, const char *sid) {
-    const struct call_entry *entry = table_find(&bridge->table, slice_of(sid));
-    return entry != NULL && !entry->over;
+    return live_call(bridge, sid) != NULL;
 }
 
 bool bridge_is_hanging_up(const struct bridge *bridge, const char *sid) {

@@ -1,6 +1,7 @@
 /* Choosing the agent of a call: rules/decide with what the call knows, unless the limits leave no room for it. */
 #include <jansson.h>
 
+#include "base/argv.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
@@ -193,12 +194,8 @@ static void say_choice(const struct bridge *bridge, const struct bridge_call *ca
 
 /* Whether its command line says who called or was called: then it is not started before that is known. */
 static bool wants_leg(const struct agent *agent) {
-    for (char **argument = agent->command; *argument != NULL; argument++) {
-        if (strstr(*argument, "{called}") != NULL || strstr(*argument, "{caller}") != NULL) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const of_legs[] = {"called", "caller", NULL};
+    return argv_uses(agent->command, of_legs) != NULL;
 }
 
 /* A hidden number may be told by the trunk, if that has just one. False: LiveKit is being asked for it. */

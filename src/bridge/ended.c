@@ -52,7 +52,7 @@ static struct call_record record_of(const struct bridge_call *call) {
     };
     return (struct call_record){
         .sid = slice_of(call->entry.sid),
-        .room = {call->entry.room, call->entry.room_size},
+        .room = call->entry.room,
         .caller = slice_of(call->leg.caller),
         .called = slice_of(call->leg.called),
         .trunk = slice_of(call->leg.trunk_id),

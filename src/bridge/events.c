@@ -91,8 +91,7 @@ static struct bridge_call *new_call(struct bridge *bridge, const struct webhook_
     struct bridge_call *call = xcalloc(1, sizeof *call);
     call_init(&call->entry.facts, now);
     snprintf(call->entry.sid, sizeof call->entry.sid, "%.*s", SLICE_ARG(event->room.sid));
-    call->entry.room = xmemdup(event->room.name.p, event->room.name.n);
-    call->entry.room_size = event->room.name.n;
+    call->entry.room = (struct slice){xmemdup(event->room.name.p, event->room.name.n), event->room.name.n};
     call->phase = PHASE_DECIDING;
     keep_room_number(bridge, call, event->room.name);
     call->started_wall_ms = bridge->ports.wall_ms(bridge->ports.self);
@@ -189,8 +188,7 @@ static void begin_again(struct bridge *bridge, struct bridge_call *call, mono_ms
 
 static void reject(struct bridge *bridge, const struct bridge_call *call, const struct webhook_event *event,
                    enum reject_when when) {
-    struct slice room = {call->entry.room, call->entry.room_size};
-    bridge->ports.livekit.reject(bridge->ports.livekit.self, room, event->participant.identity, when);
+    bridge->ports.livekit.reject(bridge->ports.livekit.self, call->entry.room, event->participant.identity, when);
 }
 
 /* A rejected caller whose audio is there now can be removed at once. */

@@ -150,8 +150,8 @@ static void pack(struct bridge_call *call, struct buf *out) {
     cleanup_buf struct buf tail = {0};
     char **texts[TEXTS];
     buf_adds(out, call->entry.sid);
-    buf_add(out, call->entry.room, call->entry.room_size);
-    free(take_ptr(call->entry.room));
+    buf_add_slice(out, call->entry.room);
+    free((char *)take_ptr(call->entry.room.p));
     texts_of(call, texts);
     for (unsigned i = 0; i < TEXTS; i++) {
         pack_text(texts[i], &tail);
@@ -165,7 +165,7 @@ void graves_add(struct graves *graves, struct bridge_call *call) {
     cleanup_buf struct buf bytes = {0};
     const struct grave head = {
         .over_at = call->entry.over_at,
-        .room_size = (uint32_t)call->entry.room_size,
+        .room_size = (uint32_t)call->entry.room.n,
         .sid_size = (uint16_t)strlen(call->entry.sid),
         .named = call->entry.named,
     };
@@ -185,7 +185,7 @@ struct bridge_call *graves_open(struct graves *graves, struct grave *grave) {
     const char *from = room.p + room.n;
     from += unsqueeze(from, call, sizeof *call);
     memcpy(call->entry.sid, sid.p, sid.n); /* the rest of it is zero */
-    call->entry.room = xmemdup(room.p, room.n);
+    call->entry.room = (struct slice){xmemdup(room.p, room.n), room.n};
     texts_of(call, texts);
     for (unsigned i = 0; i < TEXTS; i++) {
         from = unpack_text(from, texts[i]);

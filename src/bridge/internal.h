@@ -119,14 +119,14 @@ static inline const struct call_policy *bridge_policy(const struct bridge *bridg
 
 /* bridge.c: the call of SID that is not over; NULL: none. */
 struct bridge_call *bridge_live_call(const struct bridge *bridge, struct slice sid);
+/* Whether the call of SID is over because another bridge's agent took its place. */
+bool bridge_was_taken(struct bridge *bridge, struct slice sid);
+/* Forgets such a call, so that whoever is in its room makes a call anew. */
+void bridge_forget_taken(struct bridge *bridge, struct slice sid);
 /* rest.c: the call of SID, also one that is over: its grave is opened then. NULL: none. */
 struct bridge_call *bridge_find(struct bridge *bridge, struct slice sid);
 /* Whether there is one. */
 bool bridge_knows(const struct bridge *bridge, struct slice sid);
-/* bridge.c: whether the call of SID is over because another bridge's agent took its place. */
-bool bridge_was_taken(struct bridge *bridge, struct slice sid);
-/* Forgets such a call, so that whoever is in its room makes a call anew. */
-void bridge_forget_taken(struct bridge *bridge, struct slice sid);
 /* The call whose sid is the newest of ROOM, likewise. */
 struct bridge_call *bridge_find_room(struct bridge *bridge, struct slice room);
 /* Adds CALL as the newest of its room's name. */
@@ -144,27 +144,22 @@ void bridge_wake_all(struct bridge *bridge);
 /* Opens the grave of the call that is over for longest; NULL: there is none. */
 struct bridge_call *bridge_oldest(struct bridge *bridge);
 
-/* Whether ROOM's name begins with SIP_ROOM_PREFIX. */
+/* events.c: whether ROOM's name begins with SIP_ROOM_PREFIX. */
 bool bridge_is_ours(const struct bridge *bridge, struct slice room);
+/* The identity that the agent of the call SID has; owned. */
+char *bridge_agent_identity(struct slice sid);
+/* Whether IDENTITY is that. */
+bool bridge_is_agent_of(struct slice sid, struct slice identity);
 struct livekit_participant;
 /* livekit_link.c: whether LISTED may be the agent of CALL: it has its identity, or the agent has a token of its own; and
  * it is not the one that is known to be gone. */
 bool bridge_may_be_agent(const struct bridge *bridge, const struct bridge_call *call,
                          const struct livekit_participant *listed);
-/* The identity that the agent of the call SID has; owned. */
-char *bridge_agent_identity(struct slice sid);
-/* Whether IDENTITY is that. */
-bool bridge_is_agent_of(struct slice sid, struct slice identity);
 /* bridge.c: notes EVENT and does what is wanted then. May free CALL (a room that was no call). */
 void bridge_note(struct bridge *bridge, struct bridge_call *call, const struct call_event *event, mono_ms now);
-/* Does what is wanted. May free CALL: nobody touches it afterwards. */
-void bridge_settle(struct bridge *bridge, struct bridge_call *call, mono_ms now);
 
 /* act.c: does what WANT says. True when that brought a new fact: look again. */
 bool bridge_act(struct bridge *bridge, struct bridge_call *call, const struct want *want, mono_ms now);
-
-/* view.c */
-struct bridge_view bridge_view_of(const struct bridge_call *call, mono_ms now);
 
 /* ended.c: the call is over: told to the log, the call log and the counters; its end is known, and why. */
 void bridge_tell_ended(struct bridge *bridge, const struct bridge_call *call, mono_ms now);

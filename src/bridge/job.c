@@ -1,7 +1,6 @@
 /* What an agent process gets: its argv's values, its environment, its token and its one line (design: "What an
  * agent process gets"). */
 #include "base/json_text.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "bridge/internal.h"
 
@@ -35,7 +34,7 @@ static void add_environment(const struct start *start, struct pairs *env) {
     add(env, "LIVEKIT_URL", slice_of(options->livekit_url));
     add(env, "LIVEKIT_TOKEN", slice_of(start->token));
     add(env, "SIP_CALL_SID", slice_of(call->entry.sid));
-    add(env, "SIP_ROOM_NAME", (struct slice){call->entry.room, call->entry.room_size});
+    add(env, "SIP_ROOM_NAME", call->entry.room);
     add(env, "SIP_AGENT_NAME", slice_of(call->agent_name));
     add(env, "SIP_CALLED_NUMBER", slice_of(call->leg.called));
     add(env, "SIP_CALLER_NUMBER", slice_of(call->leg.caller));
@@ -57,7 +56,7 @@ static void build_line(const struct start *start, const char *attributes, struct
     buf_clear(line);
     buf_adds(line, "{\"v\":1");
     json_add_field(line, "call_sid", slice_of(call->entry.sid));
-    json_add_field(line, "room", (struct slice){call->entry.room, call->entry.room_size});
+    json_add_field(line, "room", call->entry.room);
     json_add_field(line, "livekit_url", slice_of(start->bridge->options.livekit_url));
     json_add_field(line, "token", slice_of(start->token));
     json_add_field(line, "agent", slice_of(call->agent_name));
@@ -81,8 +80,7 @@ static void fit_line(const struct start *start, struct buf *line) {
 
 static char *mint(const struct bridge *bridge, const struct bridge_call *call) {
     cleanup_free char *identity = bridge_agent_identity(slice_of(call->entry.sid));
-    struct slice room = {call->entry.room, call->entry.room_size};
-    return bridge->ports.mint(bridge->ports.self, room, slice_of(identity));
+    return bridge->ports.mint(bridge->ports.self, call->entry.room, slice_of(identity));
 }
 
 /* Which process it will be: a standby that waits for such a job, or a new one. The journal has it before it is told. */
@@ -105,7 +103,7 @@ void bridge_start(struct bridge *bridge, struct bridge_call *call) {
     struct pairs env = {.count = 0};
     add_environment(&start, &env);
     const struct engine_pair places[] = {
-        {"room", {call->entry.room, call->entry.room_size}},
+        {"room", call->entry.room},
         {"agent", slice_of(call->agent_name)},
         {"agent_id", slice_of(call->agent->id)},
         {"called", slice_of(call->leg.called)},

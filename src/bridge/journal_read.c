@@ -1,7 +1,6 @@
 /* A text as an entry. The file may have been written by anybody: nothing in it is believed before it was checked. */
 #include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 
 #include "base/mem.h"
 #include "base/text.h"

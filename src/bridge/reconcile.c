@@ -1,8 +1,6 @@
 /* Rounds: when LiveKit is asked for its rooms, and what follows from the list. */
 #include "bridge/reconcile.h"
 
-#include <stdio.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -18,12 +16,8 @@ enum {
     FAILURES_MOST = 5,
 };
 
-static mono_ms now_of(const struct reconcile *reconcile) {
-    return reconcile->options.now(reconcile->options.context);
-}
-
 void reconcile_again(struct reconcile *reconcile, int64_t delay_ms) {
-    mono_ms at = now_of(reconcile) + delay_ms;
+    mono_ms at = reconcile_now(reconcile) + delay_ms;
     reconcile->due = at < reconcile->due ? at : reconcile->due;
 }
 
@@ -70,7 +64,7 @@ static bool judge_call(struct reconcile *reconcile, const struct bridge_call *ca
         return call->end == END_NONE && silent && check_callers(reconcile, call);
     }
     if (settled_at >= reconcile->sent_at) {
-        reconcile_again(reconcile, settled_at + 1 - now_of(reconcile));
+        reconcile_again(reconcile, settled_at + 1 - reconcile_now(reconcile));
         return false;
     }
     check_room(reconcile, room, thorough ? CHECK_THOROUGH : CHECK_LIST);
@@ -154,12 +148,12 @@ static void look_at_served(struct reconcile *reconcile) {
 
 static void set_away(struct reconcile *reconcile, bool away) {
     reconcile->view.away = away;
-    bridge_livekit_away(reconcile->options.bridge, away, now_of(reconcile));
+    bridge_livekit_away(reconcile->options.bridge, away, reconcile_now(reconcile));
 }
 
 /* What cannot be asked for is not away if its webhooks come all the same: for a while, where it did answer before. */
 static bool is_heard(const struct reconcile *reconcile) {
-    bool lately = now_of(reconcile) - reconcile->heard_at < HEARD_MS;
+    bool lately = reconcile_now(reconcile) - reconcile->heard_at < HEARD_MS;
     return reconcile->heard_at >= reconcile->failing_since && (lately || reconcile->view.rounds == 0);
 }
 
@@ -179,7 +173,7 @@ static void round_failed(struct reconcile *reconcile, const struct livekit_resul
 
 /* What came up while the question was under way is not forgotten. */
 static void plan_next(struct reconcile *reconcile) {
-    reconcile->soon_after = now_of(reconcile) + LEAST_APART_MS;
+    reconcile->soon_after = reconcile_now(reconcile) + LEAST_APART_MS;
     if (reconcile->due < reconcile->soon_after) {
         reconcile->due = reconcile->soon_after;
     }
@@ -241,7 +235,7 @@ void reconcile_suspect(struct reconcile *reconcile, const char *sid, struct slic
 }
 
 void reconcile_soon(struct reconcile *reconcile) {
-    mono_ms now = now_of(reconcile);
+    mono_ms now = reconcile_now(reconcile);
     mono_ms at = reconcile->soon_after > now ? reconcile->soon_after : now;
     reconcile->due = at < reconcile->due ? at : reconcile->due;
 }
@@ -253,7 +247,7 @@ void reconcile_answers(struct reconcile *reconcile) {
 }
 
 void reconcile_heard(struct reconcile *reconcile) {
-    reconcile->heard_at = now_of(reconcile);
+    reconcile->heard_at = reconcile_now(reconcile);
     if (reconcile->view.unheard) {
         reconcile->view.unheard = false;
         log_info(NULL, "webhooks arrive again");
@@ -267,7 +261,7 @@ void reconcile_heard(struct reconcile *reconcile) {
 struct reconcile *reconcile_new(const struct reconcile_options *options) {
     struct reconcile *reconcile = xcalloc(1, sizeof *reconcile);
     reconcile->options = *options;
-    reconcile->due = now_of(reconcile);
+    reconcile->due = reconcile_now(reconcile);
     reconcile->began_wall_ms = options->wall_ms(options->context);
     return reconcile;
 }

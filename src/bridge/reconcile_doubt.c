@@ -76,7 +76,6 @@ void doubt_people(struct check *check, const struct livekit_answer *answer) {
 /* Takes the doubt back. It is no news: what was asked before it still counts. */
 static void there(struct check *check, uint64_t leg) {
     struct bridge_call *call = check_call_of(check, leg);
-    const struct call_policy *policy = &check->reconcile->options.bridge->options.policy;
     struct call_event event = {.kind = CALL_LEG_JOINED, .sid = leg};
     if (call == NULL) {
         return;
@@ -86,7 +85,7 @@ static void there(struct check *check, uint64_t leg) {
         return;
     }
     call->confirmed_at = check_now(check);
-    call_note(&call->entry.facts, &event, policy, check_now(check));
+    call_note(&call->entry.facts, &event, bridge_policy(check->reconcile->options.bridge, call), check_now(check));
 }
 
 /* --- a stale room --- */

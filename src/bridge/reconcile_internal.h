@@ -1,5 +1,5 @@
-/* What reconcile.c (rounds and rooms), reconcile_missing.c (calls that are not listed) and reconcile_room.c (one room in
- * doubt) share. */
+/* What reconcile.c (rounds and rooms), reconcile_missing.c (calls that are not listed), reconcile_room.c (one room in
+ * doubt), reconcile_untold.c (callers of whom no webhook told) and reconcile_doubt.c (people who may not be there) share. */
 #ifndef BRIDGE_RECONCILE_INTERNAL_H
 #define BRIDGE_RECONCILE_INTERNAL_H
 
@@ -64,6 +64,10 @@ enum {
     MOST_CHECKS = 200,        /* a round; the others are looked at in the next */
 };
 
+static inline mono_ms reconcile_now(const struct reconcile *reconcile) {
+    return reconcile->options.now(reconcile->options.context);
+}
+
 /* Another round at the latest in DELAY_MS. */
 void reconcile_again(struct reconcile *reconcile, int64_t delay_ms);
 
@@ -81,10 +85,9 @@ void check_free(struct check *check);
 mono_ms check_now(const struct check *check);
 void check_ask(struct check *check, enum question_kind kind, struct slice identity,
                void (*on_done)(void *context, const struct livekit_result *result));
-/* The call, if nothing was heard of it since LiveKit was asked. */
-struct bridge_call *check_call(const struct check *check);
-/* The same for what is said of LEG, or of the agent (0): of a caller only what was heard of callers matters, else an agent
- * that crashes again and again would keep them there for ever. */
+/* The call, if nothing was heard of it since LiveKit was asked that could contradict what is said of LEG, or of the agent
+ * (0): of a caller only what was heard of callers matters, else an agent that crashes again and again would keep them
+ * there for ever. */
 struct bridge_call *check_call_of(const struct check *check, uint64_t leg);
 
 /* reconcile_missing.c. Ends calls that ANSWER, LiveKit's rooms, lacks the second time running. */

@@ -3,10 +3,6 @@
 #include "base/mem.h"
 #include "bridge/reconcile_internal.h"
 
-static mono_ms now_of(const struct reconcile *reconcile) {
-    return reconcile->options.now(reconcile->options.context);
-}
-
 /* --- the index of one answer --- */
 
 struct listed_room {
@@ -95,7 +91,7 @@ static void note_missing(struct reconcile *reconcile, struct bridge_call *call) 
     } else {
         reconcile_again(reconcile, DOUBT_MS);
     }
-    bridge_note(reconcile->options.bridge, call, &event, now_of(reconcile));
+    bridge_note(reconcile->options.bridge, call, &event, reconcile_now(reconcile));
 }
 
 /* A list that is not believed: LiveKit is asked for the callers of each call that it lacks. */
@@ -121,7 +117,7 @@ static void judge_calls(struct reconcile *reconcile, const struct index *index) 
             note_missing(reconcile, call_of(entry));
         } else if (!entry->over && entry->facts.absences > 0 && index_find(index, entry->sid) != NULL) {
             struct call_event event = {.kind = CALL_ROOM_LISTED};
-            bridge_note(reconcile->options.bridge, call_of(entry), &event, now_of(reconcile));
+            bridge_note(reconcile->options.bridge, call_of(entry), &event, reconcile_now(reconcile));
         }
     }
 }

@@ -40,12 +40,8 @@ bool check_is_running(const struct reconcile *reconcile, struct slice sid) {
     return false;
 }
 
-static mono_ms now_of(const struct reconcile *reconcile) {
-    return reconcile->options.now(reconcile->options.context);
-}
-
 mono_ms check_now(const struct check *check) {
-    return now_of(check->reconcile);
+    return reconcile_now(check->reconcile);
 }
 
 static void touched(const struct reconcile *reconcile) {
@@ -85,10 +81,6 @@ static const struct livekit_participant *find_agent(const struct check *check, c
 }
 
 /* --- a call of ours --- */
-
-struct bridge_call *check_call(const struct check *check) {
-    return check_call_of(check, 0);
-}
 
 struct bridge_call *check_call_of(const struct check *check, uint64_t leg) {
     struct bridge_call *call = bridge_live_call(check->reconcile->options.bridge, slice_of(check->sid));
@@ -173,7 +165,7 @@ static void judge_unlisted_agent(struct check *check, const struct bridge_call *
 
 /* Of agents with tokens of their own the first that speaks is ours until it is gone; one of our identity takes over. */
 static void judge_agent(struct check *check, const struct livekit_answer *answer) {
-    struct bridge_call *call = check_call(check);
+    struct bridge_call *call = check_call_of(check, 0);
     if (call == NULL || call->entry.facts.process == PROCESS_NONE) {
         return;
     }
@@ -215,7 +207,7 @@ static bool only_callers(const struct livekit_answer *answer) {
 static void judge_call(struct check *check, const struct livekit_answer *answer) {
     judge_legs(check, answer);
     judge_agent(check, answer);
-    if (check_call(check) != NULL) {
+    if (check_call_of(check, 0) != NULL) {
         untold_confirm(check, answer);
     }
 }
@@ -321,7 +313,7 @@ static struct check *new_check(struct reconcile *reconcile, struct slice sid, st
     snprintf(check->sid, sizeof check->sid, "%.*s", SLICE_ARG(sid));
     check->room = (struct slice){xmemdup(room.p, room.n), room.n};
     check->how = how;
-    check->sent_at = now_of(reconcile);
+    check->sent_at = reconcile_now(reconcile);
     check->again_at = MONO_NEVER;
     DL_APPEND(reconcile->checks, check);
     return check;
@@ -337,7 +329,7 @@ void check_suspect(struct reconcile *reconcile, const char *sid, struct slice ro
     if (room.n > 0 && !check_is_running(reconcile, slice_of(sid))) {
         struct check *check = new_check(reconcile, slice_of(sid), room, CHECK_LIST);
         check->suspected = true;
-        check->again_at = now_of(reconcile) + SUSPECT_MS; /* webhooks that are on their way come first */
+        check->again_at = reconcile_now(reconcile) + SUSPECT_MS; /* webhooks that are on their way come first */
     }
 }
 
@@ -364,11 +356,11 @@ mono_ms check_next_due(const struct reconcile *reconcile) {
 
 bool check_callers(struct reconcile *reconcile, const struct bridge_call *call) {
     const struct call *facts = &call->entry.facts;
-    struct slice sid = slice_of(call->entry.sid), room = {call->entry.room, call->entry.room_size};
+    struct slice sid = slice_of(call->entry.sid);
     if (check_is_running(reconcile, sid)) {
         return false;
     }
-    struct check *check = new_check(reconcile, sid, room, CHECK_THOROUGH);
+    struct check *check = new_check(reconcile, sid, call->entry.room, CHECK_THOROUGH);
     for (unsigned i = 0; i < facts->leg_count; i++) {
         const struct leg *leg = call_leg_at(facts, i);
         const char *identity = bridge_identity_of(call, leg->sid);

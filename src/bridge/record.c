@@ -42,7 +42,7 @@ static struct journal_entry entry_of(const struct bridge *bridge, const struct b
     bool process = entry->facts.process != PROCESS_NONE;
     return (struct journal_entry){
         .sid = slice_of(entry->sid),
-        .room = {entry->room, entry->room_size},
+        .room = entry->room,
         .boot = slice_of(bridge->options.boot),
         .facts = entry->facts,
         .over = entry->over,

@@ -1,6 +1,5 @@
 /* Where calls go that are over: into a grave as soon as the journal has them as they are, out of it when something is
  * heard of them, and away after a while. */
-#include "base/mem.h"
 #include "bridge/internal.h"
 
 /* Back into the table. */
@@ -35,7 +34,7 @@ struct bridge_call *bridge_find_room(struct bridge *bridge, struct slice room) {
 }
 
 void bridge_add(struct bridge *bridge, struct bridge_call *call) {
-    (void)bridge_find_room(bridge, (struct slice){call->entry.room, call->entry.room_size}); /* it loses the name */
+    (void)bridge_find_room(bridge, call->entry.room); /* it loses the name */
     table_add(&bridge->table, &call->entry);
 }
 

@@ -69,8 +69,7 @@ static struct bridge_call *call_from(const struct journal_entry *entry, mono_ms 
     struct bridge_call *call = xcalloc(1, sizeof *call);
     call->entry.facts = call_copy(&entry->facts);
     snprintf(call->entry.sid, sizeof call->entry.sid, "%.*s", SLICE_ARG(entry->sid));
-    call->entry.room = copy(entry->room);
-    call->entry.room_size = entry->room.n;
+    call->entry.room = (struct slice){copy(entry->room), entry->room.n};
     call->end = entry->end;
     call->agent_name = copy(entry->agent);
     call->metadata = copy(entry->metadata);

@@ -8,7 +8,7 @@
 void bridge_about(const struct bridge_call *call, struct log_about *ret_about) {
     *ret_about = (struct log_about){
         .call = slice_of(call->entry.sid),
-        .room = {call->entry.room, call->entry.room_size},
+        .room = call->entry.room,
         .agent = slice_of(call->agent_name),
         .pid = call->pid,
     };

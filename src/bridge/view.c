@@ -70,11 +70,11 @@ void bridge_memory_short(struct bridge *bridge, bool is_short) {
     bridge->limits.memory_short = is_short;
 }
 
-struct bridge_view bridge_view_of(const struct bridge_call *call, mono_ms now) {
+static struct bridge_view view_of(const struct bridge_call *call, mono_ms now) {
     const struct call_entry *entry = &call->entry;
     return (struct bridge_view){
         .sid = entry->sid,
-        .room = {entry->room, entry->room_size},
+        .room = entry->room,
         .called = slice_of(call->leg.called),
         .caller = slice_of(call->leg.caller),
         .agent = call->agent_name != NULL ? call->agent_name : "",
@@ -95,7 +95,7 @@ void bridge_each(const struct bridge *bridge, mono_ms now, void (*each)(void *co
         if (entry->over) {
             continue;
         }
-        struct bridge_view view = bridge_view_of(call, now);
+        struct bridge_view view = view_of(call, now);
         each(context, &view);
     }
 }

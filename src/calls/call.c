@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "calls/exit.h"
 #include "calls/ghosts.h"
 #include "calls/legs.h"

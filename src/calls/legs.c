@@ -60,12 +60,7 @@ bool legs_may_return(const struct leg *leg) {
 }
 
 const struct leg *call_leg(const struct call *call, uint64_t sid) {
-    for (unsigned i = 0; i < call->leg_count; i++) {
-        if (call_leg_at(call, i)->sid == sid) {
-            return call_leg_at(call, i);
-        }
-    }
-    return NULL;
+    return legs_find((struct call *)call, sid);
 }
 
 static bool leg_worth_less(const struct leg *leg, const struct leg *than) {

@@ -30,17 +30,17 @@ static void drop_name(struct call_table *table, struct call_entry *entry) {
 }
 
 static void add_name(struct call_table *table, struct call_entry *entry) {
-    HASH_ADD_KEYPTR(by_room, table->by_room, entry->room, entry->room_size, entry);
+    HASH_ADD_KEYPTR(by_room, table->by_room, entry->room.p, entry->room.n, entry);
     entry->named = true;
 }
 
 void table_add(struct call_table *table, struct call_entry *entry) {
     HASH_ADD_KEYPTR(by_sid, table->by_sid, entry->sid, strlen(entry->sid), entry);
-    struct call_entry *former = table_find_room(table, (struct slice){entry->room, entry->room_size});
+    struct call_entry *former = table_find_room(table, entry->room);
     if (former != NULL) {
         drop_name(table, former);
     }
-    if (entry->room_size > 0) {
+    if (entry->room.n > 0) {
         add_name(table, entry);
     }
     table->live++;

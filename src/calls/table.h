@@ -14,10 +14,9 @@ enum { CALL_SID_MAX = 64 };
 struct call_entry {
     struct call facts;
     char sid[CALL_SID_MAX + 1];
-    char *room; /* its name, any bytes; freed by the owner after table_remove */
-    size_t room_size;
-    bool over;  /* a tombstone */
-    bool named; /* the newest sid of its room name */
+    struct slice room; /* its name, any bytes; p is freed by the owner after table_remove */
+    bool over;         /* a tombstone */
+    bool named;        /* the newest sid of its room name */
     mono_ms over_at;
     struct heap_item deadline;
     struct call_entry *prev, *next; /* tombstones, oldest first */

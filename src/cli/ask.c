@@ -53,11 +53,7 @@ bool ask_read(struct buf *ret_line) {
     if (!read_interruptible(&line)) {
         return false;
     }
-    size_t start = line.len > 0 ? strspn(line.p, " \t\r") : 0;
-    while (line.len > start && strchr(" \t\r", line.p[line.len - 1]) != NULL) {
-        line.len--;
-    }
-    buf_add(ret_line, line.len > start ? line.p + start : "", line.len - start);
+    buf_add_slice(ret_line, slice_trim(buf_slice(&line)));
     return true;
 }
 

@@ -1,6 +1,5 @@
 /* sipbridge clear-rooms: deletes every room of LiveKit, ours or not. */
 #include <jansson.h>
-#include <stdio.h>
 
 #include "cli/clear.h"
 #include "cli/confirm.h"

@@ -119,7 +119,7 @@ struct cli_table {
     bool wraps;            /* the last column goes on in the next line instead of being cut */
     struct cli_cell {
         char *text;
-        size_t width; /* characters on a terminal, nearly: code points */
+        size_t width; /* columns of a terminal */
         enum cli_colour colour;
     } * cells;
     size_t count, cap;

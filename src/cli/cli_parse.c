@@ -1,5 +1,4 @@
 /* Options: "--name value", "--name=value", "--flag", "-l", anywhere before "--"; what remains are the arguments. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"

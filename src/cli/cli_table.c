@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/columns.h"
 #include "cli/help.h"
 
 enum { CELL_MAX = 1024, GAP = 2, NARROWEST = 7 };
@@ -34,14 +35,6 @@ void cli_table_init(struct cli_table *table, const char *const *titles, size_t c
     *table = (struct cli_table){.columns = columns, .titles = titles, .whole = 1};
 }
 
-static size_t count_characters(const char *text) {
-    size_t count = 0;
-    for (; *text != '\0'; text++) {
-        count += ((unsigned char)*text & 0xC0u) != 0x80u;
-    }
-    return count;
-}
-
 void cli_table_add_coloured(struct cli_table *table, enum cli_colour colour, const char *text) {
     cleanup_buf struct buf shown = {0};
     text_clean(&shown, slice_of(text), CELL_MAX);
@@ -49,7 +42,7 @@ void cli_table_add_coloured(struct cli_table *table, enum cli_colour colour, con
         table->cap = table->cap > 0 ? table->cap * 2 : 64;
         table->cells = xrealloc(table->cells, table->cap * sizeof *table->cells);
     }
-    size_t width = count_characters(shown.p);
+    size_t width = columns_of(buf_slice(&shown));
     table->cells[table->count++] = (struct cli_cell){.text = buf_take(&shown), .width = width, .colour = colour};
 }
 
@@ -68,7 +61,7 @@ void cli_table_addf(struct cli_table *table, const char *format, ...) {
 
 static void measure(const struct cli_table *table, size_t *widths) {
     for (size_t i = 0; i < table->columns; i++) {
-        widths[i] = table->titles != NULL ? count_characters(table->titles[i]) : 0;
+        widths[i] = table->titles != NULL ? columns_of(slice_of(table->titles[i])) : 0;
     }
     for (size_t i = 0; i < table->count; i++) {
         size_t *width = &widths[i % table->columns];
@@ -130,22 +123,14 @@ static void fit(struct layout *layout, const struct cli_table *table, size_t ter
     }
 }
 
-/* TEXT in WIDTH characters, cut with "…" or (unless it is the last in its row) filled up with blanks. */
+/* TEXT in WIDTH columns, cut with "…" or (unless it is the last in its row) filled up with blanks. */
 static void print_cell(const struct cli_cell *cell, size_t width, bool last) {
-    size_t bytes = strlen(cell->text), shown = cell->width;
-    if (cell->width > width) {
-        bytes = 0;
-        shown = 0;
-        while (shown < width - 1) {
-            bytes++;
-            shown += ((unsigned char)cell->text[bytes] & 0xC0u) != 0x80u;
-        }
-    }
     bool cut = cell->width > width;
     bool coloured = cell->colour != COLOUR_NONE;
+    size_t used, bytes = columns_fit(slice_of(cell->text), cut ? width - 1 : width, &used);
     printf("%s%.*s%s%s", coloured ? cli_colour(cell->colour) : "", (int)bytes, cell->text, cut ? "…" : "",
            coloured ? cli_colour(COLOUR_NONE) : "");
-    size_t used = shown + (cut ? 1 : 0);
+    used += cut;
     printf("%*s", last ? 0 : (int)(width - used + GAP), "");
 }
 
@@ -176,7 +161,8 @@ void cli_table_print(const struct cli_table *table) {
     if (table->titles != NULL) {
         struct cli_cell titles[CLI_MAX_COLUMNS];
         for (size_t i = 0; i < table->columns; i++) {
-            titles[i] = (struct cli_cell){(char *)table->titles[i], count_characters(table->titles[i]), COLOUR_BOLD};
+            titles[i] =
+                (struct cli_cell){(char *)table->titles[i], columns_of(slice_of(table->titles[i])), COLOUR_BOLD};
         }
         print_row(table, titles, &layout);
     }

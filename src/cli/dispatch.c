@@ -39,10 +39,6 @@ static void add_notes(struct cli_table *table, const struct livekit_rule *rule) 
     cli_table_add(table, text.len > 2 ? text.p + 2 : "");
 }
 
-bool dispatch_is_ours(const struct livekit_rule *rule, struct slice prefix) {
-    return rule->kind != LIVEKIT_RULE_OTHER && slice_starts(rule->room, prefix);
-}
-
 void dispatch_print(const struct livekit_rule *rules, size_t count, struct slice prefix) {
     static const char *const titles[] = {"RULE",   "NAME",          "KIND",   "ROOM", "OURS",
                                          "TRUNKS", "CALLED NUMBER", "CALLER", "NOTES"};
@@ -50,7 +46,7 @@ void dispatch_print(const struct livekit_rule *rules, size_t count, struct slice
     cli_table_init(&table, titles, ARRAY_LEN(titles));
     for (size_t i = 0; i < count; i++) {
         cleanup_buf struct buf room = {0};
-        bool ours = dispatch_is_ours(&rules[i], prefix);
+        bool ours = livekit_rule_makes(&rules[i], prefix);
         add_room(&room, &rules[i]);
         show_text(&table, rules[i].id);
         show_text(&table, rules[i].name);
@@ -69,7 +65,7 @@ json_t *dispatch_json(const struct livekit_rule *rule, struct slice prefix) {
     json_t *object =
         json_pack("{s:o, s:o, s:o, s:s, s:o, s:b}", "id", show_json_text(rule->id), "name", show_json_text(rule->name),
                   "metadata", show_json_text(rule->metadata), "kind", kind_of(rule), "room", show_json_text(rule->room),
-                  "ours", (int)dispatch_is_ours(rule, prefix));
+                  "ours", (int)livekit_rule_makes(rule, prefix));
     json_object_set_new(object, "random", json_boolean(rule->random));
     json_object_set_new(object, "has_pin", json_boolean(rule->has_pin));
     json_object_set_new(object, "hide_phone_number", json_boolean(rule->hide_phone_number));

@@ -8,8 +8,7 @@ struct json_t;
 
 extern const struct cli_command dispatch_create_command;
 
-/* Whether the rooms of RULE begin with PREFIX (SIP_ROOM_PREFIX), so that sipbridge looks at them. */
-bool dispatch_is_ours(const struct livekit_rule *rule, struct slice prefix);
+/* PREFIX is SIP_ROOM_PREFIX: whose rooms begin so are ours. */
 void dispatch_print(const struct livekit_rule *rules, size_t count, struct slice prefix);
 struct json_t *dispatch_json(const struct livekit_rule *rule, struct slice prefix);
 /* "dispatch rule SDR_x (name; room sip-inbound_…)", escaped. The caller frees it. */

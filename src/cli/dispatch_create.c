@@ -54,7 +54,7 @@ static struct livekit_rule rule_of(const struct create_options *options, const s
 
 static void warn(const struct cli *cli, const struct livekit_rule *rule, const struct settings *settings) {
     struct slice prefix = slice_of(settings->room_prefix);
-    if (!dispatch_is_ours(rule, prefix)) {
+    if (!livekit_rule_makes(rule, prefix)) {
         cli_error(
             cli,
             "warning: rooms that begin with \"%.*s\" are none of sipbridge's: SIP_ROOM_PREFIX is \"%.*s\", and no "

@@ -17,7 +17,7 @@ static void add_code(struct buf *out, const char *text) {
 static void add_message(struct buf *out, const struct message *message) {
     cleanup_buf struct buf shown = {0};
     messages_show(&shown, message->text);
-    buf_addf(out, "| %s | ", messages_level_name(message->level));
+    buf_addf(out, "| %s | ", log_level_name(message->level));
     add_code(out, shown.p);
     buf_adds(out, " | ");
     docs_cell(out, message->cause);

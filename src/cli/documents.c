@@ -2,6 +2,7 @@
 #include "cli/documents.h"
 
 #include "app/from_settings.h"
+#include "base/argv.h"
 
 enum { ANSWER_TIMEOUT_MS = 5000 };
 

@@ -22,7 +22,7 @@ static bool explain_message(const struct message_line *line) {
     }
     cleanup_buf struct buf shown = {0};
     text_clean(&shown, buf_slice(&line->text), SHOWN_MAX); /* a file may hold more than our log writes */
-    printf("%s: %s\n", messages_level_name(message->level), shown.p);
+    printf("%s: %s\n", log_level_name(message->level), shown.p);
     print_one("when", message->cause);
     print_one("remedy", message->remedy);
     return true;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/columns.h"
+
 enum { WIDTH = 80, COMMAND_COLUMN = 12, OPTION_COLUMN = 26, SETTING_COLUMN = 26, NARROWEST = 20 };
 
 #define EXAMPLE "    "
@@ -45,19 +47,21 @@ static const char *add_example(struct buf *out, const char *text) {
 
 /* The next word, and the blank or the new line before it. */
 static const char *add_word(struct buf *out, const char *text, struct place *place) {
-    size_t word = strcspn(text, " \n");
-    if (place->column > place->indent && place->column + 1 + word > place->width) {
+    size_t word = strcspn(text, " \n"), columns = columns_of((struct slice){text, word});
+    if (place->column > place->indent && place->column + 1 + columns > place->width) {
         start_line(out, place);
     } else if (place->column > place->indent) {
         buf_addc(out, ' ');
         place->column++;
     }
     buf_add(out, text, word);
-    place->column += word;
+    place->column += columns;
     return text + word;
 }
 
-void help_wrap(struct buf *out, const char *text, size_t indent, size_t width) {
+/* Breaks TEXT at blanks into lines of at most WIDTH columns after INDENT blanks; a newline is kept, and so are lines
+ * that begin with four blanks (an example, which is copied). The first line goes on where OUT is, at column INDENT. */
+static void wrap(struct buf *out, const char *text, size_t indent, size_t width) {
     struct place place = {.column = indent, .indent = indent, .width = width};
     while (*text != '\0') {
         bool is_example = place.column == indent && strncmp(text, EXAMPLE, strlen(EXAMPLE)) == 0;
@@ -73,7 +77,7 @@ void help_wrap(struct buf *out, const char *text, size_t indent, size_t width) {
 void help_print(const char *text, size_t indent) {
     cleanup_buf struct buf lines = {0};
     size_t width = cli_width();
-    help_wrap(&lines, text, indent, width > indent + NARROWEST ? width : SIZE_MAX);
+    wrap(&lines, text, indent, width > indent + NARROWEST ? width : SIZE_MAX);
     fputs(lines.p, stdout);
 }
 
@@ -86,7 +90,7 @@ static void entry(struct buf *out, const char *name, size_t column, const char *
     } else {
         fill(out, column - strlen(name) - 2);
     }
-    help_wrap(out, text, column, WIDTH);
+    wrap(out, text, column, WIDTH);
 }
 
 static void option_entry(struct buf *out, const struct cli_option *option) {
@@ -144,11 +148,10 @@ void help_brief(const struct cli *cli, struct buf *out) {
 
 void help_program(const struct cli *cli, struct buf *out) {
     help_commands(cli, out);
-    help_wrap(
-        out,
-        "Settings are environment variables; they may stand as lines NAME=VALUE in the file of --env-file, too, and "
-        "the environment wins. `sipbridge config` shows those in effect. In brackets what holds where nothing is set:",
-        0, WIDTH);
+    wrap(out,
+         "Settings are environment variables; they may stand as lines NAME=VALUE in the file of --env-file, too, and "
+         "the environment wins. `sipbridge config` shows those in effect. In brackets what holds where nothing is set:",
+         0, WIDTH);
     settings_list(out);
 }
 
@@ -176,7 +179,7 @@ void help_command(const struct cli *cli, struct buf *out) {
     buf_addf(out, "Usage: %s", cli->path);
     help_synopsis(command, out);
     buf_adds(out, "\n\n");
-    help_wrap(out, command->summary, 0, WIDTH);
+    wrap(out, command->summary, 0, WIDTH);
     if (command->verbs != NULL) {
         verbs_list(command, out);
     } else {
@@ -184,6 +187,6 @@ void help_command(const struct cli *cli, struct buf *out) {
     }
     if (command->details != NULL) {
         buf_addc(out, '\n');
-        help_wrap(out, command->details, 0, WIDTH);
+        wrap(out, command->details, 0, WIDTH);
     }
 }

@@ -14,11 +14,8 @@ void help_command(const struct cli *cli, struct buf *out);
 const struct cli_option *help_common_options(const struct cli_command *command, size_t *ret_count);
 /* "[OPTION...] ARGUMENTS" or "VERB ..." after a command's name. */
 void help_synopsis(const struct cli_command *command, struct buf *out);
-/* Breaks TEXT at blanks into lines of at most WIDTH characters after INDENT blanks; a newline is kept, and so are lines
- * that begin with four blanks (an example, which is copied). The first line
- * goes on where OUT is, at column INDENT. */
-void help_wrap(struct buf *out, const char *text, size_t indent, size_t width);
-/* Prints TEXT so on a terminal; on one line elsewhere, and where the terminal is too narrow for it. */
+/* Prints TEXT, broken at blanks into lines of the terminal's width after INDENT blanks, the first of which are there
+ * already; on one line elsewhere, and where the terminal is too narrow for it. */
 void help_print(const char *text, size_t indent);
 
 #endif

@@ -1,12 +1,10 @@
 /* Reads recordings of webhooks; the format is described in recording.h. */
 #include "cli/recording.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 
 struct reading {
     struct recording recording;
@@ -71,10 +69,6 @@ static bool take_line(struct reading *reading, struct slice line, struct diag *d
     return good;
 }
 
-static bool is_blank(struct slice line) {
-    return strspn(line.p, " \t\r\n") >= line.n;
-}
-
 static bool read_lines(struct reading *reading, FILE *file, struct diag *diag) {
     cleanup_free char *line = NULL;
     size_t room = 0;
@@ -82,7 +76,7 @@ static bool read_lines(struct reading *reading, FILE *file, struct diag *diag) {
     while ((got = getline(&line, &room, file)) >= 0) {
         reading->line++;
         struct slice text = {line, (size_t)got};
-        if (!is_blank(text) && !take_line(reading, text, diag)) {
+        if (slice_trim(text).n > 0 && !take_line(reading, text, diag)) {
             return false;
         }
     }

@@ -2,10 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#include "base/when.h"
 #include "cli/cli.h"
 #include "cli/report_print.h"
 #include "report/plot.h"

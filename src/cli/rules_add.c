@@ -9,7 +9,6 @@
 #include "cli/rules_edit.h"
 #include "cli/rules_show.h"
 #include "rules/decide.h"
-#include "rules/pattern.h"
 #include "rules/shadow.h"
 
 struct add_options {

@@ -12,7 +12,7 @@
 #include "cli/ask.h"
 #include "rules/document.h"
 #include "rules/edit.h"
-#include "rules/rule.h"
+#include "rules/ruleset.h"
 
 enum { SHOWN_MAX = 200, AGENTS_SHOWN = 30 };
 

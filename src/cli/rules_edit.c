@@ -2,7 +2,6 @@
 #include "cli/rules_edit.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/text.h"

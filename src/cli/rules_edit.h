@@ -18,7 +18,7 @@ struct rules_edit {
     const struct ruleset *rules;    /* NULL: none yet, or bad */
     struct diag bad;                /* why the rules there are bad; what is "" when they are not */
     const struct directory *agents; /* NULL: not known, which has been said */
-    char *where;                    /* "/etc/rules.json", "the key sip_dispatch_rules of Redis" */
+    char *where;                    /* "/etc/rules.json", "Redis, key sip_dispatch_rules" */
 };
 
 /* After cli_parse. CLI_OK; else the exit code, and what is wrong has been said. Rules that cannot be read end here;

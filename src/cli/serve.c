@@ -1,5 +1,4 @@
 /* sipbridge serve: the daemon. */
-#include <stdio.h>
 
 #include <jansson.h>
 

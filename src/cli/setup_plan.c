@@ -1,7 +1,7 @@
 /* LiveKit's matching, as far as it can be told without a call. */
 #include "cli/setup_plan.h"
 
-#include "cli/dispatch.h"
+#include "base/buf.h"
 #include "rules/number.h"
 
 static bool has_number(struct livekit_texts numbers, struct slice number) {
@@ -62,6 +62,6 @@ struct setup_plan setup_plan(const struct setup_wish *wish, const struct livekit
             plan.rule = rule;
         }
     }
-    plan.is_foreign = plan.rule != NULL && !dispatch_is_ours(plan.rule, wish->prefix);
+    plan.is_foreign = plan.rule != NULL && !livekit_rule_makes(plan.rule, wish->prefix);
     return plan;
 }

@@ -2,7 +2,6 @@
 #include "cli/watch.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>

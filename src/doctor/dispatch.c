@@ -6,19 +6,7 @@
 
 enum { STALE_S = 60, STALE_SHOWN = 3 };
 
-/* LiveKit puts "_" after the prefix of individual and callee rules. */
-bool rule_is_ours(const struct livekit_rule *rule, const char *prefix) {
-    char name[EVENT_MAX_NAME + 2];
-    if (rule->kind == LIVEKIT_RULE_OTHER || rule->room.n > EVENT_MAX_NAME) {
-        return false;
-    }
-    memcpy(name, rule->room.n > 0 ? rule->room.p : "", rule->room.n);
-    name[rule->room.n] = '_';
-    struct slice begins = {name, rule->room.n + (rule->kind != LIVEKIT_RULE_DIRECT)};
-    return slice_starts(begins, slice_of(prefix));
-}
-
-bool rule_takes_calls_of(const struct livekit_rule *rule, const struct livekit_trunk *trunk) {
+static bool takes_calls_of(const struct livekit_rule *rule, const struct livekit_trunk *trunk) {
     for (size_t i = 0; i < rule->trunk_ids.count; i++) {
         if (slice_eq(rule->trunk_ids.at[i], trunk->id)) {
             return true;
@@ -27,8 +15,8 @@ bool rule_takes_calls_of(const struct livekit_rule *rule, const struct livekit_t
     return rule->trunk_ids.count == 0;
 }
 
-static const char *prefix_of(const struct exam *exam) {
-    return exam->settings.values->room_prefix != NULL ? exam->settings.values->room_prefix : "";
+static struct slice prefix_of(const struct exam *exam) {
+    return slice_of(exam->settings.values->room_prefix);
 }
 
 const char *judge_label(struct findings *findings, struct slice name, struct slice id) {
@@ -46,10 +34,10 @@ static const char *label_of(const struct livekit_rule *rule, struct findings *fi
 
 void judge_dispatch(const struct exam *exam, struct findings *findings) {
     const struct livekit_answer *answer = &exam->livekit.rules->answer;
-    const char *prefix = prefix_of(exam);
+    struct slice prefix = prefix_of(exam);
     size_t ours = 0;
     for (size_t i = 0; i < answer->count; i++) {
-        ours += rule_is_ours(&answer->rules[i], prefix);
+        ours += livekit_rule_makes(&answer->rules[i], prefix);
     }
     if (ours > 0) {
         findings_ok(findings, "%zu of %zu LiveKit dispatch rule%s make%s rooms for sipbridge", ours, answer->count,
@@ -60,7 +48,7 @@ void judge_dispatch(const struct exam *exam, struct findings *findings) {
         answer->count == 0
             ? findings_problem(findings, "LiveKit has no dispatch rule")
             : findings_problem(findings, "none of LiveKit's %zu dispatch rules makes rooms that begin with %s",
-                               answer->count, findings_show(findings, slice_of(prefix)));
+                               answer->count, findings_show(findings, prefix));
     finding_causes(finding,
                    answer->count == 0 ? "it drops every call" : "sipbridge takes none of their rooms for a call");
     finding_repair(finding, "sipbridge setup +NUMBER --agent NAME%s",
@@ -71,9 +59,9 @@ static bool judge_trunk(const struct exam *exam, struct findings *findings, cons
     const struct livekit_answer *answer = &exam->livekit.rules->answer;
     size_t any = 0, ours = 0;
     for (size_t i = 0; i < answer->count; i++) {
-        bool takes = rule_takes_calls_of(&answer->rules[i], trunk);
+        bool takes = takes_calls_of(&answer->rules[i], trunk);
         any += takes;
-        ours += takes && rule_is_ours(&answer->rules[i], prefix_of(exam));
+        ours += takes && livekit_rule_makes(&answer->rules[i], prefix_of(exam));
     }
     if (ours > 0) {
         return true;
@@ -122,7 +110,7 @@ static struct wants wants_of(const struct ruleset *rules) {
 /* Whether a trunk of RULE's does not say by itself which number was called. */
 static bool loses_called(const struct livekit_rule *rule, const struct livekit_answer *trunks) {
     for (size_t i = 0; i < trunks->count; i++) {
-        if (rule_takes_calls_of(rule, &trunks->trunks[i]) && trunks->trunks[i].numbers.count != 1) {
+        if (takes_calls_of(rule, &trunks->trunks[i]) && trunks->trunks[i].numbers.count != 1) {
             return true;
         }
     }
@@ -136,7 +124,7 @@ void judge_hidden_numbers(const struct exam *exam, struct findings *findings) {
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_rule *rule = &answer->rules[i];
         bool called = wants.called && loses_called(rule, &exam->livekit.trunks->answer);
-        if (!rule->hide_phone_number || !rule_is_ours(rule, prefix_of(exam)) || (!called && !wants.caller)) {
+        if (!rule->hide_phone_number || !livekit_rule_makes(rule, prefix_of(exam)) || (!called && !wants.caller)) {
             continue;
         }
         good = false;
@@ -161,7 +149,7 @@ void judge_dispatch_agents(const struct exam *exam, struct findings *findings) {
     bool good = true;
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_rule *rule = &answer->rules[i];
-        if (rule->agents.count == 0 || !rule_is_ours(rule, prefix_of(exam))) {
+        if (rule->agents.count == 0 || !livekit_rule_makes(rule, prefix_of(exam))) {
             continue;
         }
         good = false;
@@ -203,7 +191,7 @@ void judge_unnamed_worker(const struct exam *exam, struct findings *findings) {
 }
 
 static bool is_stale(const struct exam *exam, const struct livekit_room *room) {
-    return slice_starts(room->name, slice_of(prefix_of(exam))) && room->num_participants == 0 &&
+    return slice_starts(room->name, prefix_of(exam)) && room->num_participants == 0 &&
            exam->now_s - room->creation_time_s > STALE_S;
 }
 

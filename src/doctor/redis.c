@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "doctor/judges.h"
+#include "source/redis_source.h"
 
 void judge_redis(const struct exam *exam, struct findings *findings) {
     const struct exam_redis *redis = &exam->redis;
@@ -30,8 +31,8 @@ static bool tell_type(const char *key, const char *type, const char *wanted, str
 }
 
 void judge_redis_types(const struct exam *exam, struct findings *findings) {
-    bool wrong = tell_type("sip_dispatch_rules", exam->redis.rules_type, "string", findings);
-    wrong = tell_type("sip_agents", exam->redis.agents_type, "hash", findings) || wrong;
+    bool wrong = tell_type(REDIS_RULES_KEY, exam->redis.rules_type, "string", findings);
+    wrong = tell_type(REDIS_AGENTS_KEY, exam->redis.agents_type, "hash", findings) || wrong;
     if (!wrong) {
         findings_ok(findings, "sip_dispatch_rules and sip_agents have the right types, or are not there");
     }

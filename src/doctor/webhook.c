@@ -1,5 +1,4 @@
 /* Do webhooks arrive? LiveKit's own about the throw-away room, and ours through the proxy that --webhook-url names. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

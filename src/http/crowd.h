@@ -10,7 +10,7 @@
 #include "http/server.h"
 #include "loop/loop.h"
 
-enum crowd_phase { CROWD_IDLE, CROWD_HEADER, CROWD_BODY, CROWD_ANSWER, CROWD_PHASES };
+enum crowd_phase { CROWD_IDLE, CROWD_HEADER, CROWD_BODY, CROWD_ANSWER };
 
 /* One connection; embedded in its owner's struct. */
 struct member {

@@ -71,10 +71,6 @@ static bool parse_host(const char *host, in_port_t port, struct listen_address *
         set_v6(address, in6addr_any, port);
         return true;
     }
-    if (strcmp(host, "localhost") == 0) {
-        set_v4(address, (struct in_addr){htonl(INADDR_LOOPBACK)}, port);
-        return true;
-    }
     if (inet_pton(AF_INET, host, &v4) == 1) {
         set_v4(address, v4, port);
         return true;

@@ -25,8 +25,7 @@ struct listen_address {
     } at;
 };
 
-/* Forms: "127.0.0.1:8790", "[::1]:8790", ":8790" (every address), "localhost:8790" (127.0.0.1),
- * "unix:/path", "fd:3". Pure. */
+/* Forms: "127.0.0.1:8790", "[::1]:8790", ":8790" (every address), "unix:/path", "fd:3". Pure. */
 bool listen_parse(const char *text, struct listen_address *ret_address, struct diag *diag)
     __attribute__((warn_unused_result));
 

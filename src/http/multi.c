@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/dup_watch.h"
+#include "loop/signals.h"
 
 struct socket {
     struct dup_watch watch;
@@ -143,8 +144,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 
 struct http_multi *http_multi_new(const struct http_multi_options *options) {
     static bool started;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGPIPE, &ignore, NULL);
+    signals_let_writes_fail();
     if (!started && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return NULL;
     }

@@ -1,7 +1,7 @@
 /* HTTP requests that do not block: libcurl's multi interface as watchers and timers of struct loop. One pool of
  * kept-alive connections, HTTP/1.1, no redirects, no proxy from the environment, names resolved on threads (with
  * all signals blocked), TLS verified, a deadline and a size limit on every answer. What a status or a body means
- * is the caller's business. Ignores SIGPIPE for the process: OpenSSL writes without MSG_NOSIGNAL. One thread only. */
+ * is the caller's business. Lets writes fail (loop/signals.h): OpenSSL writes without MSG_NOSIGNAL. One thread only. */
 #ifndef HTTP_MULTI_H
 #define HTTP_MULTI_H
 

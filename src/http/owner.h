@@ -3,7 +3,6 @@
 #ifndef HTTP_OWNER_H
 #define HTTP_OWNER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 #include "http/crowd.h"
 #include "http/head.h"
 #include "http/linger.h"
+#include "loop/signals.h"
 
 #define NEVER_MS (365ULL * 24 * 3600 * 1000) /* h2o's own timers: see above */
 
@@ -266,12 +266,6 @@ static void on_inner_ready(h2o_socket_t *sock, const char *error) {
     server->inner_ready = true;
 }
 
-static void ignore_sigpipe(void) {
-    struct sigaction action = {.sa_handler = SIG_IGN};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGPIPE, &action, NULL);
-}
-
 static bool open_listeners(struct http_server *server, const struct http_listen *listens, size_t count,
                            struct diag *diag) {
     server->listeners = xcalloc(count, sizeof server->listeners[0]);
@@ -309,7 +303,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
         free(server);
         return NULL;
     }
-    ignore_sigpipe();
+    signals_let_writes_fail();
     server->crowd.view = view_connection;
     server->crowd.close = close_connection;
     crowd_init(&server->crowd, loop, limits);

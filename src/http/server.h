@@ -5,7 +5,7 @@
  * At a connection limit the connection that has been idle longest, at least a second, makes room; if there is none,
  * new ones wait.
  * The server owns the process's outermost loop: http_server_turn runs one batch of h2o events and then one turn
- * of LOOP. One server at a time, one thread only. Ignores SIGPIPE for the process. */
+ * of LOOP. One server at a time, one thread only. Lets writes fail (loop/signals.h). */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 

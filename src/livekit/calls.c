@@ -168,7 +168,7 @@ static void add_rule_kind(struct buf *out, const struct livekit_rule *rule) {
         [LIVEKIT_RULE_CALLEE] = {"dispatch_rule_callee", "room_prefix", "randomize", true},
     };
     assert(rule->kind != LIVEKIT_RULE_OTHER);
-    buf_addf(out, "%s\"rule\":{\"%s\":{", out->p[out->len - 1] == '{' ? "" : ",", kinds[rule->kind].name);
+    buf_addf(out, "\"rule\":{\"%s\":{", kinds[rule->kind].name);
     json_add_field(out, kinds[rule->kind].room, rule->room);
     if (kinds[rule->kind].random != NULL && rule->random == kinds[rule->kind].says_random) {
         json_add_raw(out, kinds[rule->kind].random, SLICE("true"));
@@ -213,21 +213,6 @@ struct livekit_call *livekit_create_rule(struct livekit_api *api, const struct l
     return post(api, ask, METHOD_CREATE_RULE, &body);
 }
 
-struct livekit_call *livekit_update_rule(struct livekit_api *api, const struct livekit_ask *ask, struct slice id,
-                                         const struct livekit_rule_change *change) {
-    struct buf body = open_object();
-    json_add_field(&body, "sip_dispatch_rule_id", id);
-    buf_adds(&body, ",\"update\":{");
-    add_optional(&body, "name", change->name);
-    add_optional(&body, "metadata", change->metadata);
-    add_change(&body, "trunk_ids", &change->trunk_ids);
-    if (change->rule != NULL) {
-        add_rule_kind(&body, change->rule);
-    }
-    buf_addc(&body, '}');
-    return post(api, ask, METHOD_UPDATE_RULE, &body);
-}
-
 struct livekit_call *livekit_delete_rule(struct livekit_api *api, const struct livekit_ask *ask, struct slice id) {
     struct buf body = open_object();
     json_add_field(&body, "sip_dispatch_rule_id", id);
@@ -238,19 +223,4 @@ struct livekit_call *livekit_list_dispatches(struct livekit_api *api, const stru
                                              struct slice room) {
     struct buf body = open_object();
     return post_room(api, ask, METHOD_LIST_DISPATCHES, room, &body);
-}
-
-struct livekit_call *livekit_create_dispatch(struct livekit_api *api, const struct livekit_ask *ask,
-                                             const struct livekit_dispatch *dispatch) {
-    struct buf body = open_object();
-    json_add_field(&body, "agent_name", dispatch->agent_name);
-    add_text(&body, "metadata", dispatch->metadata);
-    return post_room(api, ask, METHOD_CREATE_DISPATCH, dispatch->room, &body);
-}
-
-struct livekit_call *livekit_delete_dispatch(struct livekit_api *api, const struct livekit_ask *ask, struct slice room,
-                                             struct slice id) {
-    struct buf body = open_object();
-    json_add_field(&body, "dispatch_id", id);
-    return post_room(api, ask, METHOD_DELETE_DISPATCH, room, &body);
 }

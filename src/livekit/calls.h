@@ -53,22 +53,9 @@ struct livekit_call *livekit_list_rules(struct livekit_api *api, const struct li
 /* -> rules: it. Its id and has_pin are ignored; LIVEKIT_RULE_OTHER is a mistake. */
 struct livekit_call *livekit_create_rule(struct livekit_api *api, const struct livekit_ask *ask,
                                          const struct livekit_rule *rule);
-struct livekit_rule_change {
-    const struct slice *name, *metadata; /* NULL: stays */
-    struct livekit_list_change trunk_ids;
-    const struct livekit_rule *rule; /* its kind, room and random; NULL: stays */
-};
-/* -> rules: it, changed. */
-struct livekit_call *livekit_update_rule(struct livekit_api *api, const struct livekit_ask *ask, struct slice id,
-                                         const struct livekit_rule_change *change);
 struct livekit_call *livekit_delete_rule(struct livekit_api *api, const struct livekit_ask *ask, struct slice id);
 
 /* -> dispatches: LiveKit's own agents asked into ROOM. */
 struct livekit_call *livekit_list_dispatches(struct livekit_api *api, const struct livekit_ask *ask, struct slice room);
-/* -> dispatches: it. Makes the room if it is not there; a second one is a second agent. */
-struct livekit_call *livekit_create_dispatch(struct livekit_api *api, const struct livekit_ask *ask,
-                                             const struct livekit_dispatch *dispatch);
-struct livekit_call *livekit_delete_dispatch(struct livekit_api *api, const struct livekit_ask *ask, struct slice room,
-                                             struct slice id);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "base/text.h"
 #include "http/multi.h"
 

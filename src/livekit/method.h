@@ -16,24 +16,21 @@ enum method_care {
 };
 
 /* X(name, path, grant, care, what, list) */
-#define METHODS(X)                                                                                              \
-    X(LIST_ROOMS, "RoomService/ListRooms", ROOM_LIST, REPEAT, ROOMS, "rooms")                                   \
-    X(CREATE_ROOM, "RoomService/CreateRoom", ROOM_CREATE, ONCE, ROOMS, NULL)                                    \
-    X(DELETE_ROOM, "RoomService/DeleteRoom", ROOM_CREATE, REPEAT, NOTHING, NULL)                                \
-    X(LIST_PARTICIPANTS, "RoomService/ListParticipants", ROOM_ADMIN, REPEAT, PARTICIPANTS, "participants")      \
-    X(REMOVE_PARTICIPANT, "RoomService/RemoveParticipant", ROOM_ADMIN, REPEAT, NOTHING, NULL)                   \
-    X(CONFIRM_PARTICIPANT, "RoomService/UpdateSubscriptions", ROOM_ADMIN, PRESENCE, NOTHING, NULL)              \
-    X(LIST_TRUNKS, "SIP/ListSIPInboundTrunk", SIP_ADMIN, REPEAT, TRUNKS, "items")                               \
-    X(CREATE_TRUNK, "SIP/CreateSIPInboundTrunk", SIP_ADMIN, ONCE, TRUNKS, NULL)                                 \
-    X(UPDATE_TRUNK, "SIP/UpdateSIPInboundTrunk", SIP_ADMIN, ONCE, TRUNKS, NULL)                                 \
-    X(DELETE_TRUNK, "SIP/DeleteSIPTrunk", SIP_ADMIN, ONCE, NOTHING, NULL)                                       \
-    X(LIST_RULES, "SIP/ListSIPDispatchRule", SIP_ADMIN, REPEAT, RULES, "items")                                 \
-    X(CREATE_RULE, "SIP/CreateSIPDispatchRule", SIP_ADMIN, ONCE, RULES, NULL)                                   \
-    X(UPDATE_RULE, "SIP/UpdateSIPDispatchRule", SIP_ADMIN, ONCE, RULES, NULL)                                   \
-    X(DELETE_RULE, "SIP/DeleteSIPDispatchRule", SIP_ADMIN, ONCE, NOTHING, NULL)                                 \
-    X(LIST_DISPATCHES, "AgentDispatchService/ListDispatch", ROOM_ADMIN, REPEAT, DISPATCHES, "agent_dispatches") \
-    X(CREATE_DISPATCH, "AgentDispatchService/CreateDispatch", ROOM_ADMIN, ONCE, DISPATCHES, NULL)               \
-    X(DELETE_DISPATCH, "AgentDispatchService/DeleteDispatch", ROOM_ADMIN, ONCE, NOTHING, NULL)
+#define METHODS(X)                                                                                         \
+    X(LIST_ROOMS, "RoomService/ListRooms", ROOM_LIST, REPEAT, ROOMS, "rooms")                              \
+    X(CREATE_ROOM, "RoomService/CreateRoom", ROOM_CREATE, ONCE, ROOMS, NULL)                               \
+    X(DELETE_ROOM, "RoomService/DeleteRoom", ROOM_CREATE, REPEAT, NOTHING, NULL)                           \
+    X(LIST_PARTICIPANTS, "RoomService/ListParticipants", ROOM_ADMIN, REPEAT, PARTICIPANTS, "participants") \
+    X(REMOVE_PARTICIPANT, "RoomService/RemoveParticipant", ROOM_ADMIN, REPEAT, NOTHING, NULL)              \
+    X(CONFIRM_PARTICIPANT, "RoomService/UpdateSubscriptions", ROOM_ADMIN, PRESENCE, NOTHING, NULL)         \
+    X(LIST_TRUNKS, "SIP/ListSIPInboundTrunk", SIP_ADMIN, REPEAT, TRUNKS, "items")                          \
+    X(CREATE_TRUNK, "SIP/CreateSIPInboundTrunk", SIP_ADMIN, ONCE, TRUNKS, NULL)                            \
+    X(UPDATE_TRUNK, "SIP/UpdateSIPInboundTrunk", SIP_ADMIN, ONCE, TRUNKS, NULL)                            \
+    X(DELETE_TRUNK, "SIP/DeleteSIPTrunk", SIP_ADMIN, ONCE, NOTHING, NULL)                                  \
+    X(LIST_RULES, "SIP/ListSIPDispatchRule", SIP_ADMIN, REPEAT, RULES, "items")                            \
+    X(CREATE_RULE, "SIP/CreateSIPDispatchRule", SIP_ADMIN, ONCE, RULES, NULL)                              \
+    X(DELETE_RULE, "SIP/DeleteSIPDispatchRule", SIP_ADMIN, ONCE, NOTHING, NULL)                            \
+    X(LIST_DISPATCHES, "AgentDispatchService/ListDispatch", ROOM_ADMIN, REPEAT, DISPATCHES, "agent_dispatches")
 enum method_name {
 #define X(name, path, grant, care, what, list) METHOD_##name,
     METHODS(X)

@@ -53,6 +53,8 @@ struct livekit_rule {
     struct livekit_texts agents;                   /* room_config.agents: LiveKit's own agents, by name */
     struct slice room_metadata;                    /* room_config.metadata */
 };
+/* Whether the names of the rooms that RULE makes begin with PREFIX. */
+bool livekit_rule_makes(const struct livekit_rule *rule, struct slice prefix);
 
 struct livekit_dispatch {
     struct slice id, agent_name, room, metadata;

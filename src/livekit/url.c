@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "livekit/api.h"
 
 static const char *rest_of(const char *url, const char **ret_scheme) {

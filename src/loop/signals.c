@@ -22,10 +22,11 @@ static void on_ready(struct watcher *watcher, uint32_t events) {
     }
 }
 
-static void ignore(int number) {
+void signals_let_writes_fail(void) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
+    sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 void signals_start(struct signals *signals, struct loop *loop) {
@@ -35,8 +36,7 @@ void signals_start(struct signals *signals, struct loop *loop) {
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         sigaddset(&set, numbers[i]);
     }
-    ignore(SIGPIPE);
-    ignore(SIGXFSZ); /* a file at its limit (ulimit -f) is one that cannot be written: no end */
+    signals_let_writes_fail();
     int fd = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) : -1;
     if (fd < 0) {
         perror("sipbridge: SIP signalfd");

@@ -1,7 +1,6 @@
 /* Matching lines with messages. */
 #include "messages/messages.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/json_text.h"
@@ -14,7 +13,6 @@ static const struct message_area *const areas[] = {
     MESSAGE_AREAS(X)
 #undef X
 };
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 size_t messages_area_count(void) {
     return ARRAY_LEN(areas);
@@ -22,10 +20,6 @@ size_t messages_area_count(void) {
 
 const struct message_area *messages_area_at(size_t place) {
     return areas[place];
-}
-
-const char *messages_level_name(enum log_level level) {
-    return level_names[level];
 }
 
 /* How long the {NAME} at TEXT is with its braces; 0: there is none, a brace may be one of the message. */
@@ -73,20 +67,10 @@ size_t messages_match(const char *text, struct slice message) {
 
 /* --- lines --- */
 
-static struct slice trimmed(struct slice text) {
-    while (text.n > 0 && isspace((unsigned char)text.p[0])) {
-        text = slice_after(text, 1);
-    }
-    while (text.n > 0 && isspace((unsigned char)text.p[text.n - 1])) {
-        text.n--;
-    }
-    return text;
-}
-
 static bool read_level(struct slice word, int *ret_level) {
-    for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-        if (slice_is(word, level_names[i])) {
-            *ret_level = (int)i;
+    for (int level = LOG_ERROR; level <= LOG_DEBUG; level++) {
+        if (slice_is(word, log_level_name((enum log_level)level))) {
+            *ret_level = level;
             return true;
         }
     }
@@ -102,7 +86,7 @@ static bool read_json(struct slice text, struct message_line *ret_line) {
     if (message == NULL) {
         return false;
     }
-    buf_add_slice(&ret_line->text, trimmed(node_text(message)));
+    buf_add_slice(&ret_line->text, slice_trim(node_text(message)));
     (void)read_level(node_text(node_member(tree_root(tree), "level")), &ret_line->level);
     return true;
 }
@@ -121,14 +105,14 @@ static void read_text(struct slice line, struct message_line *ret_line) {
         const char *fact = memmem(line.p, line.n, facts[i], strlen(facts[i]));
         line.n = fact != NULL ? (size_t)(fact - line.p) : line.n;
     }
-    buf_add_slice(&ret_line->text, trimmed(line));
+    buf_add_slice(&ret_line->text, slice_trim(line));
 }
 
 void messages_read_line(struct slice line, struct message_line *ret_line) {
     static const char json[] = "{\"time\":";
     *ret_line = (struct message_line){.level = -1};
     buf_add(&ret_line->text, "", 0);
-    line = trimmed(line);
+    line = slice_trim(line);
     const char *record = line.n > 0 ? memmem(line.p, line.n, json, sizeof json - 1) : NULL;
     if (record == NULL || !read_json(slice_after(line, (size_t)(record - line.p)), ret_line)) {
         read_text(line, ret_line);
@@ -177,7 +161,7 @@ void messages_json(struct buf *out) {
             const struct message *message = &areas[i]->messages[k];
             buf_adds(out, before);
             json_add_field(out, "area", slice_of(areas[i]->title));
-            json_add_field(out, "level", slice_of(level_names[message->level]));
+            json_add_field(out, "level", slice_of(log_level_name(message->level)));
             json_add_field(out, "message", slice_of(message->text));
             json_add_field(out, "cause", slice_of(message->cause));
             json_add_field(out, "remedy", slice_of(message->remedy));

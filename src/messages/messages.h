@@ -27,7 +27,6 @@ struct message_area {
 
 size_t messages_area_count(void);
 const struct message_area *messages_area_at(size_t place);
-const char *messages_level_name(enum log_level level);
 
 /* How many bytes of TEXT stand in MESSAGE as they are, if MESSAGE can be an instance of it, whole; else 0. */
 size_t messages_match(const char *text, struct slice message);

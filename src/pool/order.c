@@ -1,6 +1,7 @@
 /* Orders, and the jobs that they are. */
 #include "pool/order.h"
 
+#include "base/argv.h"
 #include "base/mem.h"
 
 static char *copy(const char *text) {

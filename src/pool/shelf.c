@@ -114,10 +114,6 @@ void shelf_dismiss(struct shelf *shelf, struct standby *standby, mono_ms now) {
     end(shelf, standby, &(struct engine_stop){.timeout_ms = shelf->stop_timeout_ms}, now);
 }
 
-void shelf_kill(struct shelf *shelf, struct standby *standby, mono_ms now) {
-    end(shelf, standby, &(struct engine_stop){.kill = true}, now);
-}
-
 void shelf_dismiss_all(struct shelf *shelf, mono_ms now) {
     struct standby *standby;
     TAILQ_FOREACH(standby, &shelf->standbys, next) {
@@ -175,7 +171,7 @@ static void time_passed(struct shelf *shelf, struct standby *standby, mono_ms no
             snprintf(reason, sizeof reason,
                      "did not say READY=1 on its NOTIFY_SOCKET within %lld ms (SIP_STANDBY_TIMEOUT)",
                      (long long)shelf->pool->options.ready_ms);
-            shelf_kill(shelf, standby, now);
+            end(shelf, standby, &(struct engine_stop){.kill = true}, now); /* it hangs */
             shelf_failed(shelf, standby->label, reason, now);
         }
         break;

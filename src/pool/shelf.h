@@ -87,9 +87,8 @@ void shelf_remove(struct shelf *shelf, struct standby *standby);
 
 void shelf_set_state(struct standby *standby, enum standby_state state, mono_ms now);
 void shelf_start(struct shelf *shelf, mono_ms now);
-/* Tells STANDBY to go; the second one: at once, for it hangs. */
+/* Tells STANDBY to go. */
 void shelf_dismiss(struct shelf *shelf, struct standby *standby, mono_ms now);
-void shelf_kill(struct shelf *shelf, struct standby *standby, mono_ms now);
 void shelf_dismiss_all(struct shelf *shelf, mono_ms now);
 /* One of its processes failed. LABEL: whose output tells more, or NULL. */
 void shelf_failed(struct shelf *shelf, const char *label, const char *reason, mono_ms now);

@@ -171,10 +171,7 @@ static void on_deadline(struct timer *timer) {
 }
 
 static void set_events(struct redis *redis) {
-    uint32_t events = redis->out.len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN;
-    if (redis->watcher.events != events) {
-        watcher_change(&redis->watcher, events);
-    }
+    watcher_change(&redis->watcher, redis->out.len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void on_connect_done(struct redis *redis) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "rules/document.h"
@@ -234,10 +235,11 @@ static const struct field *find_field(const char *key) {
 }
 
 static void note_key(const struct agent *agent, const char *key, struct notes *notes) {
-    static const char *const keys[] = {"command",      "cwd",         "env",     "max",         "order",
-                                       "id",           "after_call",  "standby", "standby_max", "standby_max_age",
-                                       "stop_timeout", "credentials", NULL};
+    const char *keys[ARRAY_LEN(fields) + 1] = {NULL};
     char shown[DOCUMENT_SHOWN];
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        keys[i] = fields[i].key;
+    }
     document_note_key(notes, document_show(slice_of(agent->name), shown), key, keys);
 }
 

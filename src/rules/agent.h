@@ -23,7 +23,7 @@ enum {
 void agent_init(struct agent *agent, struct slice name, const struct directory_defaults *defaults);
 /* Reads VALUE into an agent_init'ed one; a mistake makes it broken. */
 void agent_read(struct agent *agent, struct json_t *value, struct notes *notes);
-/* Whether it has a command that can be used, also ahead of a call where it shall; it is broken if not. agent_read ends with it. */
+/* Makes it broken unless it has a command that can be used, also ahead of a call where it shall. agent_read ends with it. */
 void agent_check(struct agent *agent);
 /* Marks it broken by what DIAG says; its command is gone. */
 void agent_break(struct agent *agent, const struct diag *diag);

@@ -267,7 +267,7 @@ struct walk {
 /* Whether it matches whoever calls, as far as the called number is not known or fits already. */
 static bool takes_every_leg(const struct deciding *d, const struct rule *rule) {
     bool anyone = rule->caller == NULL && rule->trunk == NULL;
-    return d->input->called_known ? anyone || rule_takes_all(rule) : rule_takes_all(rule);
+    return (d->input->called_known && anyone) || rule_takes_all(rule);
 }
 
 static void walk_rule(struct deciding *d, const struct rule *rule, struct walk *walk, struct answers *answers) {

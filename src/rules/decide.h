@@ -12,9 +12,8 @@ struct decide_input {
     const struct directory *directory; /* NULL: none */
     struct slice default_agent;        /* DEFAULT_SIP_AGENT; empty when not set */
     struct slice room_agent;           /* agent_name of the room's metadata; empty when there is none */
-    bool
-        called_known; /* with leg_known false: called, and only that, is known (a callee rule put it into the room's name) */
-    bool leg_known; /* called, caller and trunk below are LiveKit's word (or final: SIP_NUMBER_WAIT is over) */
+    bool called_known; /* with leg_known false: `called` alone is known (a callee rule put it into the room's name) */
+    bool leg_known;    /* called, caller and trunk below are LiveKit's word (or final: SIP_NUMBER_WAIT is over) */
     struct slice called, caller, trunk; /* as LiveKit gave them; empty: hidden */
     /* Told, as one line, of every agent that was named but cannot be had. NULL: nobody wants to know. */
     void (*on_missing)(void *context, const char *what);
@@ -71,7 +70,7 @@ struct choice decide(const struct decide_input *input);
  * decide() is this with no STEP, which looks only at the rules that may match. */
 typedef void decide_step(void *context, const struct rule *rule, const char *what);
 struct choice decide_explain(const struct decide_input *input, decide_step *step, void *context);
-/* "the agent support, because a rule matched", "nobody: …": the last line of every explanation, appended to OUT. */
+/* "the agent support: a rule matched, rule [3] (…)", "nobody: …": the last line of every explanation, appended to OUT. */
 void decide_describe(const struct choice *choice, struct buf *out);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <jansson.h>
-#include <stdio.h>
 
 #include "base/mem.h"
 #include "rules/agent.h"

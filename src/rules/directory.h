@@ -3,7 +3,6 @@
 #ifndef RULES_DIRECTORY_H
 #define RULES_DIRECTORY_H
 
-#include "base/argv.h"
 #include "base/diag.h"
 #include "base/slice.h"
 

@@ -4,7 +4,6 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "base/text.h"
 
 enum { NAME_MAX_BYTES = 128, KEY_DISTANCE = 2 };

@@ -26,7 +26,7 @@ const char *document_kind(const struct json_t *value);
 const char *document_show(struct slice text, char ret_text[DOCUMENT_SHOWN]);
 /* Whether TEXT may name an agent: 1 to 128 bytes of UTF-8 without control characters. WHERE is for DIAG. */
 bool document_is_name(struct slice text, const char *where, struct diag *diag);
-/* An integer from LOW to HIGH. */
+/* A whole number from RANGE[0] to RANGE[1]. */
 bool document_integer(const struct json_t *value, const char *where, const long range[2], struct diag *diag,
                       long *ret_value);
 /* Remarks that KEY is not one of KEYS (NULL-terminated), with the nearest of them. WHERE is the object. */

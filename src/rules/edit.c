@@ -9,21 +9,6 @@
 #include "rules/document.h"
 #include "rules/rule.h"
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct slice trim(struct slice text) {
-    while (text.n > 0 && is_blank(text.p[0])) {
-        text.p++;
-        text.n--;
-    }
-    while (text.n > 0 && is_blank(text.p[text.n - 1])) {
-        text.n--;
-    }
-    return text;
-}
-
 /* The value TEXT begins with, up to the comma or the end. */
 static struct slice first_value(struct slice text) {
     size_t depth = 0, i = 0;
@@ -46,8 +31,8 @@ static struct slice first_value(struct slice text) {
 
 void edit_rules_read(struct slice text, struct edit_rules *ret_rules) {
     *ret_rules = (struct edit_rules){0};
-    text = trim(text);
-    struct slice rest = text.n > 2 ? trim((struct slice){text.p + 1, text.n - 2}) : (struct slice){0};
+    text = slice_trim(text);
+    struct slice rest = text.n > 2 ? slice_trim((struct slice){text.p + 1, text.n - 2}) : (struct slice){0};
     size_t room = 0;
     while (rest.n > 0) {
         struct slice value = first_value(rest);
@@ -55,7 +40,7 @@ void edit_rules_read(struct slice text, struct edit_rules *ret_rules) {
             room = room > 0 ? room * 2 : 64;
             ret_rules->at = xrealloc(ret_rules->at, room * sizeof *ret_rules->at);
         }
-        ret_rules->at[ret_rules->count++] = trim(value);
+        ret_rules->at[ret_rules->count++] = slice_trim(value);
         size_t used = value.n < rest.n ? value.n + 1 : value.n;
         rest = slice_after(rest, used);
     }
@@ -232,7 +217,7 @@ enum edit_result edit_add(struct slice text, const struct edit_place *rule, stru
                         rules.count);
         return EDIT_FAILED;
     }
-    insert(&rules, trim(rule->json), rule->at < 0 ? rules.count : (size_t)rule->at);
+    insert(&rules, slice_trim(rule->json), rule->at < 0 ? rules.count : (size_t)rule->at);
     write_rules(&rules, ret_text);
     return EDIT_CHANGED;
 }

@@ -4,9 +4,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "rules/directory.h"
 #include "rules/document.h"
 #include "rules/pattern.h"
 
@@ -167,8 +167,6 @@ static const struct field {
     {"priority", read_priority}, {"reject", read_reject},           {"agent_name", read_agent_name},
     {"target", read_target},     {"target_type", read_target_type}, {"metadata", read_metadata},
 };
-static const char *const field_keys[] = {"pattern",    "caller", "trunk",       "priority", "reject",
-                                         "agent_name", "target", "target_type", "metadata", NULL};
 
 static const struct field *find_field(const char *key) {
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
@@ -179,6 +177,14 @@ static const struct field *find_field(const char *key) {
     return NULL;
 }
 
+static void note_key(const struct reading *r, const char *key, struct notes *notes) {
+    const char *keys[ARRAY_LEN(fields) + 1] = {NULL};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        keys[i] = fields[i].key;
+    }
+    document_note_key(notes, r->at, key, keys);
+}
+
 /* null is the same as leaving the key out: many programs write all their columns. */
 static bool read_fields(struct reading *r, json_t *object, struct notes *notes) {
     const char *key;
@@ -186,7 +192,7 @@ static bool read_fields(struct reading *r, json_t *object, struct notes *notes) 
     json_object_foreach(object, key, value) {
         const struct field *field = find_field(key);
         if (field == NULL) {
-            document_note_key(notes, r->at, key, field_keys);
+            note_key(r, key, notes);
             continue;
         }
         snprintf(r->where, sizeof r->where, "%s.%s", r->at, key);

@@ -24,7 +24,7 @@ struct exact {
 
 struct ruleset {
     unsigned references;
-    size_t count, skipped;
+    size_t count;
     struct entry *entries; /* in the order they are tried */
     size_t tries, room;
     struct exact *exact; /* by hash, then order */
@@ -82,7 +82,6 @@ static void add_rule(struct ruleset *rules, struct rule_draft *draft) {
     }
     free(draft->patterns);
     rules->count++;
-    rules->skipped += draft->rule.skipped;
 }
 
 #define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
@@ -193,10 +192,6 @@ void ruleset_release(struct ruleset *rules) {
 
 size_t ruleset_count(const struct ruleset *rules) {
     return rules->count;
-}
-
-size_t ruleset_skipped(const struct ruleset *rules) {
-    return rules->skipped;
 }
 
 size_t ruleset_tries(const struct ruleset *rules) {

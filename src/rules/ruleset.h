@@ -29,7 +29,6 @@ struct ruleset *ruleset_hold(struct ruleset *rules);
 void ruleset_release(struct ruleset *rules); /* NULL is fine */
 /* Rules in the document. */
 size_t ruleset_count(const struct ruleset *rules);
-size_t ruleset_skipped(const struct ruleset *rules);
 
 /* What is tried: at least one entry for each rule. A list of patterns that are not equally specific stands for as
  * many entries, so that a rule for ["+33123","*"] is tried late for "*" and first for "+33123". */

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "settings/row.h"
 
 static void swap(void *a, void *b, size_t size) {

@@ -2,7 +2,6 @@
 #include "settings/check.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/argv.h"

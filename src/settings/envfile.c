@@ -11,23 +11,9 @@ static bool is_name(char c, bool first) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
 
-static struct slice skip_blanks(struct slice text) {
-    while (text.n > 0 && is_blank(text.p[0])) {
-        text = slice_after(text, 1);
-    }
-    return text;
-}
-
-static struct slice strip_end(struct slice text) {
-    while (text.n > 0 && is_blank(text.p[text.n - 1])) {
-        text.n--;
-    }
-    return text;
-}
-
 /* After a closing quote only blanks and a comment may follow. */
 static const char *check_end(struct slice rest) {
-    rest = skip_blanks(rest);
+    rest = slice_trim(rest);
     return rest.n == 0 || rest.p[0] == '#' ? NULL : "there is text after the closing quote";
 }
 
@@ -70,14 +56,14 @@ static const char *read_bare(struct slice text, struct buf *ret_value) {
     while (end < text.n && !(text.p[end] == '#' && end > 0 && is_blank(text.p[end - 1]))) {
         end++;
     }
-    buf_add_slice(ret_value, strip_end((struct slice){text.p, end}));
+    buf_add_slice(ret_value, slice_trim((struct slice){text.p, end}));
     return NULL;
 }
 
 /* NULL, or what is wrong. */
 static const char *read_value(struct slice text, struct buf *ret_value) {
     buf_add(ret_value, "", 0);
-    struct slice value = skip_blanks(text);
+    struct slice value = slice_trim(text);
     if (value.n == 0 || (value.p[0] == '#' && value.p > text.p)) {
         return NULL;
     }
@@ -91,7 +77,7 @@ static const char *read_value(struct slice text, struct buf *ret_value) {
 static struct slice skip_export(struct slice line) {
     struct slice word = SLICE("export");
     if (slice_starts(line, word) && line.n > word.n && is_blank(line.p[word.n])) {
-        return skip_blanks(slice_after(line, word.n));
+        return slice_trim(slice_after(line, word.n));
     }
     return line;
 }
@@ -110,7 +96,7 @@ static void tell_pair(unsigned number, struct slice name, struct slice text, con
 }
 
 static void read_line(unsigned number, struct slice line, const struct envfile_reader *reader) {
-    line = strip_end(skip_blanks(line));
+    line = slice_trim(line);
     if (line.n == 0 || line.p[0] == '#') {
         return;
     }
@@ -119,7 +105,7 @@ static void read_line(unsigned number, struct slice line, const struct envfile_r
     while (name_size < line.n && is_name(line.p[name_size], name_size == 0)) {
         name_size++;
     }
-    struct slice rest = skip_blanks(slice_after(line, name_size));
+    struct slice rest = slice_trim(slice_after(line, name_size));
     if (name_size == 0 || rest.n == 0 || rest.p[0] != '=') {
         reader->on_error(reader->context, number, "is not NAME=VALUE");
         return;

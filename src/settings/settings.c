@@ -2,8 +2,6 @@
  * together. Nothing stops at the first mistake. */
 #include "settings/settings.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/argv.h"

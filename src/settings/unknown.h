@@ -6,7 +6,7 @@
 #include "base/slice.h"
 
 /* Whether NAME, which is no setting, is worth a warning: it begins with SIP_ or LIVEKIT_ and is nothing that agents
- * are given, or it is Stimm's name for its list of agents. DIAG then says so, with the nearest known name. */
+ * are given. DIAG then says so, with the nearest known name. */
 bool unknown_name(struct slice name, struct diag *ret_diag);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "base/text.h"
@@ -106,12 +107,8 @@ static bool parse_size(const struct setting_row *row, const char *text, void *fi
 }
 
 static bool parse_count(const struct setting_row *row, const char *text, void *field, struct diag *diag) {
-    int64_t count = 0;
-    const char *p = text;
-    for (; *p >= '0' && *p <= '9' && p - text < 12; p++) {
-        count = count * 10 + (*p - '0');
-    }
-    if (p > text && *p == '\0' && in_range(row, count)) {
+    int64_t count;
+    if (text_int64(slice_of(text), &count) && in_range(row, count)) {
         *(int64_t *)field = count;
         return true;
     }
@@ -151,31 +148,14 @@ static bool parse_choice(const struct setting_row *row, const char *text, void *
     return wrong(row, text, diag, why);
 }
 
-static void free_list(char **list) {
-    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
-        free(list[i]);
-    }
-    free(list);
-}
-
-static char *trimmed(const char *text, size_t size) {
-    while (size > 0 && (*text == ' ' || *text == '\t')) {
-        text++;
-        size--;
-    }
-    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t')) {
-        size--;
-    }
-    return xmemdup(text, size);
-}
-
 static bool parse_list(const struct setting_row *row, const char *text, void *field, struct diag *diag) {
     char **list = xcalloc(SETTINGS_LIST_MAX + 1, sizeof *list);
     size_t count = 0;
     bool good = true;
     for (const char *p = text; good && *p != '\0'; p += *p == ',') {
         size_t size = strcspn(p, ",");
-        cleanup_free char *item = trimmed(p, size);
+        struct slice element = slice_trim((struct slice){p, size});
+        cleanup_free char *item = xmemdup(element.p, element.n);
         p += size;
         if (count == SETTINGS_LIST_MAX) {
             good = wrong(row, text, diag, "has too many elements: at most 64");
@@ -185,7 +165,7 @@ static bool parse_list(const struct setting_row *row, const char *text, void *fi
         }
     }
     if (!good) {
-        free_list(list);
+        argv_free(list);
         return false;
     }
     memcpy(field, &list, sizeof(char **));
@@ -207,7 +187,7 @@ void value_release(const struct setting_row *row, void *field) {
     if (row->type == TYPE_LIST) {
         char **list;
         memcpy(&list, field, sizeof list);
-        free_list(list);
+        argv_free(list);
     } else if (row->type == TYPE_TEXT || row_is_secret(row)) {
         char *text;
         memcpy(&text, field, sizeof text);

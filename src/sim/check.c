@@ -1,5 +1,4 @@
 /* What must always hold, judged by what the bridge was told and by what is true, never by the bridge's own words. */
-#include <stdio.h>
 
 #include "sim/world.h"
 

@@ -2,7 +2,6 @@
  * alone, as after kill -9 and a start that takes no time; what was being asked of LiveKit is never answered. */
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "bridge/journal.h"
 #include "sim/world.h"
 

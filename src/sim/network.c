@@ -1,5 +1,4 @@
 /* The way of webhooks: in order or not, late, twice, or never. What arrives is told to the bridge as LiveKit's words. */
-#include <stdio.h>
 
 #include "sim/world.h"
 

@@ -1,6 +1,5 @@
 /* The engine of the simulation: processes start late or not at all, and end; agents.c says what they do in between. As
  * the engine's contract says, nothing is told from inside ensure or stop. */
-#include <stdio.h>
 
 #include "sim/world.h"
 

@@ -1,8 +1,6 @@
 /* One seed, one world: draws the plan, puts the production bridge into it, and lets time run. */
 #include "sim/sim.h"
 
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "sim/stock.h"
 #include "sim/world.h"

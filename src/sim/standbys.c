@@ -2,7 +2,6 @@
  * started, are never ready, die while they wait, die as they are told, or do not read what they are told. They are no
  * happenings: whether somebody waits keeps no world going. Whoever has its line is a process as others (processes.c).
  * When the bridge dies, those that wait see the end of file, of which nobody is told. */
-#include <stdio.h>
 
 #include "base/mem.h"
 #include "sim/stock.h"

@@ -1,8 +1,6 @@
 /* The documents, once. */
 #include "source/fetch.h"
 
-#include <stdio.h>
-
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -119,13 +117,11 @@ static void wait_for_answers(struct fetching *fetching, struct loop *loop, int64
 }
 
 static void start_redis(struct fetching *fetching, struct loop *loop) {
-    const struct source_options *from = fetching->options;
-    const char *rules_key = from->rules_key != NULL ? from->rules_key : "sip_dispatch_rules";
-    const char *agents_key = from->agents_key != NULL ? from->agents_key : "sip_agents";
     struct redis_source_options options = {
         .loop = loop,
-        .url = from->redis_url,
-        .keys = {fetching->wanted[REDIS_RULES] ? rules_key : NULL, fetching->wanted[REDIS_AGENTS] ? agents_key : NULL},
+        .url = fetching->options->redis_url,
+        .keys = {fetching->wanted[REDIS_RULES] ? REDIS_RULES_KEY : NULL,
+                 fetching->wanted[REDIS_AGENTS] ? REDIS_AGENTS_KEY : NULL},
         .max_bytes = RULESET_MAX_BYTES,
         .max_fields = DIRECTORY_MAX_AGENTS,
         .times = REDIS_TIMES,

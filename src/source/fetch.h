@@ -18,7 +18,7 @@ struct fetch {
     struct fetch_document rules, agents;
 };
 
-/* Of OPTIONS it uses the files, the URLs, the keys, the defaults and check. Waits at most TIMEOUT_MS for Redis and
+/* Of OPTIONS it uses the files, the URLs, the defaults and check. Waits at most TIMEOUT_MS for Redis and
  * Stimm, and not at all when they refuse. What went wrong is in the documents' diags; a bad URL too. Release it in every case. */
 void fetch_run(const struct source_options *options, int64_t timeout_ms, struct fetch *ret_fetch);
 void fetch_release(struct fetch *fetch);

@@ -1,8 +1,6 @@
 /* One key: its size first (GET of a huge value would cross the wire before anybody could refuse it), then itself. */
 #include "source/key_reader.h"
 
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "base/text.h"
 

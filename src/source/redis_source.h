@@ -12,6 +12,8 @@
 #include "source/key_reader.h"
 
 /* The rules are a STRING, the agents a HASH of name -> entry. */
+#define REDIS_RULES_KEY "sip_dispatch_rules"
+#define REDIS_AGENTS_KEY "sip_agents"
 enum redis_key { REDIS_RULES, REDIS_AGENTS, REDIS_KEYS };
 
 struct redis_status {

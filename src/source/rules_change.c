@@ -1,8 +1,6 @@
 /* The document before and after an edit, both judged by the parser of the daemon. */
 #include "source/rules_change.h"
 
-#include <stdio.h>
-
 #include "rules/ruleset.h"
 
 static bool is_good(struct slice text, struct diag *diag) {

@@ -4,16 +4,15 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "base/text.h"
 #include "redis/redis_client.h"
 #include "rules/ruleset.h"
+#include "source/redis_source.h"
 
-enum { SHOWN_NAME = 64, SHOWN_WORDS = 160, MAX_ELEMENTS = 16 };
+enum { SHOWN_WORDS = 160, MAX_ELEMENTS = 16 };
 
 struct writing {
     struct redis_client *client;
-    const struct rules_place *place;
     struct buf read; /* the document as it is there */
     struct answer {
         enum reply_kind kind;
@@ -53,15 +52,13 @@ static void on_answer(void *context, const struct redis_reply *reply) {
 static void say_refused(struct writing *writing, const char *command) {
     const char *error = writing->answer.error;
     struct slice words = slice_of(error);
-    cleanup_buf struct buf key = {0};
-    text_escape(&key, slice_of(writing->place->redis_key), SHOWN_NAME);
     const char *where = redis_client_label(writing->client);
     if (slice_starts(words, SLICE("WRONGTYPE"))) {
-        (void)diag_fail(writing->diag, where, "the key %s is not a STRING; it is left as it is", key.p);
+        (void)diag_fail(writing->diag, where, "the key " REDIS_RULES_KEY " is not a STRING; it is left as it is");
     } else if (slice_starts(words, SLICE("READONLY"))) {
         (void)diag_fail(writing->diag, where, "it is a read-only replica: name its primary in REDIS_URL");
     } else {
-        (void)diag_fail(writing->diag, where, "the key %s: it refuses %s: %s", key.p, command, error);
+        (void)diag_fail(writing->diag, where, "the key " REDIS_RULES_KEY ": it refuses %s: %s", command, error);
     }
 }
 
@@ -93,7 +90,7 @@ static bool too_large(struct writing *writing) {
 /* The size first: GET of a huge value would cross the wire before anybody could refuse it. That it is refused (a user
  * who may GET but not STRLEN, a wrong type) is left to GET to show. */
 static bool read_document(struct writing *writing) {
-    struct slice key = slice_of(writing->place->redis_key);
+    struct slice key = SLICE(REDIS_RULES_KEY);
     const struct redis_command size = {on_answer, writing, 2, {SLICE("STRLEN"), key}};
     buf_clear(&writing->read);
     if (!ask(writing, "WATCH", key, SLICE("")) || !redis_client_ask(writing->client, &size, writing->diag)) {
@@ -113,8 +110,7 @@ static bool read_document(struct writing *writing) {
 
 /* A refused SET (a replica, no memory, no permission) shows at once or in EXEC's answer. */
 static bool write_document(struct writing *writing, struct slice text) {
-    if (!ask(writing, "MULTI", SLICE(""), SLICE("")) ||
-        !ask(writing, "SET", slice_of(writing->place->redis_key), text)) {
+    if (!ask(writing, "MULTI", SLICE(""), SLICE("")) || !ask(writing, "SET", SLICE(REDIS_RULES_KEY), text)) {
         return false;
     }
     struct redis_command exec = {on_answer, writing, 1, {SLICE("EXEC")}};
@@ -162,7 +158,7 @@ enum edit_result rules_redis_write(const struct rules_place *place, const struct
         .max_bytes = RULESET_MAX_BYTES,
         .max_elements = MAX_ELEMENTS,
     };
-    struct writing writing = {.place = place, .diag = diag, .client = redis_client_open(&options, diag)};
+    struct writing writing = {.diag = diag, .client = redis_client_open(&options, diag)};
     if (writing.client == NULL) {
         return EDIT_FAILED;
     }

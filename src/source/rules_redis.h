@@ -4,7 +4,7 @@
 
 #include "source/rules_writer.h"
 
-/* rules_write for PLACE's Redis; its loop and key must be set. TEXT is scratch and holds the new document in the end. */
+/* rules_write for PLACE's Redis; its loop must be set. TEXT is scratch and holds the new document in the end. */
 enum edit_result rules_redis_write(const struct rules_place *place, const struct rules_change *change, struct buf *text,
                                    struct diag *diag) __attribute__((warn_unused_result));
 

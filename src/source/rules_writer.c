@@ -1,7 +1,6 @@
 /* Which of the two places it is. */
 #include "source/rules_writer.h"
 
-#include "base/mem.h"
 #include "source/rules_file.h"
 #include "source/rules_redis.h"
 
@@ -26,7 +25,6 @@ enum edit_result rules_write(const struct rules_place *place, const struct rules
     struct rules_place here = *place;
     struct loop *own = here.loop == NULL ? loop_new() : NULL;
     here.loop = own != NULL ? own : here.loop;
-    here.redis_key = is_set(here.redis_key) ? here.redis_key : "sip_dispatch_rules";
     cleanup_buf struct buf text = {0};
     enum edit_result result = is_set(here.file) ? rules_file_write(&here, change, &text, diag)
                                                 : rules_redis_write(&here, change, &text, diag);

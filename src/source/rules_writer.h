@@ -14,7 +14,6 @@
 struct rules_place {
     const char *file;      /* SIP_RULES_FILE; wins over Redis. NULL or "": not set */
     const char *redis_url; /* REDIS_URL; the same */
-    const char *redis_key; /* NULL: "sip_dispatch_rules" */
     struct loop *loop;     /* turned while it waits; NULL: one of its own */
     int64_t timeout_ms;    /* for each step of Redis, and for the lock of a file */
 };

@@ -19,8 +19,8 @@ enum { DOCUMENTS = 2 };
 struct entry {
     struct source *source;
     struct snapshot snapshot;
-    char *path; /* NULL: not from a file */
-    char *key;  /* NULL: not from Redis */
+    char *path;      /* NULL: not from a file */
+    const char *key; /* NULL: not from Redis */
     struct watched_file file;
     struct kept_copy copy;
 };
@@ -41,8 +41,8 @@ static const struct {
     const char *copy_name, *key;
     size_t max_bytes;
 } documents[DOCUMENTS] = {
-    [SNAPSHOT_RULES] = {"rules.json", "sip_dispatch_rules", RULESET_MAX_BYTES},
-    [SNAPSHOT_AGENTS] = {"agents.json", "sip_agents", DIRECTORY_MAX_BYTES},
+    [SNAPSHOT_RULES] = {"rules.json", REDIS_RULES_KEY, RULESET_MAX_BYTES},
+    [SNAPSHOT_AGENTS] = {"agents.json", REDIS_AGENTS_KEY, DIRECTORY_MAX_BYTES},
 };
 
 static bool is_from_stimm(const struct entry *entry) {
@@ -164,7 +164,7 @@ static char *copy_text(const char *text) {
     return is_set(text) ? xstrdup(text) : NULL;
 }
 
-static void set_up(struct source *source, enum snapshot_what what, const char *path, const char *key) {
+static void set_up(struct source *source, enum snapshot_what what, const char *path) {
     struct entry *entry = &source->entries[what];
     entry->source = source;
     entry->snapshot = (struct snapshot){.what = what, .defaults = &source->options.defaults};
@@ -173,7 +173,7 @@ static void set_up(struct source *source, enum snapshot_what what, const char *p
     if (is_from_stimm(entry)) {
         entry->snapshot.state.kind = "stimm";
     } else if (entry->path == NULL && is_set(source->options.redis_url)) {
-        entry->key = xstrdup(key != NULL ? key : documents[what].key);
+        entry->key = documents[what].key;
         entry->snapshot.state.kind = "redis";
     } else {
         entry->snapshot.state.kind = entry->path != NULL ? "file" : "none";
@@ -264,8 +264,8 @@ struct source *source_start(const struct source_options *options, struct diag *d
     source->state_dir = copy_text(options->state_dir);
     source->tell.run = on_tell;
     source->stimm_state.configured = is_set(options->stimm_url) && !is_set(options->agents_file);
-    set_up(source, SNAPSHOT_RULES, options->rules_file, options->rules_key);
-    set_up(source, SNAPSHOT_AGENTS, options->agents_file, options->agents_key);
+    set_up(source, SNAPSHOT_RULES, options->rules_file);
+    set_up(source, SNAPSHOT_AGENTS, options->agents_file);
     start_redis(source);
     if (!start_stimm(source, diag)) {
         source_free(source);
@@ -290,7 +290,6 @@ void source_free(struct source *source) {
         watched_file_stop(&entry->file);
         snapshot_release(&entry->snapshot);
         free(entry->path);
-        free(entry->key);
     }
     free(source->state_dir);
     free(source);

@@ -17,8 +17,6 @@ struct source_options {
     const char *agents_file; /* SIP_AGENTS_FILE or NULL */
     const char *redis_url;   /* REDIS_URL or NULL; a file wins over Redis for its document */
     const char *stimm_url;   /* STIMM_API_URL or NULL; for the agents it wins over Redis, and a file over it */
-    const char *rules_key;   /* "sip_dispatch_rules" */
-    const char *agents_key;  /* "sip_agents" */
     const char *state_dir;   /* where rules.json and agents.json, the last good copies, are kept; NULL: nowhere */
     struct directory_defaults defaults;                          /* borrowed while the source lives */
     bool (*check)(const struct agent *agent, struct diag *diag); /* for directory_check; NULL: none */

@@ -173,8 +173,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     watcher_start(&server.watcher, server.loop, fixed.listener, EPOLLIN);
     struct source *source = source_start(&(struct source_options){.loop = server.loop,
                                                                   .redis_url = fixed.url,
-                                                                  .rules_key = "rules",
-                                                                  .agents_key = "agents",
                                                                   .state_dir = fixed.state_dir,
                                                                   .defaults = {.command = command},
                                                                   .on_change = ignore_change},

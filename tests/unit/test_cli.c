@@ -255,13 +255,19 @@ static void tables_are_aligned(void **state) {
     cli_table_add_coloured(&table, COLOUR_RED, "a");
     cli_table_add(&table, "");
     cli_table_add(&table, "y");
+    cli_table_add(&table, "\xE5\x8F\x97\xE4\xBB\x98"); /* four columns */
+    cli_table_add(&table, "1");
+    cli_table_add(&table, "z");
     fflush(stdout);
     int old = run_cli_divert(STDOUT_FILENO, file);
     cli_table_print(&table);
     fflush(stdout);
     run_cli_restore(STDOUT_FILENO, old, file, &text);
     cli_table_release(&table);
-    assert_string_equal(text.p, "NAME      N      LAST\ncaf\xC3\xA9\\x0a  12345  x\na                y\n");
+    assert_string_equal(text.p, "NAME      N      LAST\n"
+                                "caf\xC3\xA9\\x0a  12345  x\n"
+                                "a                y\n"
+                                "\xE5\x8F\x97\xE4\xBB\x98      1      z\n");
 }
 
 static void config_shows_all_but_secrets(void **state) {

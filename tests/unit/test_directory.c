@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/argv.h"
 #include "base/mem.h"
 #include "fixture_file.h"
 #include "rules/directory.h"
@@ -211,11 +212,13 @@ static void test_hostile_arguments(void **state) {
 static void test_warnings(void **state) {
     (void)state;
     struct directory *directory =
-        parse("{\"a\":{" COMMAND ",\"cmd\":1,\"stop_timout\":\"1s\",\"standby\":2},\"b\":{" COMMAND ",\"standby\":0}}");
+        parse("{\"a\":{" COMMAND ",\"cmd\":1,\"stop_timout\":\"1s\",\"standby\":2},\"b\":{" COMMAND
+              ",\"standby\":0,\"standby_maxrss\":0}}");
     assert_null(find(directory, "a")->broken);
-    assert_int_equal(directory_warnings(directory), 2);
+    assert_int_equal(directory_warnings(directory), 3);
     assert_string_equal(directory_warning(directory, 1), "a: the key \"stop_timout\" is not known and has no effect: "
                                                          "did you mean \"stop_timeout\"?");
+    assert_non_null(strstr(directory_warning(directory, 2), "did you mean \"standby_max_rss\"?"));
     directory_release(directory);
 }
 

@@ -763,31 +763,6 @@ static void needs(void **state) {
     }
 }
 
-static void rooms_of_rules(void **state) {
-    static const struct {
-        enum livekit_rule_kind kind;
-        const char *room, *prefix;
-        bool ours;
-    } cases[] = {
-        {LIVEKIT_RULE_INDIVIDUAL, "sip-inbound", "sip-inbound", true},
-        {LIVEKIT_RULE_INDIVIDUAL, "sip-inbound", "sip-inbound_", true},
-        {LIVEKIT_RULE_INDIVIDUAL, "sip-inbound-", "sip-inbound", true},
-        {LIVEKIT_RULE_CALLEE, "sip", "sip", true},
-        {LIVEKIT_RULE_CALLEE, "sip", "sip-inbound", false},
-        {LIVEKIT_RULE_DIRECT, "sip-inbound", "sip-inbound", true},
-        {LIVEKIT_RULE_DIRECT, "sip-inbound", "sip-inbound_", false},
-        {LIVEKIT_RULE_DIRECT, "lobby", "", true},
-        {LIVEKIT_RULE_OTHER, "sip-inbound", "", false},
-    };
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct livekit_rule rule = {.kind = cases[i].kind, .room = slice_of(cases[i].room)};
-        if (rule_is_ours(&rule, cases[i].prefix) != cases[i].ours) {
-            fail_msg("%s with %s", cases[i].room, cases[i].prefix);
-        }
-    }
-}
-
 static void shell_words(void **state) {
     static const struct {
         struct slice text;
@@ -832,7 +807,6 @@ int main(void) {
         cmocka_unit_test(every_check_is_broken_here),
         cmocka_unit_test(wrong_settings),
         cmocka_unit_test(needs),
-        cmocka_unit_test(rooms_of_rules),
         cmocka_unit_test(shell_words),
         cmocka_unit_test(limits),
         cmocka_unit_test(health_has_the_remedy_of_the_bridge),

@@ -48,8 +48,7 @@ static void test_squeeze(void **state) {
 static struct bridge_call *dead(unsigned number, mono_ms over_at) {
     struct bridge_call *call = xcalloc(1, sizeof *call);
     snprintf(call->entry.sid, sizeof call->entry.sid, "RM_%u", number);
-    call->entry.room = xasprintf("room %u", number);
-    call->entry.room_size = strlen(call->entry.room);
+    call->entry.room = slice_of(xasprintf("room %u", number));
     call->entry.over = call->entry.named = true;
     call->entry.over_at = over_at;
     return call;
@@ -57,7 +56,7 @@ static struct bridge_call *dead(unsigned number, mono_ms over_at) {
 
 static void lose(struct bridge_call *call) {
     call_release(&call->entry.facts);
-    free(call->entry.room);
+    free((char *)call->entry.room.p);
     free(call->room_agent);
     free(call->agent_name);
     free(call->metadata);
@@ -71,9 +70,8 @@ static void test_nothing_is_lost(void **state) {
     struct graves graves;
     graves_init(&graves);
     struct bridge_call *call = dead(1, 5000);
-    free(call->entry.room);
-    call->entry.room = xmemdup("a\0b", 3);
-    call->entry.room_size = 3;
+    free((char *)call->entry.room.p);
+    call->entry.room = (struct slice){xmemdup("a\0b", 3), 3};
     for (uint64_t i = 1; i <= CALL_LEGS; i++) {
         legs_append(&call->entry.facts, &(struct leg){.sid = i << 32, .joined_at = (mono_ms)i, .state = LEG_LEFT_HARD});
     }
@@ -96,7 +94,7 @@ static void test_nothing_is_lost(void **state) {
     assert_null(graves_find(&graves, SLICE("RM_1")));
     assert_null(graves_find_room(&graves, room));
     assert_string_equal(call->entry.sid, "RM_1");
-    assert_true(slice_eq((struct slice){call->entry.room, call->entry.room_size}, room));
+    assert_true(slice_eq(call->entry.room, room));
     assert_true(call->entry.over && call->entry.named && call->entry.over_at == 5000);
     assert_int_equal(call->entry.facts.leg_count, CALL_LEGS);
     for (unsigned i = 0; i < CALL_LEGS; i++) {

@@ -56,7 +56,6 @@ static void test_parse(void **state) {
     } cases[] = {
         {"127.0.0.1:8790", AF_INET, 8790, "127.0.0.1", false},
         {"0.0.0.0:0", AF_INET, 0, "0.0.0.0", false},
-        {"localhost:65535", AF_INET, 65535, "127.0.0.1", false},
         {"[::1]:8790", AF_INET6, 8790, "::1", false},
         {"[::]:80", AF_INET6, 80, "::", false},
         {":8790", AF_INET6, 8790, "::", true},
@@ -101,6 +100,7 @@ static void test_parse_refuses(void **state) {
         {"127.0.0.1:-0", "port from 0 to 65535"},
         {"127.0.0.1:http", "port from 0 to 65535"},
         {"example.com:80", "not a name"},
+        {"localhost:80", "not a name"},
         {"::1:8790", "not a name"},
         {"[::1:8790", "not a name"},
         {"[]:8790", "not a name"},

@@ -20,7 +20,7 @@ static void each_finds_itself(void **state) {
         for (size_t k = 0; k < area->count; k++) {
             const struct message *message = &area->messages[k];
             cleanup_buf struct buf record = {0};
-            buf_addf(&record, "2026-01-02T03:04:05.678Z SIP %-5s ", messages_level_name(message->level));
+            buf_addf(&record, "2026-01-02T03:04:05.678Z SIP %-5s ", log_level_name(message->level));
             messages_show(&record, message->text);
             buf_adds(&record, " call=RM_1 room=\"sip x\" agent=a pid=7 why=\"none\"");
             cleanup_message_line struct message_line line;

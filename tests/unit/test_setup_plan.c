@@ -158,6 +158,7 @@ static const struct plan_case cases[] = {
      true,
      NULL},
     {"a kind that is not known is foreign", NONE, {{.id = S("R"), .kind = LIVEKIT_RULE_OTHER}}, "", "R", 0, true, NULL},
+    {"LiveKit puts a _ behind the prefix of a rule", NONE, {{.id = S("R"), OURS}}, "", "R", 0, false, "sip-inbound_"},
     {"with an empty prefix every room is ours", NONE, {{.id = S("R"), THEIRS}}, "", "R", 0, false, ""},
 };
 

@@ -212,7 +212,6 @@ static void test_bad_file_at_start(void **state) {
     bench_stop(&bench);
     put(copy, "[{\"pattern\":"); /* and it is no mistake of the newest rules, which are still to come */
     bench.options.rules_file = NULL;
-    bench.options.rules_key = "sip_dispatch_rules";
     bench.options.redis_url = "redis://127.0.0.1:1";
     bench_start(&bench);
     assert_true(warned(&bench, "the last good copy of the rules") && warned(&bench, "cannot be used"));

@@ -14,15 +14,14 @@
 static struct call_entry *add(struct call_table *table, const char *sid, const char *room) {
     struct call_entry *entry = xcalloc(1, sizeof *entry);
     snprintf(entry->sid, sizeof entry->sid, "%s", sid);
-    entry->room = xstrdup(room);
-    entry->room_size = strlen(room);
+    entry->room = (struct slice){xstrdup(room), strlen(room)};
     table_add(table, entry);
     return entry;
 }
 
 static void drop(struct call_table *table, struct call_entry *entry) {
     table_remove(table, entry);
-    free(entry->room);
+    free((char *)entry->room.p);
     free(entry);
 }
 
@@ -53,8 +52,7 @@ static void test_names_are_bytes(void **state) {
     struct call_entry *nameless = add(&table, "RM_1", "");
     struct call_entry *entry = xcalloc(1, sizeof *entry);
     memcpy(entry->sid, "RM_2", 5);
-    entry->room = xmemdup("a\0b", 3);
-    entry->room_size = 3;
+    entry->room = (struct slice){xmemdup("a\0b", 3), 3};
     table_add(&table, entry);
     assert_ptr_equal(table_find_room(&table, (struct slice){"a\0b", 3}), entry);
     assert_null(table_find_room(&table, SLICE("a")));

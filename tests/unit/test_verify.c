@@ -163,9 +163,9 @@ static void test_tokens(void **state) {
     (void)state;
     struct keyring *keys = one_key("k", "secret");
     char *good = token_for_webhook(keys, SLICE(BODY), NOW);
-    char *long_token = xmalloc(VERIFY_MAX_TOKEN + 2);
-    memset(long_token, 'A', VERIFY_MAX_TOKEN + 1);
-    long_token[VERIFY_MAX_TOKEN + 1] = '\0';
+    char *long_token = xmalloc(JWT_MAX_SIZE + 2);
+    memset(long_token, 'A', JWT_MAX_SIZE + 1);
+    long_token[JWT_MAX_SIZE + 1] = '\0';
     long_token[4] = long_token[8] = '.';
     char *with_bearer = xasprintf("Bearer %s", good), *with_space = xasprintf("%s ", good),
          *four = xasprintf("%s.e30", good);

@@ -46,11 +46,11 @@ void gather_machine(const struct settings *settings, struct exam_machine *ret_ma
 /* redis.c: our keys' types, client tracking, JSON in LiveKit's hashes. */
 void gather_redis(const struct settings *settings, struct exam_redis *ret_redis);
 void gather_redis_release(struct exam_redis *redis);
+/* Deletes the fields that hold JSON; says each on standard error. CLI_FAILED after saying what went wrong. */
+int gather_redis_fix(const struct gather *gather);
 /* json_field.c */
 struct exam_json_field json_field_of(const char *hash, struct slice field, struct slice value);
 void json_field_release(struct exam_json_field *json);
-/* Deletes the fields that hold JSON; says each on standard error. CLI_FAILED after saying what went wrong. */
-int gather_redis_fix(const struct gather *gather);
 /* livekit.c: what it has; a throw-away room that is deleted again whatever happens. */
 void gather_livekit(struct gather *gather);
 void gather_room(struct gather *gather);

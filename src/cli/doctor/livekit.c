@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include "app/from_settings.h"
-#include "app/keys.h"
 #include "base/clock.h"
 #include "cli/doctor/gather.h"
 #include "cli/doctor/watch.h"

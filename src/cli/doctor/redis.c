@@ -8,6 +8,7 @@
 #include "cli/doctor/gather.h"
 #include "doctor/judges.h"
 #include "redis/redis_client.h"
+#include "source/redis_source.h"
 
 enum { ANSWER_TIMEOUT_MS = 2000, MAX_BYTES = 8 << 20, MAX_ELEMENTS = 10000, MAX_SCANS = 50, SHOWN_FIELD = 96 };
 
@@ -124,8 +125,8 @@ static bool look_for_json(struct redis_client *client, const char *hash, struct 
 static bool look(struct redis_client *client, struct exam_redis *redis, struct diag *diag) {
     struct kept rules = {redis->rules_type, sizeof redis->rules_type, false};
     struct kept agents = {redis->agents_type, sizeof redis->agents_type, false};
-    return look_at_type(client, "sip_dispatch_rules", &rules, diag) &&
-           look_at_type(client, "sip_agents", &agents, diag) &&
+    return look_at_type(client, REDIS_RULES_KEY, &rules, diag) &&
+           look_at_type(client, REDIS_AGENTS_KEY, &agents, diag) &&
            look_for_json(client, "sip_inbound_trunk", redis, diag) && look_for_json(client, "sip_trunk", redis, diag) &&
            look_for_json(client, "sip_dispatch_rule", redis, diag) && look_at_tracking(client, redis, diag);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "base/text.h"
 #include "cli/remote.h"
 
 enum { LOOK_TIMEOUT_MS = 2000, HTTP_OK = 200 };
