@@ -581,6 +581,13 @@ def test_open_trunk_of_certain_numbers(ward):
     assert "--number" not in finding["repair"]
 
 
+def test_open_trunk_whose_addresses_livekit_ignores(ward):
+    it = ward()
+    it.livekit.trunks = [trunk("", numbers=["+1234567"], addresses=["192.0.2.*"], sip_trunk_id="ST_open")]
+    it.doctor().warns("open-trunk", "from everywhere, without a password: LiveKit ignores its allowed address '192.0.2.*'",
+                      "sipbridge trunks update ST_open --allowed-address")
+
+
 @pytest.mark.parametrize("more", [{"addresses": ["192.0.2.1"]}, {"auth_username": "a", "auth_password": "hush"}])
 def test_closed_trunks(ward, more):
     it = ward()
