@@ -145,7 +145,7 @@ static int run(struct cli *cli) {
 static int say_too_early(const struct cli *cli, const char *first) {
     static const char *const own[] = {"--version", "--help"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        if (text_distance(slice_of(first), slice_of(own[i]), 2) <= 2) {
+        if (text_distance(slice_of(first), slice_of(own[i]), 2) <= 2 || (i == 0 && strcasecmp(first, "-v") == 0)) {
             cli_error(cli, "there is no option %s; did you mean %s?", first, own[i]);
             return CLI_USAGE;
         }
