@@ -115,6 +115,9 @@ void judge_numbers(const struct exam *exam, struct findings *findings) {
     bool good = true;
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_trunk *trunk = &answer->trunks[i];
+        if (judge_leads_elsewhere(exam, trunk)) {
+            continue; /* another bridge's, or a worker's: trunk-dispatch tells of it */
+        }
         for (size_t j = 0; j < trunk->numbers.count; j++) {
             const struct number number = {trunk, trunk->numbers.at[j]};
             good = judge_number(exam, findings, &number) && good;
@@ -122,8 +125,10 @@ void judge_numbers(const struct exam *exam, struct findings *findings) {
         }
     }
     if (good && numbers == 0) {
-        findings_ok(findings, "no trunk is for certain numbers; `sipbridge rules explain NUMBER` tells who answers");
+        findings_ok(
+            findings,
+            "no trunk that leads here is for certain numbers; `sipbridge rules explain NUMBER` tells who answers");
     } else if (good) {
-        findings_ok(findings, "every number of every trunk has an agent (%zu)", numbers);
+        findings_ok(findings, "every number of every trunk that leads here has an agent (%zu)", numbers);
     }
 }

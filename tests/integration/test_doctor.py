@@ -631,6 +631,16 @@ def test_number_that_no_rule_matches(ward):
     it.doctor(DEFAULT_SIP_AGENT="support").good("numbers")
 
 
+def test_numbers_whose_calls_go_elsewhere(ward):
+    """Another bridge's on the same LiveKit, or a worker's."""
+    it = ward()
+    it.livekit.trunks = [trunk(sip_trunk_id="ST_ours"), trunk("other", numbers=["+1999"], sip_trunk_id="ST_other")]
+    it.livekit.rules = [rule("desk", ["ST_other"]), rule(trunks=["ST_ours"])]
+    found = it.doctor()
+    found.good("numbers")
+    found.warns("trunk-dispatch", "the trunk other (ST_other) has only dispatch rules whose rooms sipbridge leaves alone")
+
+
 def test_number_that_is_rejected(ward):
     it = ward(rules=[{"pattern": "+1234567", "reject": True}, {"pattern": "*", "agent_name": "support"}])
     it.doctor().warns("numbers", "rejects every call to +1234567", "sipbridge rules explain +1234567")
