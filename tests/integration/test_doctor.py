@@ -262,7 +262,7 @@ def test_no_agents(ward):
 
 def test_agent_without_program(ward):
     found = ward(agents={"support": {"command": ["/nowhere/agent"]}}).doctor()
-    found.bad("agents", "support is broken", "sipbridge agents check")
+    found.bad("agents", "support is broken", "sipbridge reload")
     found.warns("rule-agents", "names the agent support, which is broken")
 
 
