@@ -1,3 +1,4 @@
+/* Allowed addresses as livekit/protocol reads them: sip.isValidMask, sip.matchAddrMask. */
 #include "livekit/address.h"
 
 #include <arpa/inet.h>
