@@ -68,7 +68,8 @@ def test_an_example_is_one_line_that_can_be_copied(sh, command):
 
 
 def test_options_before_the_command_are_told_where_they_go(sh):
-    assert "did you mean --version?" in sh.bad(2, "--verson")
+    for option in ("--verson", "-v"):
+        assert "did you mean --version?" in sh.bad(2, option)
     assert "--env-file stands before the command: options come after it" in sh.bad(2, "--env-file", "F", "rules", "list")
 
 
