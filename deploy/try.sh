@@ -30,6 +30,11 @@ case ${1:-} in
     exit 2
     ;;
 esac
+if [ $# -gt $((1 - call)) ]; then
+  shift $((1 - call))
+  echo "try.sh: $1 is one too many; deploy/try.sh --help tells what there is" >&2
+  exit 2
+fi
 recording=${1:-$root/tests/fixtures/recordings/answered.jsonl}
 case $recording in /*) ;; *) recording=$PWD/$recording ;; esac
 speed=${TRY_SPEED:-2}

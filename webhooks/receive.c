@@ -17,7 +17,7 @@ struct receiver {
     struct histogram lag;
     struct repeats *repeats;
     struct log_limit rejected_limit[VERIFY_REASON_COUNT];
-    struct log_limit bad_method_limit, invalid_limit, refused_limit, forgotten_limit;
+    struct log_limit bad_method_limit, invalid_limit, refused_limit, forgotten_limit, stray_limit;
 };
 
 struct receiver *receiver_new(const struct receiver_options *options) {
@@ -204,6 +204,20 @@ int receiver_take(struct receiver *receiver, const struct receiver_request *requ
         return 200;
     }
     return take_verified(receiver, request, &verdict, now);
+}
+
+void receiver_tell_stray(struct receiver *receiver, const struct receiver_request *request,
+                         const struct receiver_stray *stray) {
+    uint64_t skipped;
+    if (!slice_is(request->method, "POST") || request->authorization_count != 1 ||
+        verify(receiver, request, stray->wall_ms).reason != VERIFY_OK ||
+        !log_limit_pass(&receiver->stray_limit, stray->now, &skipped)) {
+        return;
+    }
+    char path[RECEIVER_NAME_SIZE], tail[48];
+    keep_name(path, stray->path);
+    log_warning(NULL, "a webhook of LiveKit's from %.*s came to %s, answered 404%s: the path is %s",
+                SLICE_ARG(request->peer), path, more(skipped, tail), stray->right);
 }
 
 const struct receiver_counters *receiver_counters(const struct receiver *receiver) {

@@ -66,6 +66,15 @@ void receiver_free(struct receiver *receiver);
 /* The HTTP status: 200 verified (also ignored, repeated); 400 verified but not an event; 401 not verified;
  * 405 not POST; 503 the sink is full. */
 int receiver_take(struct receiver *receiver, const struct receiver_request *request, int64_t wall_ms, mono_ms now);
+/* A request that came to a path where nothing is. If LiveKit signed it, its URL is wrong: that is logged. */
+struct receiver_stray {
+    struct slice path; /* where it came */
+    const char *right; /* where webhooks are taken */
+    int64_t wall_ms;
+    mono_ms now;
+};
+void receiver_tell_stray(struct receiver *receiver, const struct receiver_request *request,
+                         const struct receiver_stray *stray);
 const struct receiver_counters *receiver_counters(const struct receiver *receiver);
 /* How old events were when they came, by LiveKit's clock, which tells whole seconds. */
 const struct histogram *receiver_lag(const struct receiver *receiver);

@@ -28,7 +28,9 @@ static bool open_one(const char *path, struct diag *diag) {
         return diag_fail(diag, "SIP_STATE_DIR", "%s is not a directory", path);
     }
     if (info.st_uid != geteuid()) {
-        return diag_fail(diag, "SIP_STATE_DIR", "%s belongs to uid %u, not to ours (%u): it would see phone numbers",
+        return diag_fail(diag, "SIP_STATE_DIR",
+                         "%s belongs to uid %u, not to ours (%u), and would see phone numbers: run it as that "
+                         "user, as its service does, or give it a directory of its own",
                          path, (unsigned)info.st_uid, (unsigned)geteuid());
     }
     if ((info.st_mode & 0077) != 0 && chmod(path, 0700) != 0) {

@@ -169,7 +169,7 @@ static void tell_standbys(const struct directory *directory) {
         most += waits ? agent->standby.most : 0;
     }
     if (least > 0) {
-        printf("standbys: %ld processes wait for calls, at most %ld\n", least, most);
+        printf("standbys: %ld process%s for calls, at most %ld\n", least, least == 1 ? " waits" : "es wait", most);
     }
 }
 

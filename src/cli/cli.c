@@ -144,11 +144,13 @@ static int run(struct cli *cli) {
 /* FIRST, an option that stands before any command and is none of our own. */
 static int say_too_early(const struct cli *cli, const char *first) {
     static const char *const own[] = {"--version", "--help"};
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        if (text_distance(slice_of(first), slice_of(own[i]), 2) <= 2) {
-            cli_error(cli, "there is no option %s; did you mean %s?", first, own[i]);
-            return CLI_USAGE;
-        }
+    const char *meant = strcmp(first, "-v") == 0 ? own[0] : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(own) && meant == NULL; i++) {
+        meant = text_distance(slice_of(first), slice_of(own[i]), 2) <= 2 ? own[i] : NULL;
+    }
+    if (meant != NULL) {
+        cli_error(cli, "there is no option %s; did you mean %s?", first, meant);
+        return CLI_USAGE;
     }
     cli_error(cli, "%s stands before the command: options come after it, as in `sipbridge rules list %s%s`", first,
               first, strcmp(first, "--env-file") == 0 ? " FILE" : "");

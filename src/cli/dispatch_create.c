@@ -4,6 +4,7 @@
 
 #include "cli/dispatch.h"
 #include "cli/show.h"
+#include "cli/trunk.h"
 
 struct create_options {
     const char *name, *metadata, *prefix, *direct, *room_metadata;
@@ -52,6 +53,13 @@ static struct livekit_rule rule_of(const struct create_options *options, const s
     return rule;
 }
 
+static bool is_object(struct slice text) {
+    json_t *value = json_loadb(text.p, text.n, 0, NULL);
+    bool good = json_is_object(value);
+    json_decref(value);
+    return good;
+}
+
 static void warn(const struct cli *cli, const struct livekit_rule *rule, const struct settings *settings) {
     struct slice prefix = slice_of(settings->room_prefix);
     if (!livekit_rule_makes(rule, prefix)) {
@@ -69,30 +77,50 @@ static void warn(const struct cli *cli, const struct livekit_rule *rule, const s
         cli_error(cli, "warning: with the numbers hidden sipbridge tells the called number by the trunk, if that has "
                        "exactly one");
     }
+    if (rule->room_metadata.n > 0 && !is_object(rule->room_metadata)) {
+        cli_error(cli, "warning: the room metadata is no JSON object: sipbridge finds no agent in it; to choose one "
+                       "write {\"agent_name\":\"NAME\"}");
+    }
+}
+
+/* LiveKit takes any text as a trunk's id, and the rule then holds for no call. */
+static bool are_trunks(const struct cli *cli, const struct livekit_session *session, const struct cli_list *ids) {
+    for (size_t i = 0; i < ids->count; i++) {
+        cleanup_free char *id = xasprintf("%.*s", SLICE_ARG(ids->at[i]));
+        if (things_find(cli, &trunk_things, session, id) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print(const struct livekit_rule *made, struct slice prefix, bool json) {
+    if (json) {
+        show_json(dispatch_json(made, prefix));
+        return;
+    }
+    cleanup_free char *label = dispatch_label(made);
+    printf("%s created\n", label);
+    dispatch_print(made, 1, prefix);
 }
 
 static int create(const struct cli *cli, const struct create_options *options) {
-    cleanup_settings struct settings settings = {0};
-    cleanup_access struct livekit_access access = {0};
-    if (!cli_settings(cli, &settings) || !livekit_access_open(cli, &settings, &access)) {
-        return CLI_USAGE;
+    cleanup_session struct livekit_session session = {0};
+    int code = things_open(cli, &trunk_things, &session);
+    if (code != CLI_OK) {
+        return code;
     }
-    const struct livekit_rule rule = rule_of(options, &settings);
+    const struct livekit_rule rule = rule_of(options, &session.settings);
     cleanup_result struct livekit_result *result =
-        livekit_access_ask(cli, livekit_create_rule(access.api, NULL, &rule), "no dispatch rule is created");
+        are_trunks(cli, &session, &options->trunk_ids)
+            ? livekit_access_ask(cli, livekit_create_rule(session.access.api, NULL, &rule),
+                                 "no dispatch rule is created")
+            : NULL;
     if (result == NULL) {
         return CLI_FAILED;
     }
-    struct slice prefix = slice_of(settings.room_prefix);
-    const struct livekit_rule *made = result->answer.rules;
-    if (options->json) {
-        show_json(dispatch_json(made, prefix));
-    } else {
-        cleanup_free char *label = dispatch_label(made);
-        printf("%s created\n", label);
-        dispatch_print(made, 1, prefix);
-    }
-    warn(cli, made, &settings);
+    print(result->answer.rules, slice_of(session.settings.room_prefix), options->json);
+    warn(cli, result->answer.rules, &session.settings);
     return CLI_OK;
 }
 

@@ -45,7 +45,7 @@ static void print_head(const struct report *report) {
     char first[WHEN_SIZE], last[WHEN_SIZE];
     when_format(report->first_ms, first);
     when_format(report->last_ms, last);
-    printf("%" PRIu64 " calls from %s to %s\n", report->calls, first, last);
+    printf("%" PRIu64 " call%s from %s to %s\n", report->calls, report->calls == 1 ? "" : "s", first, last);
     printf("answered: %" PRIu64 " (%.1f %%)\n", report->answered, percent_of(report->answered, report->calls));
     print_spread("ring time", &report->ring);
     print_spread("talk time", &report->talk);

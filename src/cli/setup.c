@@ -342,7 +342,7 @@ static bool check(const struct cli *cli, const struct setup_options *options, st
         cli_error(cli, "--auth-user and --password-file belong together");
         return false;
     }
-    return true;
+    return trunk_check_addresses(cli, &options->allowed_addresses);
 }
 
 static int run(struct cli *cli) {
@@ -380,7 +380,7 @@ static const struct cli_option options_table[] = {
 const struct cli_command cli_setup = {
     .name = "setup",
     .summary = "Set up a phone number: LiveKit's trunk and dispatch rule for it, and our rule to its agent.",
-    .arguments = "+NUMBER",
+    .arguments = "+NUMBER --agent NAME",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options_table,

@@ -172,7 +172,8 @@ static void add_call_log(struct cli_table *table, const json_t *log) {
     if (log == NULL || strcmp(state, "not kept") == 0) {
         return;
     }
-    buf_addf(&text, "%s, %" PRId64 " lines", state, number_of(log, "lines"));
+    int64_t lines = number_of(log, "lines");
+    buf_addf(&text, "%s, %" PRId64 " line%s", state, lines, lines == 1 ? "" : "s");
     if (number_of(log, "waiting") > 0 || number_of(log, "lost") > 0) {
         buf_addf(&text, ", %" PRId64 " wait, %" PRId64 " lost", number_of(log, "waiting"), number_of(log, "lost"));
     }

@@ -85,6 +85,8 @@ static bool check_clear(const struct cli *cli, const struct edit_options *option
 
 static bool check(const struct cli *cli, const struct edit_options *options) {
     return check_numbers(cli, &options->numbers.set) && check_numbers(cli, &options->numbers.add) &&
+           trunk_check_addresses(cli, &options->allowed_addresses.set) &&
+           trunk_check_addresses(cli, &options->allowed_addresses.add) &&
            check_list(cli, "number", &options->numbers) &&
            check_list(cli, "allowed-address", &options->allowed_addresses) &&
            check_list(cli, "allowed-number", &options->allowed_numbers) && check_clear(cli, options);

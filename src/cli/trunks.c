@@ -6,8 +6,26 @@
 #include "base/text.h"
 #include "cli/show.h"
 #include "cli/trunk.h"
+#include "livekit/address.h"
 
 enum { SHOWN_MAX = 200 };
+
+bool trunk_check_addresses(const struct cli *cli, const struct cli_list *addresses) {
+    for (size_t i = 0; i < addresses->count; i++) {
+        enum livekit_address kind = livekit_address_kind(addresses->at[i]);
+        if (kind != LIVEKIT_ADDRESS_GOOD) {
+            cli_error(cli,
+                      "the allowed address %.*s: %s; give an IP address, a network such as 203.0.113.0/24, or a host's "
+                      "name",
+                      SLICE_ARG(addresses->at[i]),
+                      kind == LIVEKIT_ADDRESS_IGNORED ? "LiveKit ignores it, and without another takes calls from "
+                                                        "everywhere"
+                                                      : "no caller has it");
+            return false;
+        }
+    }
+    return true;
+}
 
 static void add_auth(struct cli_table *table, const struct livekit_trunk *trunk) {
     if (trunk->auth_username.n == 0) {

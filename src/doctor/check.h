@@ -95,7 +95,7 @@ enum doctor_need {
     X(trunk_dispatch, "trunk-dispatch", WITH(HAS_TRUNK) | WITH(DISPATCH), "whether each trunk has such a rule",        \
       "calls over that trunk get no agent")                                                                            \
     X(numbers, "numbers", WITH(HAS_TRUNK) | WITH(RULES) | WITH(AGENTS),                                                \
-      "who would answer each number of each trunk", "calls to it are hung up, or answered by whoever is first")        \
+      "who would answer each number of each trunk that leads here", "calls to it are hung up, or answered by whoever is first")        \
     X(hidden_numbers, "hidden-numbers", WITH(TRUNKS) | WITH(DISPATCH) | WITH(RULES),                                   \
       "dispatch rules with `hide_phone_number` where our rules need numbers", "the wrong agent answers")               \
     X(dispatch_agents, "dispatch-agents", WITH(DISPATCH),                                                              \

@@ -55,23 +55,40 @@ void judge_dispatch(const struct exam *exam, struct findings *findings) {
                    answer->count == 0 ? "" : ", or SIP_ROOM_PREFIX=PREFIX as in the rule (sipbridge dispatch list)");
 }
 
-static bool judge_trunk(const struct exam *exam, struct findings *findings, const struct livekit_trunk *trunk) {
-    const struct livekit_answer *answer = &exam->livekit.rules->answer;
-    size_t any = 0, ours = 0;
-    for (size_t i = 0; i < answer->count; i++) {
-        bool takes = takes_calls_of(&answer->rules[i], trunk);
-        any += takes;
-        ours += takes && livekit_rule_makes(&answer->rules[i], prefix_of(exam));
+/* How many dispatch rules take a trunk's calls, and into rooms of ours. */
+struct ways {
+    size_t any, ours;
+};
+
+static struct ways ways_of(const struct exam *exam, const struct livekit_trunk *trunk) {
+    const struct livekit_result *rules = exam->livekit.rules;
+    struct ways ways = {0, 0};
+    for (size_t i = 0; exam_is_ok(rules) && i < rules->answer.count; i++) {
+        const struct livekit_rule *rule = &rules->answer.rules[i];
+        bool takes = takes_calls_of(rule, trunk);
+        ways.any += takes;
+        ways.ours += takes && livekit_rule_makes(rule, prefix_of(exam));
     }
-    if (ours > 0) {
+    return ways;
+}
+
+bool judge_leads_elsewhere(const struct exam *exam, const struct livekit_trunk *trunk) {
+    struct ways ways = ways_of(exam, trunk);
+    return ways.any > 0 && ways.ours == 0;
+}
+
+static bool judge_trunk(const struct exam *exam, struct findings *findings, const struct livekit_trunk *trunk) {
+    struct ways ways = ways_of(exam, trunk);
+    if (ways.ours > 0) {
         return true;
     }
     const char *label = judge_label(findings, trunk->name, trunk->id);
     struct finding *finding =
-        any == 0 ? findings_problem(findings, "no LiveKit dispatch rule takes calls over the trunk %s", label)
-                 : findings_warning(findings, "the trunk %s has only dispatch rules whose rooms sipbridge leaves alone",
-                                    label);
-    finding_causes(finding, any == 0 ? "LiveKit drops them" : "no agent of sipbridge's answers them");
+        ways.any == 0
+            ? findings_problem(findings, "no LiveKit dispatch rule takes calls over the trunk %s", label)
+            : findings_warning(findings, "the trunk %s has only dispatch rules whose rooms sipbridge leaves alone",
+                               label);
+    finding_causes(finding, ways.any == 0 ? "LiveKit drops them" : "no agent of sipbridge's answers them");
     finding_repair(finding, "sipbridge dispatch create --trunk-id %s\nor: sipbridge setup %s --agent NAME",
                    findings_word(findings, trunk->id),
                    trunk->numbers.count > 0 ? findings_word(findings, trunk->numbers.at[0]) : "+NUMBER");

@@ -35,7 +35,7 @@ void judge_rules(const struct exam *exam, struct findings *findings) {
 static void tell_broken(struct findings *findings, const char *name, const char *why) {
     struct finding *finding = findings_problem(findings, "the agent %s is broken: %s", name, why);
     finding_causes(finding, "calls for it go to the next rule or DEFAULT_SIP_AGENT, or are hung up");
-    finding_repair(finding, "mend its entry or install its program, then: sipbridge agents check");
+    finding_repair(finding, "mend its entry, or install its program and: sipbridge reload");
 }
 
 static size_t tell_agents(struct findings *findings, const struct directory *directory) {

@@ -27,11 +27,16 @@ static void judge_shared_dir(const char *path, struct findings *findings) {
     finding_repair(finding, "SIP_STATE_DIR=/var/lib/sipbridge, or another directory of its own");
 }
 
-/* Root may look at the directory of another user, and the running bridge has shown that it can use it. */
+/* Root looks at the directory of the user whom the service runs as, and the running bridge has shown that it can use it. */
+static bool is_foreign_dir(const struct exam *exam) {
+    unsigned uid = exam->machine.uid;
+    return uid != 0 && exam->machine.state_dir.uid != uid && exam->daemon.state != DAEMON_UP;
+}
+
 static void judge_owner(const struct exam *exam, struct findings *findings) {
     const struct exam_state_dir *dir = &exam->machine.state_dir;
     const char *path = exam->settings.values->state_dir;
-    bool is_foreign = dir->uid != exam->machine.uid && exam->daemon.state != DAEMON_UP;
+    bool is_foreign = is_foreign_dir(exam);
     if (is_foreign || (!dir->writable && dir->uid == exam->machine.uid)) {
         struct finding *finding =
             is_foreign ? findings_problem(findings, "SIP_STATE_DIR: %s belongs to uid %u, and this is uid %u", path,
@@ -80,7 +85,12 @@ void judge_state_dir(const struct exam *exam, struct findings *findings) {
     }
     judge_owner(exam, findings);
     judge_space(exam, findings);
-    if (wrong == findings_total(findings, FINDING_PROBLEM) + findings_total(findings, FINDING_WARNING)) {
+    if (wrong < findings_total(findings, FINDING_PROBLEM) + findings_total(findings, FINDING_WARNING)) {
+        return;
+    }
+    if (dir->uid != exam->machine.uid) {
+        findings_ok(findings, "%s can be used by uid %u, whose it is", path, dir->uid);
+    } else {
         findings_ok(findings, "%s can be used", path);
     }
 }

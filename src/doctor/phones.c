@@ -1,5 +1,6 @@
 /* LiveKit's trunks, and who answers their numbers. */
 #include "doctor/judges.h"
+#include "livekit/address.h"
 #include "rules/decide.h"
 
 void judge_trunks(const struct exam *exam, struct findings *findings) {
@@ -13,28 +14,22 @@ void judge_trunks(const struct exam *exam, struct findings *findings) {
     finding_repair(finding, "sipbridge setup +NUMBER --agent NAME");
 }
 
-/* "0.0.0.0/0" and "::/0" allow as much as no list at all. */
-static bool allows_everywhere(const struct livekit_texts *addresses) {
-    for (size_t i = 0; i < addresses->count; i++) {
-        struct slice one = addresses->at[i];
-        if (one.n >= 2 && one.p[one.n - 2] == '/' && one.p[one.n - 1] == '0') {
-            return true;
-        }
-    }
-    return addresses->count == 0;
-}
-
 static bool is_open(const struct livekit_trunk *trunk) {
-    return allows_everywhere(&trunk->allowed_addresses) && trunk->allowed_numbers.count == 0 && !trunk->has_password;
+    return livekit_addresses_allow_all(&trunk->allowed_addresses) && trunk->allowed_numbers.count == 0 &&
+           !trunk->has_password;
 }
 
 /* A trunk for certain numbers is found by scanners less often, but found. */
 static void tell_open(struct findings *findings, const struct livekit_trunk *trunk) {
     bool every = trunk->numbers.count == 0;
+    const struct livekit_texts *addresses = &trunk->allowed_addresses;
+    bool ignored = addresses->count > 0 && livekit_address_kind(addresses->at[0]) == LIVEKIT_ADDRESS_IGNORED;
     struct finding *finding =
         findings_add(findings, every ? FINDING_PROBLEM : FINDING_WARNING,
-                     "the trunk %s takes calls to %s from everywhere, without a password",
-                     judge_label(findings, trunk->name, trunk->id), every ? "every number" : "its numbers");
+                     "the trunk %s takes calls to %s from everywhere, without a password%s%s",
+                     judge_label(findings, trunk->name, trunk->id), every ? "every number" : "its numbers",
+                     ignored ? ": LiveKit ignores its allowed address " : "",
+                     ignored ? findings_word(findings, addresses->at[0]) : "");
     finding_causes(finding, "%s, and each call starts an agent that costs money",
                    every ? "anyone on the Internet can call" : "whoever reaches LiveKit's SIP port can call them");
     finding_repair(finding,
@@ -120,6 +115,9 @@ void judge_numbers(const struct exam *exam, struct findings *findings) {
     bool good = true;
     for (size_t i = 0; i < answer->count; i++) {
         const struct livekit_trunk *trunk = &answer->trunks[i];
+        if (judge_leads_elsewhere(exam, trunk)) {
+            continue; /* another bridge's, or a worker's: trunk-dispatch tells of it */
+        }
         for (size_t j = 0; j < trunk->numbers.count; j++) {
             const struct number number = {trunk, trunk->numbers.at[j]};
             good = judge_number(exam, findings, &number) && good;
@@ -127,8 +125,10 @@ void judge_numbers(const struct exam *exam, struct findings *findings) {
         }
     }
     if (good && numbers == 0) {
-        findings_ok(findings, "no trunk is for certain numbers; `sipbridge rules explain NUMBER` tells who answers");
+        findings_ok(
+            findings,
+            "no trunk that leads here is for certain numbers; `sipbridge rules explain NUMBER` tells who answers");
     } else if (good) {
-        findings_ok(findings, "every number of every trunk has an agent (%zu)", numbers);
+        findings_ok(findings, "every number of every trunk that leads here has an agent (%zu)", numbers);
     }
 }

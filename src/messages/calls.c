@@ -97,7 +97,9 @@ static const struct message messages[] = {
      ""},
     {LOG_INFO, "call ended: {REASON}",
      "The last record of a call, with `why`, `answered`, `ring_ms` and `restarts`; the same goes to `SIP_CALL_LOG`.",
-     ""},
+     "Not answered? `NO_AGENT`: `sipbridge rules explain NUMBER`. `AGENT_FAILED`: `sipbridge calls logs SID`. "
+     "`OVERLOAD`: `limit=` (doc/overload.md). `REJECTED`: `caller … rejected` before it. `CALLER_LEFT`: the caller "
+     "gave up after `ring_ms`."},
     {LOG_INFO, "the agent wrote nothing", "It crashed, and there are no last lines of it.", ""},
     {LOG_INFO, "agent says: {LINE}", "One of the last lines that an agent wrote before it crashed.", ""},
     {LOG_INFO, "this call tries the agent, which failed again and again before",

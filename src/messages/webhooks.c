@@ -19,6 +19,10 @@ static const struct message messages[] = {
     {LOG_WARNING, "a {METHOD} request from {ADDRESS} to the webhook path, answered 405{MORE}: LiveKit sends POST",
      "Somebody looked at the URL with a browser or a probe, or a proxy changed the method.",
      "Point probes at `/livez` or `/health/sip-bridge`. If LiveKit is behind it: doc/proxies.md."},
+    {LOG_WARNING, "a webhook of LiveKit's from {ADDRESS} came to {PATH}, answered 404{MORE}: the path is {PATH}",
+     "The URL in LiveKit's `webhook.urls` has another path than `SIP_WEBHOOK_PATH`, or a proxy changes it: no call is "
+     "heard of.",
+     "Mend the URL and restart LiveKit; `sipbridge doctor` shows the right one."},
     {LOG_WARNING,
      "a signed webhook from {ADDRESS} is not an event: {PROBLEM}, answered 400, LiveKit will not repeat it{MORE}",
      "The signature is good and the body is not what LiveKit sends: another program has the key, or a LiveKit that is "

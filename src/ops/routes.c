@@ -230,16 +230,26 @@ static void answer_refusal(struct http_answer *answer, int status) {
     answer_text(answer, status, text);
 }
 
-static void take_webhook(const struct ops *ops, const struct http_request *request, struct http_answer *answer) {
-    struct receiver_request taken = {
+static struct receiver_request webhook_of(const struct http_request *request) {
+    return (struct receiver_request){
         .method = request->method,
         .authorization = request->authorization,
         .authorization_count = request->authorization_count,
         .body = request->body,
         .peer = request->peer,
     };
+}
+
+static void take_webhook(const struct ops *ops, const struct http_request *request, struct http_answer *answer) {
+    const struct receiver_request taken = webhook_of(request);
     answer->status = receiver_take(ops->receiver, &taken, clock_wall_ms(), clock_mono_ms());
     answer->allow = answer->status == 405 ? "POST" : NULL;
+}
+
+static void tell_stray(const struct ops *ops, const struct http_request *request) {
+    const struct receiver_request taken = webhook_of(request);
+    receiver_tell_stray(ops->receiver, &taken,
+                        &(struct receiver_stray){request->path, ops->webhook_path, clock_wall_ms(), clock_mono_ms()});
 }
 
 void ops_handle(void *context, const struct http_request *request, struct http_answer *answer) {
@@ -253,6 +263,9 @@ void ops_handle(void *context, const struct http_request *request, struct http_a
     unsigned char mac[HMAC_SIZE];
     int refused = route == NULL ? 404 : refuse(entrance, route, request, mac);
     if (refused != 0) {
+        if (route == NULL) {
+            tell_stray(entrance->ops, request);
+        }
         answer_refusal(answer, refused);
         return;
     }

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -51,6 +52,22 @@ static bool within_limits(struct slice text, unsigned outer, struct diag *diag) 
     return true;
 }
 
+/* What people write and JSON does not have. AT: so many bytes were read. */
+static const char *hint(struct slice text, int at) {
+    size_t end = at > 0 && (size_t)at <= text.n ? (size_t)at : 0;
+    char last = '\0';
+    if (end > 0) {
+        last = text.p[--end];
+    }
+    for (; end > 0 && strchr(" \t\r\n", text.p[end - 1]) != NULL; end--) {
+    }
+    bool comma = end > 0 && text.p[end - 1] == ',';
+    return comma && (last == ']' || last == '}') ? ": take out the comma before it"
+           : last == '/' || last == '#'          ? ": JSON has no comments"
+           : last == '\''                        ? ": texts stand in double quotes"
+                                                 : "";
+}
+
 static json_t *parse(struct slice text, size_t max_bytes, unsigned outer, struct diag *diag) {
     if (text.n > max_bytes) {
         diag_fail(diag, "", "%zu bytes, at most %zu are taken", text.n, max_bytes);
@@ -70,7 +87,7 @@ static json_t *parse(struct slice text, size_t max_bytes, unsigned outer, struct
         snprintf(where, sizeof where, "line %d, column %d", error.line, error.column);
         cleanup_buf struct buf what = {0};
         text_escape(&what, slice_of(error.text), 200);
-        diag_fail(diag, where, "not valid JSON: %s", what.len > 0 ? what.p : "");
+        diag_fail(diag, where, "not valid JSON: %s%s", what.len > 0 ? what.p : "", hint(text, error.position));
     }
     return document;
 }

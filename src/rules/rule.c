@@ -16,8 +16,9 @@ enum { LABEL_MAX_TEXT = 200, LABEL_PATTERNS = 3 };
 struct reading {
     struct rule_draft draft;
     const char *agent_name, *target, *target_type;
-    char at[32];    /* "[3]" */
-    char where[64]; /* "[3].pattern" */
+    const char *unknown; /* the first key that is none of a rule's, or NULL */
+    char at[32];         /* "[3]" */
+    char where[64];      /* "[3].pattern" */
     struct diag *diag;
 };
 
@@ -192,6 +193,7 @@ static bool read_fields(struct reading *r, json_t *object, struct notes *notes) 
     json_object_foreach(object, key, value) {
         const struct field *field = find_field(key);
         if (field == NULL) {
+            r->unknown = r->unknown != NULL ? r->unknown : key;
             note_key(r, key, notes);
             continue;
         }
@@ -203,12 +205,22 @@ static bool read_fields(struct reading *r, json_t *object, struct notes *notes) 
     return true;
 }
 
+/* What lacks is often there under another name. */
+static bool fail_incomplete(const struct reading *r, const char *what) {
+    if (r->unknown == NULL) {
+        return diag_fail(r->diag, r->at, "%s", what);
+    }
+    char shown[DOCUMENT_SHOWN];
+    return diag_fail(r->diag, r->at, "%s; the key \"%s\" is none of a rule's", what,
+                     document_show(slice_of(r->unknown), shown));
+}
+
 /* Exactly one of agent_name, target with its type, and reject. */
 static bool read_outcome(struct reading *r, struct notes *notes) {
     bool by_target = r->target_type != NULL || r->target != NULL;
     int given = (r->agent_name != NULL) + by_target + r->draft.rule.reject;
     if (given == 0) {
-        return diag_fail(r->diag, r->at, "leads nowhere: give \"agent_name\", or \"reject\": true");
+        return fail_incomplete(r, "leads nowhere: give \"agent_name\", or \"reject\": true");
     }
     if (given > 1) {
         return diag_fail(r->diag, r->at,
@@ -251,7 +263,7 @@ static bool read_rule(struct reading *r, json_t *value, struct notes *notes) {
         return false;
     }
     if (r->draft.patterns == NULL) {
-        return diag_fail(r->diag, r->at, "has no \"pattern\": the called number, \"*\" for every one");
+        return fail_incomplete(r, "has no \"pattern\": the called number, \"*\" for every one");
     }
     return read_outcome(r, notes);
 }

@@ -73,6 +73,6 @@ class Root:
         return done
 
     def install(self, package, *names):
-        """As a person does it: the file, and what it depends on; and Debian's packages NAMES."""
+        """As a person does it: the file, and what it depends on; and Debian's packages NAMES, or options."""
         shutil.copy(package, self.path("tmp"))
         return self.run("apt-get", "install", "-qq", "--no-install-recommends", f"/tmp/{Path(package).name}", *names)

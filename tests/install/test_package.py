@@ -122,7 +122,7 @@ def talk(service, calls):
 
 
 def test_upgraded_under_calls(root, packages):
-    """dpkg's new files, the restart by the package's own script, and not one call dropped."""
+    """dpkg's new files, the restart by the package's own script, and not one call dropped; and back again."""
     service = ready(root, packages)
     service.pretend_systemd()
     service.start()
@@ -144,6 +144,13 @@ def test_upgraded_under_calls(root, packages):
     assert {sid: told[sid]["pid"] for sid in agents} == agents, "a call has another agent"
     alive = root.run("sh", "-c", "for pid in \"$@\"; do kill -0 $pid && echo $pid; done", "sh", *map(str, agents.values()))
     assert len(alive.stdout.split()) == CALLS, "an agent died"
+    before = service.pid()
+    root.install(packages["0.1.0"], "--allow-downgrades")
+    wait_for(lambda: root.path("run/sipbridge.pid").exists() and service.pid() != before, "the older version serves")
+    assert root.run("dpkg-query", "-W", "-f", "${Version}", "sipbridge").stdout == "0.1.0-1"
+    wait_for(lambda: len(service.calls()) == CALLS + 1, "the older version takes every call back")
+    told = service.calls()
+    assert {sid: told[sid]["pid"] for sid in agents} == agents, "a call has another agent of the older version"
     service.post(*(event for call in [*calls, late] for event in call.hung_up()))
     wait_for(lambda: not service.calls(), "the calls have ended")
     wait_for(lambda: root.run("pidof", "-x", "agent.sh", check=False).returncode == 1, "the agents are gone")

@@ -16,6 +16,7 @@ ELSEWHERE = [
     Elsewhere(r"cmake --build --preset release( --target package)?", ["tests/run.sh", *PACKAGE], ["cmake --build --preset", "cpack"]),
     Elsewhere(r"cmake --install( build/release.*)?", ["tests/install/test_cmake_install.py"], ["--install", "/opt/sipbridge"]),
     Elsewhere(r"apt-get install \./\S+\.deb", PACKAGE, ["apt-get", "install", "packages[NEW_VERSION]"]),
+    Elsewhere(r"apt-get install --allow-downgrades \./\S+\.deb", PACKAGE, ["--allow-downgrades"]),
     Elsewhere(r"editor /etc/sipbridge/sipbridge\.env", PACKAGE, ["etc/sipbridge/sipbridge.env", "configure"]),
     Elsewhere(r"man sipbridge", ["tests/install/test_cmake_install.py"], ["share/man/man1/sipbridge.1.gz"]),
     # --- systemd ---

@@ -168,8 +168,12 @@ def test_state_dir(ward, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory away")
 def test_state_dir_of_somebody_else(ward, tmp_path):
+    """Root, who looks after the service of another user; for others: tests/unit/test_doctor.c."""
+    os.chmod(tmp_path, 0o700)
     os.chown(tmp_path, 12345, 12345)
-    ward(runs=False).doctor(SIP_STATE_DIR=tmp_path).bad("state-dir", "belongs to uid 12345", "chown")
+    found = ward(runs=False).doctor(SIP_STATE_DIR=tmp_path)
+    found.good("state-dir")
+    assert "by uid 12345" in found.of("state-dir")[0]["what"]
 
 
 def limit_files():
@@ -262,7 +266,7 @@ def test_no_agents(ward):
 
 def test_agent_without_program(ward):
     found = ward(agents={"support": {"command": ["/nowhere/agent"]}}).doctor()
-    found.bad("agents", "support is broken", "sipbridge agents check")
+    found.bad("agents", "support is broken", "sipbridge reload")
     found.warns("rule-agents", "names the agent support, which is broken")
 
 
@@ -581,6 +585,13 @@ def test_open_trunk_of_certain_numbers(ward):
     assert "--number" not in finding["repair"]
 
 
+def test_open_trunk_whose_addresses_livekit_ignores(ward):
+    it = ward()
+    it.livekit.trunks = [trunk("", numbers=["+1234567"], addresses=["192.0.2.*"], sip_trunk_id="ST_open")]
+    it.doctor().warns("open-trunk", "from everywhere, without a password: LiveKit ignores its allowed address '192.0.2.*'",
+                      "sipbridge trunks update ST_open --allowed-address")
+
+
 @pytest.mark.parametrize("more", [{"addresses": ["192.0.2.1"]}, {"auth_username": "a", "auth_password": "hush"}])
 def test_closed_trunks(ward, more):
     it = ward()
@@ -622,6 +633,16 @@ def test_number_that_no_rule_matches(ward):
     found.warns("numbers", "no rule matches calls to +1999 (trunk office) and there is no DEFAULT_SIP_AGENT",
                 "sipbridge rules add +1999 NAME")
     it.doctor(DEFAULT_SIP_AGENT="support").good("numbers")
+
+
+def test_numbers_whose_calls_go_elsewhere(ward):
+    """Another bridge's on the same LiveKit, or a worker's."""
+    it = ward()
+    it.livekit.trunks = [trunk(sip_trunk_id="ST_ours"), trunk("other", numbers=["+1999"], sip_trunk_id="ST_other")]
+    it.livekit.rules = [rule("desk", ["ST_other"]), rule(trunks=["ST_ours"])]
+    found = it.doctor()
+    found.good("numbers")
+    found.warns("trunk-dispatch", "the trunk other (ST_other) has only dispatch rules whose rooms sipbridge leaves alone")
 
 
 def test_number_that_is_rejected(ward):

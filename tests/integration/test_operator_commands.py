@@ -68,7 +68,8 @@ def test_an_example_is_one_line_that_can_be_copied(sh, command):
 
 
 def test_options_before_the_command_are_told_where_they_go(sh):
-    assert "did you mean --version?" in sh.bad(2, "--verson")
+    for option in ("--verson", "-v"):
+        assert "did you mean --version?" in sh.bad(2, option)
     assert "--env-file stands before the command: options come after it" in sh.bad(2, "--env-file", "F", "rules", "list")
 
 
@@ -153,6 +154,9 @@ def test_a_password_that_cannot_be_one(sh, lk, typed, says):
     (["create"], "give --number"),
     (["create", "--number", "+33*"], "+33*: a trunk's numbers are exact"),
     (["create", "--number", "+1,"], "none of them empty"),
+    (["create", "--number", "+1", "--allowed-address", "203.0.113.*"], "203.0.113.*: LiveKit ignores it"),
+    (["update", "ST_x", "--allowed-address", "203.0.113.7;203.0.113.8"], "LiveKit ignores it"),
+    (["update", "ST_x", "--add-allowed-address", "203.0.113.7:5060"], "203.0.113.7:5060: no caller has it"),
     (["create", "--number", "+1", "--auth-user", "b"], "belong together"),
     (["update", "--number", "+1"], "which trunk?"),
     (["update", "ST_x"], "nothing to change"),
@@ -173,6 +177,7 @@ def test_wrong_ids_change_nothing(sh, lk):
     assert "LiveKit has no inbound trunk ST_no" in sh.bad(1, "trunks", "update", "ST_no", "--number", "+2")
     assert "LiveKit has no inbound trunk ST_no" in sh.bad(1, "trunks", "delete", trunk, "ST_no", "--yes")
     assert "LiveKit has no dispatch rule SDR_no" in sh.bad(1, "dispatch", "delete", rule, "SDR_no", "--yes")
+    assert "LiveKit has no inbound trunk ST_no" in sh.bad(1, "dispatch", "create", "--trunk-id", f"{trunk},ST_no")
     assert lk.changes() == []
     assert "Conflicting inbound SIP Trunks" in sh.bad(1, "trunks", "create", "--number", "1")
 
@@ -210,6 +215,12 @@ def test_dispatch_from_create_to_delete(sh, lk):
 def test_dispatch_typed_wrong(sh, lk, arguments, says):
     assert says in sh.bad(2, "dispatch", "create", *arguments)
     assert lk.requests == []
+
+
+def test_room_metadata_in_which_no_agent_is_found(sh, lk):
+    done = sh("dispatch", "create", "--room-metadata", "{agent_name:support}")
+    assert done.returncode == 0 and len(lk.rules) == 1
+    assert 'the room metadata is no JSON object' in done.stderr and '{"agent_name":"NAME"}' in done.stderr
 
 
 def test_another_prefix_is_ours_when_the_settings_say_so(sh, lk):
@@ -624,6 +635,8 @@ def test_setup_says_what_stays_when_it_fails_half_way(sh, lk):
     (["+", "--agent", "support"], "+ is no phone number"),
     (["", "--agent", "support"], "is no phone number"),
     (["+1"], "which agent shall answer?"),
+    (["+1", "support"], "sipbridge setup +NUMBER --agent NAME"),
+    (["+1", "--agent", "support", "--allowed-address", "300.1.1.1"], "the allowed address 300.1.1.1: no caller has it"),
     (["+1", "--agent", "support", "--auth-user", "x"], "belong together"),
     ([], "too few arguments"),
 ])

@@ -102,6 +102,17 @@ def test_rejected_webhook_changes_nothing_and_has_its_reason(start, name, token,
     assert daemon.status()["calls"] == []
 
 
+def test_a_webhook_at_another_path_is_told_of(start):
+    daemon = start()
+    body = livekit.encode(Call().room_started())
+    for token in (livekit.webhook_token(body), "junk"):
+        status, _ = daemon.request("POST", "/webhook/livekit", body, {"Authorization": token})[:2]
+        assert status == 404
+    daemon.wait_logged("came to /webhook/livekit, answered 404: the path is /webhooks/livekit")
+    assert sum("answered 404" in record.get("message", "") for record in daemon.log) == 1
+    assert daemon.status()["webhooks"]["received"] == 0 and daemon.status()["calls"] == []
+
+
 def test_flood_of_rejected_webhooks_does_not_fill_the_log(start):
     daemon = start(LOG_LEVEL="info")
     before = len(daemon.log)

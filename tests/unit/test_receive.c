@@ -332,6 +332,41 @@ static void test_log_of_a_flood(void **state) {
     finish(&fixture);
 }
 
+/* At a path where nothing is, only what LiveKit signed is told of. */
+static void test_strays(void **state) {
+    (void)state;
+    struct fixture fixture;
+    start(&fixture, "k: secret", 10, false);
+    static const char body[] = "{\"event\":\"room_started\",\"id\":\"EV_1\"}";
+    cleanup_free char *token = token_for_webhook(fixture.keys, slice_of(body), NOW);
+    const struct {
+        const char *method, *token, *path;
+        unsigned tokens, records;
+        mono_ms now;
+    } rows[] = {
+        {"POST", "hunter2", "/webhook", 1, 0, 0},    {"POST", token, "/webhook", 0, 0, 0},
+        {"POST", token, "/webhook", 2, 0, 0},        {"GET", token, "/webhook", 1, 0, 0},
+        {"POST", token, "/web\033[2Jhook", 1, 1, 0}, {"POST", token, "/webhook", 1, 1, 500},
+        {"POST", token, "/webhook", 1, 2, 1500},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct receiver_request request = {
+            .method = slice_of(rows[i].method),
+            .authorization = slice_of(rows[i].token),
+            .authorization_count = rows[i].tokens,
+            .body = slice_of(body),
+            .peer = SLICE("192.0.2.1:4711"),
+        };
+        receiver_tell_stray(fixture.receiver, &request,
+                            &(struct receiver_stray){slice_of(rows[i].path), "/right", NOW * 1000LL, rows[i].now});
+        assert_int_equal(fixture.records, rows[i].records);
+        assert_null(strchr(fixture.message, 033));
+    }
+    assert_non_null(strstr(fixture.message, "came to /webhook, answered 404 (and 1 more like it): the path is /right"));
+    assert_int_equal(receiver_counters(fixture.receiver)->received, 0);
+    finish(&fixture);
+}
+
 /* Ids beyond the limit push out the oldest; that is counted and said. */
 static void test_bounded(void **state) {
     (void)state;
@@ -415,6 +450,7 @@ int main(void) {
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_probe),
         cmocka_unit_test(test_rejections),
+        cmocka_unit_test(test_strays),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     close(null);
