@@ -11,19 +11,19 @@
 
 static void rooms_of_rules(void **state) {
     static const struct {
-        enum livekit_rule_kind kind;
         const char *room, *prefix;
+        enum livekit_rule_kind kind;
         bool ours;
     } cases[] = {
-        {LIVEKIT_RULE_INDIVIDUAL, "sip-inbound", "sip-inbound", true},
-        {LIVEKIT_RULE_INDIVIDUAL, "sip-inbound", "sip-inbound_", true},
-        {LIVEKIT_RULE_INDIVIDUAL, "sip-inbound-", "sip-inbound", true},
-        {LIVEKIT_RULE_CALLEE, "sip", "sip", true},
-        {LIVEKIT_RULE_CALLEE, "sip", "sip-inbound", false},
-        {LIVEKIT_RULE_DIRECT, "sip-inbound", "sip-inbound", true},
-        {LIVEKIT_RULE_DIRECT, "sip-inbound", "sip-inbound_", false},
-        {LIVEKIT_RULE_DIRECT, "lobby", "", true},
-        {LIVEKIT_RULE_OTHER, "sip-inbound", "", false},
+        {"sip-inbound", "sip-inbound", LIVEKIT_RULE_INDIVIDUAL, true},
+        {"sip-inbound", "sip-inbound_", LIVEKIT_RULE_INDIVIDUAL, true},
+        {"sip-inbound-", "sip-inbound", LIVEKIT_RULE_INDIVIDUAL, true},
+        {"sip", "sip", LIVEKIT_RULE_CALLEE, true},
+        {"sip", "sip-inbound", LIVEKIT_RULE_CALLEE, false},
+        {"sip-inbound", "sip-inbound", LIVEKIT_RULE_DIRECT, true},
+        {"sip-inbound", "sip-inbound_", LIVEKIT_RULE_DIRECT, false},
+        {"lobby", "", LIVEKIT_RULE_DIRECT, true},
+        {"sip-inbound", "", LIVEKIT_RULE_OTHER, false},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
