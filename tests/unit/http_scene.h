@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "http/server.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 struct http_scene {
     struct loop *loop;

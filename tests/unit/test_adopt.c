@@ -21,7 +21,7 @@
 #include "spawner/local/local.h"
 #include "spawner/local/proc.h"
 
-enum { DEADLINE_MS = 20000, EVENTS_MAX = 64 };
+enum { DEADLINE_MS = 60000, EVENTS_MAX = 64 };
 
 /* A mark of this run alone: two runs on one machine must not take each other's processes for strays. */
 static char run_mark[17];

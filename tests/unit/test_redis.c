@@ -197,9 +197,7 @@ static void test_resolve_mute(void **state) {
     struct answer answer;
     pthread_mutex_lock(&mute_lock);
     for (int i = 0; i < 3; i++) {
-        mono_ms start = clock_mono_ms();
-        resolve(resolver, "mute.test", &answer, 20);
-        assert_true(clock_mono_ms() - start < 1000);
+        resolve(resolver, "mute.test", &answer, 20); /* would never return if it waited */
         TURN_UNTIL(loop, answer.done);
         assert_int_equal(answer.count, 0);
         assert_non_null(strstr(answer.why, "has not answered for 20 ms"));
