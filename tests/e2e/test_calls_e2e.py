@@ -185,7 +185,7 @@ def test_redis_stopped_during_a_call_and_while_a_new_call_comes(start):
     note("ring_ms with Redis away", french.answered(SALES_HZ))
     assert phone.is_talking() and stage.pid(phone) == pid
     stage.redis.start()
-    wait_for(lambda: "Redis" not in stage.daemon.health()["message"], "health is good again", timeout=30)
+    wait_for(lambda: "Redis" not in stage.daemon.health()["message"], "health is good again")
     for one in (phone, french):
         assert one.is_talking()
         stage.end(one)

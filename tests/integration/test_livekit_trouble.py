@@ -143,7 +143,7 @@ def times_asked(server, call):
     return len(server.asked("ListRooms", call)) + len(server.asked("DeleteRoom", call))
 
 
-def check_is_hung_up(daemon, server, call, timeout=10):
+def check_is_hung_up(daemon, server, call, timeout=60):
     """Its room is deleted, once, and then left in peace."""
     wait_for(lambda: call.room in server.deleted, "the room is deleted", timeout)
     wait_for(lambda: call.room not in daemon.status()["active_rooms"], "the call is over")

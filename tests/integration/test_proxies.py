@@ -50,7 +50,7 @@ def trust(proxy):
 
 
 def connect(proxy):
-    return http.client.HTTPSConnection("localhost", proxy.port, timeout=10, context=trust(proxy))
+    return http.client.HTTPSConnection("localhost", proxy.port, timeout=60, context=trust(proxy))
 
 
 def ask(proxy, method, path, body=None, headers=None):
@@ -65,7 +65,7 @@ def ask(proxy, method, path, body=None, headers=None):
 
 def raw(proxy, data):
     """The status of the first answer to bytes sent as they are."""
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as plain:
         with trust(proxy).wrap_socket(plain, server_hostname="localhost") as tls:
             tls.sendall(data)
             return int(tls.makefile("rb").readline().split()[1])
@@ -207,7 +207,7 @@ def slow_senders(proxy, count):
     """Connections that have sent a part of a header, or of a body, and send no more."""
     made = []
     for n in range(count):
-        tls = trust(proxy).wrap_socket(socket.create_connection(("127.0.0.1", proxy.port), timeout=10),
+        tls = trust(proxy).wrap_socket(socket.create_connection(("127.0.0.1", proxy.port), timeout=60),
                                        server_hostname="localhost")
         head = b"POST /webhooks/livekit HTTP/1.1\r\nHost: localhost\r\n"
         tls.sendall(head if n % 2 else head + b"Content-Length: 1000\r\n\r\n{\"event\":")

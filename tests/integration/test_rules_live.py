@@ -37,7 +37,7 @@ def wait_read(daemon, agents):
              "rules and agents are read")
 
 
-def agent_of_a_call(daemon, timeout=10):
+def agent_of_a_call(daemon, timeout=60):
     call = Call()
     daemon.post(*call.ringing())
     return daemon.wait_agent(call, timeout=timeout)["env"]["SIP_AGENT_NAME"]
