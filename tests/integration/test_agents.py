@@ -10,7 +10,9 @@ from daemon import PYTHON, holds_for, is_alive, processes_marked, wait_for
 from livekit import Call
 
 ANY = [{"pattern": "*", "agent_name": "it"}]
-NOTE = 'echo x >> "$AGENT_OUT/starts"; '
+# What a shell agent does first: it waits until all of its call is told (an agent that ends before its caller has joined may be
+# tried again for that caller), and notes its start.
+NOTE = 'while [ ! -e "$AGENT_OUT/rung" ]; do sleep 0.02; done; echo x >> "$AGENT_OUT/starts"; '
 
 
 def with_agent(start, *command, **settings):
@@ -19,8 +21,8 @@ def with_agent(start, *command, **settings):
     return start(rules=ANY, agents=lambda d: {"it": d.entry(command=list(command) or None, **entry)}, **settings)
 
 
-def shell(start, script, **settings):
-    return with_agent(start, "/bin/sh", "-c", NOTE + script, **settings)
+def shell(start, script, first="", **settings):
+    return with_agent(start, "/bin/sh", "-c", first + NOTE + script, **settings)
 
 
 def starts(daemon):
@@ -40,6 +42,7 @@ def pid_of(daemon, call):
 def ringing(daemon):
     call = Call()
     daemon.post(*call.ringing())
+    (daemon.notes / "rung").touch()
     return call
 
 
@@ -82,7 +85,7 @@ def test_agent_that_knows_no_signals_dies_of_sigterm(start):
 
 
 def test_agent_that_ignores_sigterm_is_killed(start):
-    daemon = shell(start, "trap '' TERM; while :; do sleep 0.1; done", stop_timeout="300ms")
+    daemon = shell(start, "while :; do sleep 0.1; done", first="trap '' TERM; ", stop_timeout="300ms")
     call = ringing(daemon)
     pid = pid_of(daemon, call)
     wait_for(lambda: starts(daemon) == 1, "it runs")
@@ -193,7 +196,8 @@ def test_agent_at_its_max_gives_way_to_the_default(start):
 
 
 def test_agent_may_finish_after_the_call_if_its_entry_says_so(start):
-    daemon = shell(start, 'trap "echo told > $AGENT_OUT/told; exit 0" TERM; while :; do sleep 0.05; done', after_call="600ms")
+    daemon = shell(start, "while :; do sleep 0.05; done", first='trap "echo told > $AGENT_OUT/told; exit 0" TERM; ',
+                   after_call="600ms")
     call = ringing(daemon)
     pid = pid_of(daemon, call)
     wait_for(lambda: starts(daemon) == 1, "it runs")
