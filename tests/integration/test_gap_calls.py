@@ -49,7 +49,7 @@ def test_call_that_lasts_too_long_is_ended(start):
     daemon = start(SIP_MAX_CALL="1s")
     call = Call()
     daemon.post(*call.ringing(), *call.answered())
-    daemon.wait_gone(daemon.wait_agent(call)["pid"])
+    daemon.wait_gone(daemon.wait_logged("^agent process started")["pid"])
     daemon.wait_logged("^call ended: it lasted SIP_MAX_CALL")
 
 
@@ -84,13 +84,12 @@ def test_hand_over_to_a_human_keeps_the_call(start):
 
 def test_agent_with_credentials_of_its_own_is_known_by_its_kind(start):
     """It joins under a name of its own: whoever is of kind AGENT in this room is it."""
-    daemon = start(SIP_READY_TIMEOUT="500ms", agents=lambda d: {"support": d.entry(credentials="api")})
+    daemon = start(SIP_READY_TIMEOUT="4s", agents=lambda d: {"support": d.entry(credentials="api")})
     call = Call()
     call.agent_identity = "agent-AJ_123"
-    daemon.post(*call.ringing())
-    agent = daemon.wait_agent(call)
-    daemon.post(*call.answered())
-    holds_for(lambda: is_alive(agent["pid"]), 0.8, "it counts as ready")
+    daemon.post(*call.ringing(), *call.answered())
+    pid = daemon.wait_logged("^agent process started")["pid"]
+    holds_for(lambda: is_alive(pid), 4.5, "it counts as ready")
     assert [c["state"] for c in daemon.calls()] == ["talking"]
 
 
@@ -99,10 +98,8 @@ def test_anothers_audio_does_not_make_the_agent_ready(start):
     call = Call()
     call.agent_identity = "guest"
     events = [dict(event, participant={**event["participant"], "kind": "STANDARD"}) for event in call.answered()]
-    daemon.post(*call.ringing())
-    agent = daemon.wait_agent(call)
-    daemon.post(*events)
-    daemon.wait_gone(agent["pid"])
+    daemon.post(*call.ringing(), *events)
+    daemon.wait_gone(daemon.wait_logged("^agent process started")["pid"])
 
 
 def test_call_keeps_the_entry_it_began_with(start):
@@ -121,7 +118,7 @@ def test_call_keeps_the_entry_it_began_with(start):
 
 
 def test_caller_who_comes_while_the_agent_writes_its_summary_gets_another(start):
-    daemon = start(agents=lambda d: {"support": d.entry(after_call="2s"), "sales": d.entry()})
+    daemon = start(agents=lambda d: {"support": d.entry(after_call="5s"), "sales": d.entry()})
     call = Call()
     daemon.post(*call.ringing(), *call.answered())
     first = daemon.wait_agent(call)

@@ -165,7 +165,7 @@ def test_nothing_is_deleted_when_rooms_are_not_to_be_closed(start, server):
 
 
 def test_call_that_lasts_too_long_is_hung_up(start, server):
-    daemon = reconciling(start, server, SIP_MAX_CALL="1s")
+    daemon = reconciling(start, server, SIP_MAX_CALL="5s")
     call, pid = talking(daemon, server)
     wait_for(lambda: call.room in server.deleted, "it is hung up")
     daemon.wait_gone(pid)

@@ -192,8 +192,8 @@ def test_killed_while_they_are_told(warm):
 def test_one_that_is_never_ready(warm):
     daemon = warm("mute", ready=False, SIP_STANDBY_TIMEOUT="300ms")
     daemon.wait_logged(r"a standby failed: it did not say READY=1")
-    now = wait_for(lambda: pool(daemon)["failed"] >= 3 and pool(daemon), "it failed again and again")
-    assert now["ready"] == 0 and now["retry_in_ms"] > 0 and "READY=1" in now["error"]
+    now = wait_for(lambda: (now := pool(daemon))["failed"] >= 3 and now["retry_in_ms"] > 0 and now, "it failed again and again")
+    assert now["ready"] == 0 and "READY=1" in now["error"]
     health = daemon.health()
     assert health["status"] == "degraded" and "standby" in health["message"]
     call = Call()
