@@ -56,6 +56,8 @@ class Page:
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        self.wait("innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches",
+                  "it looks like that", width, scheme)
 
     def run(self, script, *args):
         return self.browser.execute_script(script, *args)
@@ -196,7 +198,7 @@ def test_keyboard_and_screen_reader(page):
 
 def test_five_hundred_calls(page, capsys):
     """Each frame that came late is counted while all of them ring and their times grow."""
-    daemon, board = page(rules=[], agents=lambda d: {"nobody": {"command": ["/nonexistent"]}})
+    daemon, board = page(rules=[], agents=lambda d: {"nobody": {"command": ["/nonexistent"]}}, SIP_NUMBER_WAIT="10m")
     calls = [Call(caller=f"+1555{i:07d}") for i in range(500)]
     for call in calls:
         daemon.post(call.room_started())

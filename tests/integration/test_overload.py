@@ -1,6 +1,7 @@
 """More calls than this machine can bear, and agents that fail again and again: who is above a limit is told at once,
 who has an agent keeps it, and nobody waits for an agent that crashes in a loop."""
 import json
+import re
 import statistics
 import subprocess
 import time
@@ -199,13 +200,38 @@ def circuit(daemon):
 
 
 def break_it(daemon, server):
-    """Two calls find out that the agent is broken; both are hung up."""
+    """Calls find out that the agent is broken (two of them when it was whole); they are hung up."""
     for number in range(2):
         call = Call(caller=f"+1555100000{number}")
         server.add(call)
         ring(daemon, call)
-        wait_for(lambda: call.room in server.deleted, "its agent failed too often")
+        wait_for(lambda call=call: call.room in server.deleted, "its agent failed too often")
+        if circuit(daemon)["state"] == "open":
+            return
     assert circuit(daemon)["state"] == "open"
+
+
+def openings(daemon):
+    """For how many seconds it was left alone, each time."""
+    told = [re.search(r"calls get their next choice for (\d+) s", record["message"]) for record in list(daemon.log)]
+    return [int(match.group(1)) for match in told if match]
+
+
+def while_open(daemon, server, look):
+    """LOOK() while the agent is left alone. A busy machine may be too slow for that: then again, for it is left alone for twice
+    as long each time."""
+    while True:
+        before = len(openings(daemon))
+        try:
+            look()
+            failed = None
+        except AssertionError as error:
+            failed = error
+        if circuit(daemon)["state"] == "open" and len(openings(daemon)) == before:
+            assert failed is None, failed
+            return
+        if circuit(daemon)["state"] != "open":
+            break_it(daemon, server)
 
 
 def sipbridge(daemon, *args):
@@ -216,28 +242,31 @@ def test_a_crash_loop_goes_to_the_next_choice_and_comes_back():
     with odd.OddLiveKit() as server, starting() as start:
         daemon = start(rules=LOOP, agents=loop_and_good, LIVEKIT_API_URL=server.url, DEFAULT_SIP_AGENT="support")
         break_it(daemon, server)
-        daemon.wait_logged("failed again and again: calls get their next choice for 10 s")
-        assert "an agent fails again and again" in daemon.health()["message"]
-        other = Call(caller="+15552000000")
-        server.add(other)
-        ring(daemon, other)
-        wait_for(lambda: agent_of(daemon, other) == "support", "its call goes to the default")
-        assert daemon.wait_logged("the agent loop failed again and again and is left alone for a while")
+        wait_for(lambda: openings(daemon) == [10], "it is told")
 
-        explained = sipbridge(daemon, "rules", "explain", "+33")
-        assert "loop failed again and again" in explained.stdout and explained.returncode == 0, explained
-        shown = sipbridge(daemon, "status").stdout
-        assert "loop failed 5 times in a row: tried again in" in shown and "limits" in shown, shown
-        found = sipbridge(daemon, "doctor", "--json", "--wait", "100ms").stdout
-        assert "agents that fail again and again: loop" in found, found
+        def look():
+            assert "an agent fails again and again" in daemon.health()["message"]
+            other = Call(caller="+15552000000")
+            server.add(other)
+            ring(daemon, other)
+            wait_for(lambda: agent_of(daemon, other) == "support", "its call goes to the default")
+            assert daemon.wait_logged("the agent loop failed again and again and is left alone for a while")
+
+            explained = sipbridge(daemon, "rules", "explain", "+33")
+            assert "loop failed again and again" in explained.stdout and explained.returncode == 0, explained
+            shown = sipbridge(daemon, "status").stdout
+            assert re.search(r"loop failed \d+ times in a row: tried again in", shown) and "limits" in shown, shown
+            found = sipbridge(daemon, "doctor", "--json", "--wait", "100ms").stdout
+            assert "agents that fail again and again: loop" in found, found
+        while_open(daemon, server, look)
 
         # A call tries it when its time is over; it still fails, so it is left alone for twice as long.
-        wait_for(lambda: circuit(daemon)["state"] == "trial", "it may be tried")
-        trial = Call(caller="+15553000000")
+        wait_for(lambda: circuit(daemon)["state"] == "trial", "it may be tried", 300)
+        trial, so_far = Call(caller="+15553000000"), len(openings(daemon))
         server.add(trial)
         ring(daemon, trial)
-        wait_for(lambda: circuit(daemon)["state"] == "open", "it failed again")
-        assert 10000 < circuit(daemon)["tried_in_ms"] <= 20000
+        wait_for(lambda: openings(daemon)[so_far:], "it failed again")
+        assert openings(daemon)[so_far] == 2 * openings(daemon)[so_far - 1]
         wait_for(lambda: trial.room in server.deleted, "its agent failed too often")
 
         # Mended, and read again: it is tried at once, and speaks.
@@ -256,7 +285,7 @@ def test_the_trial_call_closes_it():
         daemon = start(rules=LOOP, agents=loop_and_good, LIVEKIT_API_URL=server.url, DEFAULT_SIP_AGENT="support")
         break_it(daemon, server)
         (daemon.dir / "broken").unlink()
-        wait_for(lambda: circuit(daemon)["state"] == "trial", "it may be tried")
+        wait_for(lambda: circuit(daemon)["state"] == "trial", "it may be tried", 300)
         trial, beside, later = (Call(caller=f"+1555300000{number}") for number in range(3))
         for call in (trial, beside, later):
             server.add(call)

@@ -21,7 +21,7 @@ def agents_of(daemon, call):
 
 
 def wait_up(daemon, calls):
-    return {call.sid: wait_for(lambda call=call: agents_of(daemon, call), f"an agent of {call.sid}")[0] for call in calls}
+    return {call.sid: wait_for(lambda call=call: agents_of(daemon, call), f"an agent of {call.sid}", 300)[0] for call in calls}
 
 
 def kill(daemon):
