@@ -116,7 +116,8 @@ def test_bad_agent_entry_puts_only_that_agent_out(start, name):
         call = Call(called=called)
         daemon.post(*call.ringing())
         assert daemon.wait_agent(call)["env"]["SIP_AGENT_NAME"] == agent
-    assert any("bad" in json.dumps(record) for record in daemon.log if record.get("level") in ("warning", "error"))
+    wait_for(lambda: any("bad" in json.dumps(record) for record in list(daemon.log) if record.get("level") in ("warning", "error")),
+             "it is told")
 
 
 def test_state_directory_that_cannot_be_written_is_named():

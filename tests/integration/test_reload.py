@@ -15,7 +15,8 @@ class Written:
 
     def __init__(self, start, rules=None, **settings):
         self.start, self.values = start, {}
-        self.asked = {"rules": [{"pattern": "*", "agent_name": "support"}] if rules is None else rules, **settings}
+        self.asked = {"rules": [{"pattern": "*", "agent_name": "support"}] if rules is None else rules,
+                      "SIP_NUMBER_WAIT": None, "SIP_READY_TIMEOUT": None, **settings}  # what is in the environment is not read again
 
     def begin(self, tmp_path, **values):
         self.file = tmp_path / "sipbridge.env"

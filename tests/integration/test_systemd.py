@@ -237,7 +237,7 @@ def test_started_by_systemd_socket_activate(start, manager):
         except ConnectionRefusedError:
             return False
     wait_for(answers, "sipbridge answers at the socket of systemd-socket-activate")
-    assert daemon.port() == port
+    wait_for(lambda: daemon.port() == port, "the log names it")
 
 
 # --- the units ---

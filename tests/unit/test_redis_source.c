@@ -401,7 +401,8 @@ static void test_silence(void **state) {
         struct fake_line lines[] = {TRACKING_LINES, rows[i].get, rows[i].ping, {NULL, NULL}};
         struct fake_redis *fake = fake_new(loop, lines);
         struct watch watch = {.loop = loop};
-        watch_keys(&watch, fake->url, (struct redis_times){.connect_ms = 60000, .reply_ms = 1000, .reread_ms = 30}, NULL);
+        watch_keys(&watch, fake->url, (struct redis_times){.connect_ms = 60000, .reply_ms = 1000, .reread_ms = 30},
+                   NULL);
         TURN_UNTIL(loop, watch.statuses == 2);
         assert_false(watch.status.connected);
         assert_string_equal(watch.status.error, "no answer for 1000 ms");

@@ -531,7 +531,7 @@ static void test_fetch_timeout(void **state) {
     struct fetch fetch;
     stimm_bench_init(&both);
     both.bench.options.redis_url = "redis://127.0.0.1:1"; /* refuses, and keeps nobody waiting */
-    fetch_run(&both.bench.options, 2000, &fetch); /* time enough to be refused there */
+    fetch_run(&both.bench.options, 2000, &fetch);         /* time enough to be refused there */
     assert_string_equal(fetch.agents.diag.what, "no answer within 2s");
     assert_string_equal(fetch.agents.diag.where, both.url);
     assert_string_equal(fetch.rules.diag.what, "Connection refused");
