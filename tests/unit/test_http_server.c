@@ -21,7 +21,7 @@
 static struct http_scene *scene;
 
 static int setup(void **state) {
-    struct http_limits limits = http_limits_default;
+    struct http_limits limits = http_scene_limits();
     (void)state;
     limits.max_body = 1000;
     scene = http_scene_new(&limits);
@@ -434,7 +434,7 @@ static void test_free_leaves_no_fd(void **state) {
     unsigned before = 0;
     (void)state;
     for (int round = 0; round < 3; round++) {
-        struct http_scene *other = http_scene_new(&http_limits_default);
+        struct http_scene *other = http_scene_new(NULL);
         int idle = http_scene_connect(other), header = http_scene_connect(other), body = http_scene_connect(other),
             stalled = http_scene_connect(other);
         memset(buf_reserve(&other->answer, 8000000), 'x', 8000000);

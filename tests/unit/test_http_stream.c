@@ -33,7 +33,7 @@ static void on_closed(void *context, struct http_stream *gone) {
 static const struct http_stream_owner owner = {.on_open = on_open, .on_closed = on_closed};
 
 static void open_scene(int write_ms) {
-    struct http_limits limits = http_limits_default;
+    struct http_limits limits = http_scene_limits();
     limits.write_ms = write_ms;
     opened = closed = 0;
     scene = http_scene_new(&limits);

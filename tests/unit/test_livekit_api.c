@@ -265,7 +265,7 @@ static void test_outcomes(void **state) {
         const char *const acts[] = {cases[i].act, NULL};
         script = acts;
         script_at = 0;
-        new_api((struct livekit_options){.timeout_ms = strcmp(cases[i].act, "silent") == 0 ? 300 : PATIENT_MS});
+        new_api((struct livekit_options){.timeout_ms = strcmp(cases[i].act, "silent") == 0 ? 2000 : PATIENT_MS});
         int before = server.requests;
         struct livekit_result *result = livekit_wait(livekit_create_room(api, NULL, SLICE("x"), 0));
         const struct contact *contact = livekit_contact(api);
