@@ -47,7 +47,7 @@ class LiveKit(Server):
         template = string.Template((HERE / "livekit.yaml").read_text())
         (self.dir / "livekit.yaml").write_text(template.substitute(self.values))
         self.run([str(CACHE / "livekit-server/server"), "--config", str(self.dir / "livekit.yaml")])
-        wait_for(self.is_open, "livekit-server listens", timeout=20)
+        wait_for(self.is_open, "livekit-server listens")
 
     def output(self):
         return (self.dir / "output").read_text(errors="replace")[-4000:]
@@ -56,7 +56,7 @@ class LiveKit(Server):
         """One call of LiveKit's API, "Service/Method", with a token that holds GRANTS."""
         now = int(time.time())
         token = livekit.jwt({"iss": livekit.KEY, "nbf": now - 10, "exp": now + 60, **grants})
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("POST", f"/twirp/livekit.{method}", json.dumps(request),
                                {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
@@ -111,7 +111,7 @@ class LosingProxy:
         return True
 
     def forward(self, handler, body):
-        connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)
         try:
             headers = {name: handler.headers[name] for name in ("Authorization", "Content-Type")}
             connection.request("POST", handler.path, body, headers)
@@ -163,7 +163,7 @@ class Phone:
         wanted["event"] = event
         return [e for e in list(self.events) if e["seen"] >= after and wanted.items() <= e.items()]
 
-    def wait(self, event, timeout=20, after=0.0, **wanted):
+    def wait(self, event, timeout=60, after=0.0, **wanted):
         """The first such event, seen after AFTER (time.monotonic())."""
         def found():
             return self.all(event, after, **wanted) or (event != "ended" and self.all("ended") and [None])
@@ -172,7 +172,7 @@ class Phone:
         assert first is not None, f"the call ended before {what}\n{self.story()}"
         return first
 
-    def answered(self, hz=AGENT_HZ, timeout=20):
+    def answered(self, hz=AGENT_HZ, timeout=60):
         """Rings until somebody answers, and is heard; its ring_ms."""
         ring_ms = self.wait("answered", timeout)["ring_ms"]
         self.wait("heard", timeout, hz=hz)
@@ -197,9 +197,9 @@ class Phone:
         ended = self.ended()
         assert ended["ended_by"] == "caller", f"{ended}\n{self.story()}"
 
-    def ended(self, timeout=20):
+    def ended(self, timeout=60):
         ended = self.wait("ended", timeout)
-        wait_for(lambda: self.process.poll() is not None, f"the phone {self.caller} is gone", timeout=10)
+        wait_for(lambda: self.process.poll() is not None, f"the phone {self.caller} is gone")
         return ended
 
     def story(self):
@@ -306,7 +306,7 @@ class Stage:
 
     # --- afterwards ---
 
-    def end(self, phone, timeout=10):
+    def end(self, phone, timeout=60):
         """The last caller hangs up: the agent process must go; how many ms that took."""
         pid, started = self.pid(phone), time.monotonic()
         phone.hang_up()
@@ -321,10 +321,10 @@ class Stage:
     def check_nothing_left(self):
         for phone in self.phones:
             assert phone.process.poll() is not None, f"a phone still talks\n{phone.story()}"
-        status = wait_for(self.quiet, "sipbridge has no call and no agent process", timeout=15)
+        status = wait_for(self.quiet, "sipbridge has no call and no agent process")
         assert status["active_rooms"] == [], status
-        self.wait_no_room(timeout=45)  # LiveKit itself closes an empty one after 30 s
-        wait_for(lambda: not self.files_left(), "sipbridge keeps no file of a call", timeout=5)
+        self.wait_no_room(timeout=90)  # LiveKit itself closes an empty one after 30 s
+        wait_for(lambda: not self.files_left(), "sipbridge keeps no file of a call")
 
     def files_left(self):
         """But for the agents' output (RM_x.log.1 is that of an earlier process of the call), and for calls that are over, which are

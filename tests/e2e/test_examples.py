@@ -62,7 +62,7 @@ def test_sipbridge_has_it_answer_a_call(start, agent, standby):
     note("ring_ms" + (", from the pool" if ahead else ""), phone.answered(AGENT_HZ, timeout=LOADED_S))
     assert not ahead or stage.pid(phone) in ahead
     assert len(stage.agents_in(phone.room)) == 1
-    note("agent gone after, ms", stage.end(phone, timeout=30))
+    note("agent gone after, ms", stage.end(phone, timeout=60))
     wait_for(lambda: ended_well(stage), "the agent ended with status 0")
 
 
@@ -117,7 +117,7 @@ class Ahead:
         return round((phone.wait("answered", LOADED_S)["seen"] - handed) * 1000)
 
     def ends_well(self):
-        wait_for(lambda: self.process.poll() is not None, "the agent is gone", 30)
+        wait_for(lambda: self.process.poll() is not None, "the agent is gone")
         assert self.process.returncode == 0
 
 

@@ -138,7 +138,7 @@ def test_json_where_livekit_keeps_protobuf_is_explained(stage):
 
     def redis(*words):
         port = str(stage.livekit.values["redis_port"])
-        subprocess.run([find("redis-cli"), "-p", port, *words], check=True, capture_output=True, timeout=10)
+        subprocess.run([find("redis-cli"), "-p", port, *words], check=True, capture_output=True, timeout=120)
 
     redis("HSET", "sip_inbound_trunk", "stimm-trunk", '{"name": "stimm", "numbers": ["+1234567"]}')
     for command in (["trunks", "list"], ["setup", "+1234567", "--agent", "support"]):

@@ -12,7 +12,7 @@ from stage import note
 def stop(stage, number):
     daemon = stage.daemon
     daemon.process.send_signal(number)
-    daemon.process.wait(20)
+    daemon.process.wait(60)
     if daemon.connection is not None:
         daemon.connection.close()
         daemon.connection = None
@@ -35,7 +35,7 @@ def restart_under_calls(stage, number):
     arriving.wait("joined")
     start_again(stage)
     back = time.monotonic()
-    note("the arriving call: ring_ms", arriving.answered(hz=620, timeout=30))
+    note("the arriving call: ring_ms", arriving.answered(hz=620, timeout=60))
     note("answered after the start, ms", round((time.monotonic() - back) * 1000))
     assert talking.is_talking() and is_alive(agent) and stage.pid(talking) == agent, "the call in progress was harmed"
     stage.heard_by_agent(talking)

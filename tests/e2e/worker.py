@@ -21,7 +21,7 @@ class Worker:
         self.registered, self.jobs = threading.Event(), []
 
     def __enter__(self):
-        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         self.stream = self.socket.makefile("rb")
         now = int(time.time())
         token = livekit.jwt({"iss": livekit.KEY, "nbf": now - 10, "exp": now + 600, "video": {"agent": True}})
@@ -36,7 +36,7 @@ class Worker:
         self.socket.settimeout(None)
         threading.Thread(target=self.read, daemon=True).start()
         self.say({"register": {"type": "JT_ROOM", "agentName": self.agent_name, "version": "1"}})
-        assert self.registered.wait(10), "LiveKit registers the worker"
+        assert self.registered.wait(60), "LiveKit registers the worker"
         return self
 
     def __exit__(self, *_):

@@ -113,7 +113,7 @@ class Run:
         """With BEFORE it is waited for the ends of the connections that our own questions had."""
         if before is not None:
             with contextlib.suppress(AssertionError):
-                wait_for(lambda: self.watchers() <= before["watchers"], "no more watchers than before", 20)
+                wait_for(lambda: self.watchers() <= before["watchers"], "no more watchers than before")
         watchers, fds, kept = self.watchers(), len(os.listdir(f"/proc/{self.daemon.pid}/fd")), []
         for path in (self.daemon.dir / "state/journal").glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # forgotten meanwhile

@@ -51,7 +51,7 @@ class Store:
         assert answer[:1] in b"+:", answer
 
     def set(self, rules, agents=None):
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as stream:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as stream:
             self.command(stream, "SELECT", str(self.database))
             for name, entry in (agents or {}).items():
                 self.command(stream, "HSET", "sip_agents", name, json.dumps(entry))

@@ -161,7 +161,7 @@ def exchange(nginx, data):
     """All that is answered to DATA, whose sender then says no more."""
     context = ssl.create_default_context(cafile=str(nginx.certificate))
     answer = b""
-    with socket.create_connection(("127.0.0.1", nginx.port), timeout=20) as plain:
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=60) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as tls:
             tls.sendall(data)
             with_end = b"GET /health/sip-bridge HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -197,7 +197,7 @@ def test_the_tap_tells_a_request_that_hides_another(proxied):
     """Sent past nginx, the same bytes are two requests: so the counts above would differ."""
     daemon, _, tap = proxied
     seen = daemon.status()["webhooks"]["verified"]
-    with socket.create_connection(("127.0.0.1", daemon.port()), timeout=20) as direct:
+    with socket.create_connection(("127.0.0.1", daemon.port()), timeout=60) as direct:
         direct.sendall(HEAD + b"Content-Length: 0\r\n\r\n" + hidden())
         wait_for(lambda: daemon.status()["webhooks"]["verified"] == seen + 1, "the second is a webhook")
     tap.past += 2

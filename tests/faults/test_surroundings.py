@@ -57,7 +57,7 @@ def pid_of(daemon, call):
     def found():
         pids = [int(path.name.split(".")[1]) for path in daemon.notes.glob(f"{call.sid}.*.up")]
         return [pid for pid in pids if is_alive(pid)]
-    pids = wait_for(found, f"an agent of {call.sid}", 30)
+    pids = wait_for(found, f"an agent of {call.sid}")
     assert len(pids) == 1, f"the call {call.sid} has the agents {pids}"
     return pids[0]
 
@@ -78,7 +78,7 @@ def end(daemon, call, pid, server=None):
     if server:
         server.remove(call)
     daemon.post(*call.hung_up())
-    wait_for(lambda: not is_alive(pid), f"the agent of {call.sid} is gone", 30)
+    wait_for(lambda: not is_alive(pid), f"the agent of {call.sid} is gone")
 
 
 def until_healthy(daemon):
@@ -120,14 +120,14 @@ def test_full_disk(start, small_disk):
     early, first = begin(daemon)
     fill(small_disk)
     late, second = begin(daemon)  # it rings and is answered, though nothing of it can be kept
-    wait_for(lambda: "journal of calls cannot be written" in daemon.health()["message"], "health names it", 30)
+    wait_for(lambda: "journal of calls cannot be written" in daemon.health()["message"], "health names it")
     os.kill(second, signal.SIGUSR1)  # its output has no room either
     early_over, third = begin(daemon)
     end(daemon, early_over, third)
     assert is_alive(first) and is_alive(second)
     (small_disk / "ballast").unlink()
     until_healthy(daemon)
-    wait_for(lambda: "the journal can be written again" in log.read_text(errors="replace"), "and the log has words again", 30)
+    wait_for(lambda: "the journal can be written again" in log.read_text(errors="replace"), "and the log has words again")
     daemon.process.kill()
     daemon.process.wait()
     daemon.connection = None
@@ -167,7 +167,7 @@ def test_clock_jumps_under_calls(start, tmp_path, hours):
     for call, agent in [*calls, (late, pid)]:
         for event in call.hung_up():
             tell(event)
-        wait_for(lambda agent=agent: not is_alive(agent), "its agent is gone", 30)
+        wait_for(lambda agent=agent: not is_alive(agent), "its agent is gone")
 
 
 # --- Redis and LiveKit come and go ---
@@ -190,10 +190,10 @@ def test_redis_flaps(start, redis, request, record_property):
         began = time.monotonic()
         until_healthy(daemon)
         healed.append(time.monotonic() - began)
-        wait_for(lambda number=number: agent_of(daemon) == names[number % 2], "the newest rules count", 30)
+        wait_for(lambda number=number: agent_of(daemon) == names[number % 2], "the newest rules count")
         staying = staying or begin(daemon)
         redis.kill()
-        wait_for(lambda: daemon.health()["message"].startswith("Redis cannot be reached"), "health names Redis", 30)
+        wait_for(lambda: daemon.health()["message"].startswith("Redis cannot be reached"), "health names Redis")
         assert agent_of(daemon) == names[number % 2], "the last known rules"
         assert is_alive(staying[1])
         redis.start()
@@ -233,7 +233,7 @@ def test_livekit_flaps(start, request, record_property):
             assert is_alive(pid) and pid_of(daemon, staying) == pid
             end(daemon, coming, coming_pid, server)
         end(daemon, staying, pid, server)
-        wait_for(lambda: not daemon.calls(), "nothing is left", 30)
+        wait_for(lambda: not daemon.calls(), "nothing is left")
     row(record_property, "LiveKit flaps", len(healed), 3 * len(healed), healed)
 
 
@@ -312,7 +312,7 @@ def test_slow_heads_and_slow_bodies(start):
     staying, pid = begin(daemon)
     slow = [connect_from(number, daemon.port()) for number in range(SLOW)]
     try:
-        wait_for(lambda: select.select([], slow, [], 0)[1] == slow, "all are connected", 30)
+        wait_for(lambda: select.select([], slow, [], 0)[1] == slow, "all are connected")
         for number, stranger in enumerate(slow):
             stranger.send(SLOW_STARTS[number % 2])
 

@@ -65,7 +65,7 @@ class Service:
         return self.root.path("run/sipbridge.log").read_text()
 
     def request(self, method, path, body=None, headers=None, port=None):
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -77,7 +77,7 @@ class Service:
 
     def wait_up(self):
         """The health, once it is told."""
-        status, body = wait_for(lambda: (got := self.request("GET", "/health/sip-bridge"))[0] and got, "the health is told", 20)
+        status, body = wait_for(lambda: (got := self.request("GET", "/health/sip-bridge"))[0] and got, "the health is told")
         assert status == 200, self.log()
         return json.loads(body)
 
@@ -86,7 +86,7 @@ class Service:
         for event in events:
             body = livekit.encode(event)
             headers = {"Content-Type": "application/webhook+json", "Authorization": livekit.webhook_token(body)}
-            status = wait_for(lambda: self.request("POST", "/webhooks/livekit", body, headers)[0], "the webhook is taken", 20)
+            status = wait_for(lambda: self.request("POST", "/webhooks/livekit", body, headers)[0], "the webhook is taken")
             assert status == 200, self.log()
 
     def calls(self):

@@ -26,7 +26,7 @@ def compose(tmp_path, values):
         text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
     (there / ".env").write_text(text)
     return subprocess.run(["docker-compose", "-f", "compose.yaml", "config"], cwd=there, capture_output=True, text=True,
-                          env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, timeout=60)
+                          env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_livekit_takes_its_configuration(services, name):
         pytest.skip("NOT TESTED: no livekit-server (tests/e2e/setup.sh makes it)")
     with contextlib.ExitStack() as stack:
         livekit = stack.enter_context(LiveKit(configurations(services)[name]))
-        wait_for(livekit.is_open, "livekit-server listens", 30)
+        wait_for(livekit.is_open, "livekit-server listens")
 
 
 def test_units_of_the_stack(tmp_path):
@@ -102,7 +102,7 @@ def test_units_of_the_stack(tmp_path):
         if unit.suffix in (".service", ".socket"):
             (tmp_path / unit.name).write_text(unit.read_text().replace("/usr/local/bin/", "/bin/true /"))
     run = subprocess.run(["systemd-analyze", "--no-pager", "--man=no", "verify", *map(str, sorted(tmp_path.iterdir()))],
-                         capture_output=True, text=True, timeout=60)
+                         capture_output=True, text=True, timeout=120)
     ours = [line for line in (run.stdout + run.stderr).splitlines() if "sipbridge" in line or "livekit" in line]
     assert run.returncode == 0 and not ours, run.stdout + run.stderr
 

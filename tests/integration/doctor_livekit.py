@@ -165,7 +165,7 @@ class FakeLiveKit:
         body = livekit.encode(event)
         token = livekit.webhook_token(body, self.webhook_key, self.webhook_secret)
         host, _, path = self.webhook.removeprefix("http://").partition("/")
-        connection = http.client.HTTPConnection(host, timeout=5)
+        connection = http.client.HTTPConnection(host, timeout=60)
         headers = {"Content-Type": "application/webhook+json", "Authorization": token, **self.webhook_headers}
         try:
             connection.request("POST", f"/{path}", self.rewrite(body),

@@ -47,7 +47,7 @@ class Manager:
     def count(self, start):
         return len(self.lines(start))
 
-    def wait_told(self, start, count=1, timeout=10):
+    def wait_told(self, start, count=1, timeout=60):
         return wait_for(lambda: self.lines(start)[count - 1:], f"the manager is told {start!r} {count} times:\n{self.told}",
                         timeout)[0]
 

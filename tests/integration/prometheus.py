@@ -23,13 +23,13 @@ class Prometheus(Server):
                           f"  - job_name: sipbridge{access}\n    static_configs: [{{targets: ['{self.target}']}}]\n")
         self.run([find("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={self.dir}/data",
                   f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"])
-        wait_for(self.is_ready, "prometheus is ready", timeout=30)
+        wait_for(self.is_ready, "prometheus is ready")
 
     def is_ready(self):
         if not self.is_open():
             return False
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=10):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=60):
                 return True
         except urllib.error.HTTPError:
             return False
@@ -37,12 +37,12 @@ class Prometheus(Server):
     def query(self, expression):
         """[(labels, value)] of an instant query, without what is not a number."""
         url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             result = json.load(answer)["data"]
         samples = [(sample["metric"], float(sample["value"][1])) for sample in result["result"]]
         return [(labels, value) for labels, value in samples if value == value]
 
-    def wait_for_value(self, expression, value, timeout=20):
+    def wait_for_value(self, expression, value, timeout=60):
         wait_for(lambda: [v for _, v in self.query(expression)] == [value], f"{expression} is {value}", timeout)
 
 

@@ -61,7 +61,7 @@ class Apache(TlsProxy):
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 pass
         super().kill()

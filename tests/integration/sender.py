@@ -68,7 +68,7 @@ class Sender:
         """(status or None, the connection to go on with). A kept-alive connection that was closed while it was idle is
         replaced at once, as Go's client does."""
         for fresh in (connection is None, True):
-            used = connection if not fresh else http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            used = connection if not fresh else http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
             try:
                 if fresh:
                     used.connect()

@@ -72,7 +72,7 @@ class Redis(Server):
     def __call__(self, *words):
         """One command; the reply as redis-cli prints it."""
         run = subprocess.run([find("redis-cli"), "-p", str(self.port), *map(str, words)], capture_output=True, text=True,
-                             timeout=10, check=True)
+                             timeout=120, check=True)
         return run.stdout.rstrip("\n")
 
 

@@ -38,7 +38,7 @@ class Terminal:
         self.shown += got.decode(errors="replace")
         return bool(got)
 
-    def expect(self, text, timeout=20):
+    def expect(self, text, timeout=60):
         """Waits until TEXT is shown, behind what was expected before."""
         deadline = time.monotonic() + timeout
         while text not in self.shown[self.seen_to:]:
@@ -57,13 +57,13 @@ class Terminal:
     def has_echo(self):
         return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
 
-    def wait_echo(self, wanted, timeout=10):
+    def wait_echo(self, wanted, timeout=60):
         deadline = time.monotonic() + timeout
         while self.has_echo() != wanted:
             assert time.monotonic() < deadline, f"echo is not {wanted}"
             self.read(0.01)
 
-    def end(self, timeout=20):
+    def end(self, timeout=60):
         """The exit code, when the process has ended and all is shown."""
         deadline = time.monotonic() + timeout
         while self.process.poll() is None:

@@ -22,7 +22,7 @@ class Viewer:
     """Reads events as the page does."""
 
     def __init__(self, port, token=None, host="localhost"):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers = {"Host": host, **({"Authorization": f"Bearer {token}"} if token else {})}
         self.connection.request("GET", "/board/events", headers=headers)
         self.answer = self.connection.getresponse()
@@ -69,7 +69,7 @@ def board(start):
 
 
 def get(port, path, method="GET", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers={"Host": "localhost", **headers})
     answer = connection.getresponse()
     body = answer.read()
@@ -158,7 +158,7 @@ def test_fifty_look_and_no_more(board):
     for viewer in viewers:
         viewer.take_until(lambda: call.sid in viewer.calls)
     viewers[0].close()
-    wait_for(lambda: try_to_look(look), "there is room again", timeout=30)  # found out at the next beat
+    wait_for(lambda: try_to_look(look), "there is room again")  # found out at the next beat
     daemon.post(*call.hung_up())
 
 

@@ -56,6 +56,8 @@ class Page:
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        self.wait("innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches",
+                  "it looks like that", width, scheme)
 
     def run(self, script, *args):
         return self.browser.execute_script(script, *args)
@@ -64,7 +66,7 @@ class Page:
         return self.run(f"return {expression}", *args)
 
     def wait(self, expression, what, *args):
-        return wait_for(lambda: self.value(expression, *args), what, timeout=30)
+        return wait_for(lambda: self.value(expression, *args), what)
 
     def cells(self, sid):
         """(list it stands in, [text of its cells]); None when it is not shown."""
@@ -73,11 +75,11 @@ class Page:
 
     def wait_in(self, call, list_id):
         return wait_for(lambda: (self.cells(call.sid) or [None])[0] == list_id and self.cells(call.sid)[1],
-                        f"{call.sid} is shown among {list_id}", timeout=30)
+                        f"{call.sid} is shown among {list_id}")
 
     def wait_known(self, call):
         """Its cells when the number that was called is among them."""
-        return wait_for(lambda: (cells := self.wait_in(call, "ringing"))[1] != "–" and cells, f"{call.called} is shown", 30)
+        return wait_for(lambda: (cells := self.wait_in(call, "ringing"))[1] != "–" and cells, f"{call.called} is shown")
 
     def complaints(self):
         return [entry for entry in self.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
@@ -105,7 +107,7 @@ def test_a_call_appears_changes_and_disappears(page):
     assert rings[0].endswith(" s") and rings[1].endswith("567") and "*" in rings[1]
     assert board.wait("document.title.startsWith('1 ringing')", "the title counts it")
     first = board.cells(call.sid)[1][0]
-    wait_for(lambda: board.cells(call.sid)[1][0] != first, "the ring time grows", timeout=30)
+    wait_for(lambda: board.cells(call.sid)[1][0] != first, "the ring time grows")
     daemon.wait_agent(call)
     daemon.post(*call.answered())
     board.wait_in(call, "talking")

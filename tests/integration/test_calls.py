@@ -182,15 +182,19 @@ def test_call_over_by_room_finished_alone(start):
 
 def test_soft_disconnect_gives_the_caller_time_to_come_back(start):
     daemon = start(SIP_REJOIN_GRACE="400ms")
-    call = Call()
-    daemon.post(*call.ringing(), *call.answered())
-    agent = daemon.wait_agent(call)
-    daemon.post(call.caller_left("SIGNAL_CLOSE"))
-    call.leg = livekit.sid("PA")
-    daemon.post(call.caller_joined())
+    away_s = 1
+    while away_s > 0.4:  # this machine may be too slow to be back in time
+        call = Call()
+        daemon.post(*call.ringing(), *call.answered())
+        agent = daemon.wait_agent(call)
+        began = time.monotonic()
+        daemon.post(call.caller_left("SIGNAL_CLOSE"))
+        call.leg = livekit.sid("PA")
+        daemon.post(call.caller_joined())
+        away_s = time.monotonic() - began
     holds_for(lambda: is_alive(agent["pid"]), 0.8, "the agent stays, for the caller came back")
     daemon.post(call.caller_left("SIGNAL_CLOSE"))
-    daemon.wait_gone(agent["pid"], timeout=5)
+    daemon.wait_gone(agent["pid"])
 
 
 def test_two_callers_in_one_room_share_one_agent(start):
@@ -315,7 +319,7 @@ def test_drain_waits_for_the_call_and_takes_no_new_one(start):
     body = livekit.encode(call.caller_left())
     assert daemon.post_raw(body, livekit.webhook_token(body), connection) == 200
     connection.close()
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not is_alive(agent["pid"])
 
 

@@ -298,7 +298,7 @@ def test_a_group_that_nobody_gave_us_is_left_alone(start):
     ("{groups}", {"SIP_AGENT_PIDS_MAX": "10"}, ["SIP_AGENT_PIDS_MAX", "cannot hand on its pids controller", "it has:"]),
 ])
 def test_what_cannot_be_is_refused_at_the_start(tmp_path, groups, where, limit, said):  # noqa: F811
-    run = subprocess.run([*groups.wrapper, binary(), "serve"], capture_output=True, text=True, timeout=20, env={
+    run = subprocess.run([*groups.wrapper, binary(), "serve"], capture_output=True, text=True, timeout=120, env={
         "LIVEKIT_API_KEY": "devkey", "LIVEKIT_API_SECRET": "0" * 32, "SIP_STATE_DIR": str(tmp_path / "state"),
         "SIP_AGENT_COMMAND": "/bin/true", "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": "",
         "SIP_AGENT_CGROUP": where.format(groups=groups.path), **limit})

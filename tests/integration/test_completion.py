@@ -23,14 +23,14 @@ printf '%s\n' "${COMPREPLY[@]}"
 def bash(cwd, *words):
     """What bash offers for the last of WORDS."""
     run = subprocess.run(["bash", "--norc", "-c", BASH, "bash", str(COMPLETION / "sipbridge.bash"), "sipbridge", *words],
-                         capture_output=True, text=True, timeout=20, cwd=cwd, check=True)
+                         capture_output=True, text=True, timeout=120, cwd=cwd, check=True)
     assert run.stderr == ""
     return run.stdout.split()
 
 
 def verbs_of(*command):
     """The commands that --help lists."""
-    run = subprocess.run([binary(), *command, "--help"], env={}, capture_output=True, text=True, timeout=20, check=True)
+    run = subprocess.run([binary(), *command, "--help"], env={}, capture_output=True, text=True, timeout=120, check=True)
     part = run.stdout.partition("Verbs:\n" if command else "Commands:\n")[2].partition("\n\n")[0]
     return [line.split()[0] for line in part.splitlines() if line[:2] == "  " and line[2] not in " -"]
 

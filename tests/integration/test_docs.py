@@ -28,7 +28,7 @@ def json_of_readme(opening):
 
 @functools.lru_cache(maxsize=None)
 def printed(*arguments):
-    run = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=30, env={"PATH": "/usr/bin:/bin"})
+    run = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=120, env={"PATH": "/usr/bin:/bin"})
     assert run.returncode == 0, run.stderr
     return run.stdout
 
@@ -320,7 +320,7 @@ def options_of_script(name):
     text = (ROOT / name).read_text()
     if "argparse" not in text:
         return text
-    return subprocess.run([sys.executable, ROOT / name, "--help"], capture_output=True, text=True, timeout=30, check=True,
+    return subprocess.run([sys.executable, ROOT / name, "--help"], capture_output=True, text=True, timeout=120, check=True,
                           env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}).stdout.split("\n\n")[0]
 
 
@@ -383,7 +383,7 @@ def test_endpoints_exist(start):
         for match in pattern.finditer(text):
             if match.start() > 0 and text[match.start() - 1] in "}s/.-_" or match.group(2) in FOREIGN_PATHS:
                 continue
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request(match.group(1) or "GET", match.group(2))
             if connection.getresponse().status == 404:
                 problems.append(f"{where}: the bridge has no {match.group(0)}")

@@ -473,7 +473,7 @@ def test_interrupted(ward):
     process = it.start_doctor("--wait", "1m")
     wait_for(lambda: it.livekit.made, "the room is made")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and "interrupted; the throw-away room is deleted" in err, (out, err)
     assert it.livekit.rooms == {} and len(it.livekit.deleted) == 1
 
@@ -713,7 +713,7 @@ def test_agent_that_fails_again_and_again(ward):
 
 def test_standbys_that_fail(ward):
     it = ward(agents={"support": {"command": ["false"], "standby": 1}})
-    wait_for(lambda: it.daemon.status()["standbys"]["support"]["fails"], "they failed again and again", 30)
+    wait_for(lambda: it.daemon.status()["standbys"]["support"]["fails"], "they failed again and again")
     it.doctor().warns("standbys", "no standby is ready of: support", "sipbridge reload")
 
 

@@ -23,7 +23,7 @@ def cli(tmp_path):
     def run(*arguments, rules=RULES, agents=AGENTS, **settings):
         environment = {"PATH": "/usr/bin:/bin", "SIP_RULES_FILE": write("rules.json", rules),
                        "SIP_AGENTS_FILE": write("agents.json", agents), **settings}
-        return subprocess.run([binary(), *arguments], env=environment, capture_output=True, text=True, timeout=20)
+        return subprocess.run([binary(), *arguments], env=environment, capture_output=True, text=True, timeout=120)
     return run
 
 

@@ -170,7 +170,7 @@ def test_readiness_is_not_forged_by_another_user(start):
     def ready():
         return daemon.status()["standbys"]["support"]["ready"]
     for user, counts in ((12345, 0), (NOBODY, 1)):
-        subprocess.run([*PYTHON, "-c", SAYS_READY, str(user), address], check=True, timeout=20)
+        subprocess.run([*PYTHON, "-c", SAYS_READY, str(user), address], check=True, timeout=120)
         wait_for(lambda: ready() == counts, "it is heard")
         holds_for(lambda: ready() == counts, 0.3, "or not")
 
@@ -259,7 +259,7 @@ def test_what_cannot_be_is_refused_at_the_start(tmp_path, name, value, said):
     tmp_path.chmod(0o777)
     for parent in tmp_path.parents[:3]:
         parent.chmod(parent.stat().st_mode | 0o111)
-    run = subprocess.run([binary(), "serve"], capture_output=True, text=True, timeout=20, preexec_fn=unprivileged, env={
+    run = subprocess.run([binary(), "serve"], capture_output=True, text=True, timeout=120, preexec_fn=unprivileged, env={
         "LIVEKIT_API_KEY": "devkey", "LIVEKIT_API_SECRET": "0" * 32, "SIP_STATE_DIR": str(tmp_path / "state"),
         "SIP_AGENT_COMMAND": "/bin/true", "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": "", name: value})
     assert run.returncode in (1, 2), run.stdout
@@ -279,4 +279,4 @@ def test_an_agent_may_not_hold_up_the_daemon(start):
     holds_for(lambda: daemon.get("/livez")[0] == 200, 0.5, "the daemon answers")
     for call in calls:
         daemon.post(call.room_finished())
-    wait_for(lambda: daemon.status()["process_count"] == 0, "all are ended", timeout=30)
+    wait_for(lambda: daemon.status()["process_count"] == 0, "all are ended")

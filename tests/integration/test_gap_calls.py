@@ -49,7 +49,7 @@ def test_call_that_lasts_too_long_is_ended(start):
     daemon = start(SIP_MAX_CALL="1s")
     call = Call()
     daemon.post(*call.ringing(), *call.answered())
-    daemon.wait_gone(daemon.wait_agent(call)["pid"])
+    daemon.wait_gone(daemon.wait_logged("^agent process started")["pid"])
     daemon.wait_logged("^call ended: it lasted SIP_MAX_CALL")
 
 
@@ -84,13 +84,12 @@ def test_hand_over_to_a_human_keeps_the_call(start):
 
 def test_agent_with_credentials_of_its_own_is_known_by_its_kind(start):
     """It joins under a name of its own: whoever is of kind AGENT in this room is it."""
-    daemon = start(SIP_READY_TIMEOUT="500ms", agents=lambda d: {"support": d.entry(credentials="api")})
+    daemon = start(SIP_READY_TIMEOUT="4s", agents=lambda d: {"support": d.entry(credentials="api")})
     call = Call()
     call.agent_identity = "agent-AJ_123"
-    daemon.post(*call.ringing())
-    agent = daemon.wait_agent(call)
-    daemon.post(*call.answered())
-    holds_for(lambda: is_alive(agent["pid"]), 0.8, "it counts as ready")
+    daemon.post(*call.ringing(), *call.answered())
+    pid = daemon.wait_logged("^agent process started")["pid"]
+    holds_for(lambda: is_alive(pid), 4.5, "it counts as ready")
     assert [c["state"] for c in daemon.calls()] == ["talking"]
 
 
@@ -99,10 +98,8 @@ def test_anothers_audio_does_not_make_the_agent_ready(start):
     call = Call()
     call.agent_identity = "guest"
     events = [dict(event, participant={**event["participant"], "kind": "STANDARD"}) for event in call.answered()]
-    daemon.post(*call.ringing())
-    agent = daemon.wait_agent(call)
-    daemon.post(*events)
-    daemon.wait_gone(agent["pid"])
+    daemon.post(*call.ringing(), *events)
+    daemon.wait_gone(daemon.wait_logged("^agent process started")["pid"])
 
 
 def test_call_keeps_the_entry_it_began_with(start):
@@ -121,7 +118,7 @@ def test_call_keeps_the_entry_it_began_with(start):
 
 
 def test_caller_who_comes_while_the_agent_writes_its_summary_gets_another(start):
-    daemon = start(agents=lambda d: {"support": d.entry(after_call="2s"), "sales": d.entry()})
+    daemon = start(agents=lambda d: {"support": d.entry(after_call="5s"), "sales": d.entry()})
     call = Call()
     daemon.post(*call.ringing(), *call.answered())
     first = daemon.wait_agent(call)
@@ -158,7 +155,7 @@ def test_drain_leaves_new_calls_to_livekits_retry_and_a_second_signal_ends_the_r
         status, _, answer = daemon.request("POST", "/webhooks/livekit", body, headers)
         assert status == 503 and "Retry-After" not in answer, "with Retry-After LiveKit would give up sooner"
     daemon.process.terminate()
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not is_alive(agent["pid"])
 
 
@@ -229,20 +226,23 @@ def test_reader_of_the_log_that_goes_away_does_no_harm(start, tmp_path):
 
 
 def test_last_words_wait_for_a_slow_reader(start, tmp_path):
-    """Who reads the log slowly gets all of it: what did not fit when the daemon was done is not lost with it."""
+    """Who reads the log slowly gets all of it: what did not fit when the daemon was done is not lost with it. It waits for a
+    second; a busy machine may be too slow to read by then, and tries again."""
     path = tmp_path / "public"
-    daemon = start(read_log=False, wait=False, SIP_LISTEN=f"unix:{path}", SIP_ADMIN_LISTEN="")
-    fcntl.fcntl(daemon.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
-    wait_for(daemon.answers, "it answers", 20)
-    rooms = [Call() for _ in range(40)]
-    for call in rooms:
-        daemon.post(call.caller_joined(), call.caller_left("CLIENT_INITIATED"))
-    daemon.process.terminate()
-    wait_for(lambda: not path.exists(), "it is done but for its last words", 20)
-    log = daemon.process.stdout.read().decode()
-    assert daemon.process.wait(10) == 0
-    assert len(log) > 4096 and json.loads(log.splitlines()[-1])["message"] == "stopped"
-    assert all(call.sid in log for call in rooms)
+
+    def all_is_read():
+        daemon = start(read_log=False, wait=False, SIP_LISTEN=f"unix:{path}", SIP_ADMIN_LISTEN="")
+        fcntl.fcntl(daemon.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        wait_for(daemon.answers, "it answers")
+        rooms = [Call() for _ in range(40)]
+        for call in rooms:
+            daemon.post(call.caller_joined(), call.caller_left("CLIENT_INITIATED"))
+        daemon.process.terminate()
+        wait_for(lambda: not path.exists(), "it is done but for its last words")
+        log = daemon.process.stdout.read().decode()
+        assert daemon.process.wait(60) == 0 and len(log) > 4096
+        return json.loads(log.splitlines()[-1])["message"] == "stopped" and all(call.sid in log for call in rooms)
+    wait_for(all_is_read, "all is read")
 
 
 def test_more_descriptors_are_taken_than_most_are_given(start):

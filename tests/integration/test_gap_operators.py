@@ -68,13 +68,13 @@ def test_admin_over_a_loopback_wants_a_host_that_names_one(start, tmp_path, host
     daemon = start(SIP_LISTEN=f"unix:{tmp_path}/public", SIP_ADMIN_LISTEN="127.0.0.1:0")
     listening = daemon.wait_logged(r"listening on 127\.0\.0\.1:\d+ \(admin; the board: ")["message"]
     port = int(re.search(r":(\d+)", listening).group(1))
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", STATUS, headers={"Host": host})
     assert connection.getresponse().status == status
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", STATUS, headers={"Host": host, **bearer("reader")})
     assert connection.getresponse().status == 200
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/api/reload", headers={"Host": "localhost"})
     assert connection.getresponse().status == 401, "what changes something always wants a token"
 

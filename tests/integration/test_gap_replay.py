@@ -28,7 +28,7 @@ def replay_on_terminal(daemon):
             break
         said += part
     os.close(ours)
-    assert run.wait(20) == 0
+    assert run.wait(60) == 0
     return said.decode()
 
 

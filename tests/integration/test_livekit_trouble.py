@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import tempfile
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -63,9 +64,23 @@ KINDS = {
 
 # --- the story of one kind of trouble ---
 
+NUMBER_WAIT_S = 0.3
+
 def daemon_with(start, server, **more):
-    settings = {"SIP_NUMBER_WAIT": "300ms", "SIP_READY_TIMEOUT": "60s", "DEFAULT_SIP_AGENT": "sales", **more}
+    settings = {"SIP_NUMBER_WAIT": f"{NUMBER_WAIT_S * 1000:g}ms", "DEFAULT_SIP_AGENT": "sales",
+                "SIP_RECONCILE": "1h",  # none of what is waited for here comes of a look at all rooms
+                **more}
     return start(LIVEKIT_API_URL=server.url, **settings)
+
+
+def ring_in_time(daemon):
+    """A new call whose number is told before it is waited for no longer, which a busy machine may be too slow for."""
+    while True:
+        call, began = Call(), time.monotonic()
+        daemon.post(*call.ringing())
+        if time.monotonic() - began < NUMBER_WAIT_S:
+            return call
+        daemon.post(*call.hung_up())
 
 
 def talking(daemon, server, **more):
@@ -103,9 +118,9 @@ def check_no_secret(daemon, server):
 
 
 def check_spins_not(daemon, server, most_cpu_s=0.3):
-    cpu, asked = cpu_seconds(daemon.process.pid), server.busy()
+    cpu, asked, began = cpu_seconds(daemon.process.pid), server.busy(), time.monotonic()
     holds_for(lambda: cpu_seconds(daemon.process.pid) - cpu < most_cpu_s, 0.7, "the daemon is idle")
-    assert server.busy() - asked <= 30, "LiveKit is asked again and again"
+    assert server.busy() - asked <= 30 * max(1, time.monotonic() - began), "LiveKit is asked again and again"
 
 
 def check_ends_by_webhooks(daemon, call, pid):
@@ -118,9 +133,10 @@ def check_ends_by_webhooks(daemon, call, pid):
 def trouble(daemon, server, kind):
     lasting, pid = talking(daemon, server)
     stopped, stopped_pid = talking(daemon, server)
-    unknown, known = Call(), Call()
+    unknown, began = Call(), time.monotonic()
     server.behave(kind.how)
-    daemon.post(unknown.room_started(), *known.ringing())
+    daemon.post(unknown.room_started())
+    known = ring_in_time(daemon)
     stop_call(daemon, stopped)
     assert daemon.wait_agent(known)["env"]["SIP_AGENT_NAME"] == "support", "participant_joined told the number"
     assert daemon.wait_agent(unknown)["env"]["SIP_AGENT_NAME"] == "sales", "decided without the number"
@@ -133,7 +149,7 @@ def trouble(daemon, server, kind):
         check_ends_by_webhooks(daemon, call, daemon.wait_agent(call)["pid"])
     wait_for(lambda: len(server.asked("ListRooms", stopped)) >= 2, "the hang-up is tried again")
     assert not server.deleted
-    assert server.busy() < 120
+    assert server.busy() < 60 + 6 * (time.monotonic() - began)
     assert server.streamed <= 16 * odd.MEGABYTE * len(server.requests), "more is read of an answer than may be kept"
     return stopped
 
@@ -143,9 +159,9 @@ def times_asked(server, call):
     return len(server.asked("ListRooms", call)) + len(server.asked("DeleteRoom", call))
 
 
-def check_is_hung_up(daemon, server, call, timeout=10):
+def check_is_hung_up(daemon, server, call):
     """Its room is deleted, once, and then left in peace."""
-    wait_for(lambda: call.room in server.deleted, "the room is deleted", timeout)
+    wait_for(lambda: call.room in server.deleted, "the room is deleted")
     wait_for(lambda: call.room not in daemon.status()["active_rooms"], "the call is over")
     asked = times_asked(server, call)
     holds_for(lambda: times_asked(server, call) == asked, 0.3, "LiveKit is asked no more")
@@ -461,7 +477,8 @@ def test_agent_is_not_killed_for_want_of_an_answer(server, start):
     server.add(mute)
     server.behave(odd.well)
     daemon.wait_gone(pids[1])
-    assert daemon.wait_agent(mute, nth=1)["pid"] != pids[1]
+    wait_for(lambda: [record for record in list(daemon.log) if record["message"].startswith("agent process started")
+                      and record["call"] == mute.sid][1:], "it is replaced")
     wait_for(lambda: "talking" in [call["state"] for call in daemon.calls() if call["sid"] == quick.sid], "it speaks")
     assert is_alive(pids[0])
     daemon.post(*quick.hung_up(), *mute.hung_up())
@@ -503,7 +520,7 @@ def test_room_that_cannot_be_read_is_not_taken_for_gone(server, start):
     stop_call(daemon, call)
     wait_for(lambda: server.asked("ListRooms", call), "the rooms are looked at")
     server.behave(odd.well)
-    check_is_hung_up(daemon, server, call, timeout=3)
+    check_is_hung_up(daemon, server, call)
 
 
 def test_room_is_found_among_others(server, start):
@@ -512,7 +529,7 @@ def test_room_is_found_among_others(server, start):
     call, _ = talking(daemon, server)
     server.behave(odd.answer(200, {"rooms": HOSTILE_ROOMS + [odd.room(call)]}), "ListRooms")
     stop_call(daemon, call)
-    check_is_hung_up(daemon, server, call, timeout=3)
+    check_is_hung_up(daemon, server, call)
 
 
 def test_number_of_a_call_that_is_over_is_not_asked_for(server, start):
@@ -538,18 +555,22 @@ def test_rejected_caller_is_removed_when_livekit_is_back(server, start):
     daemon.post(blocked.caller_joined())
     wait_for(lambda: server.asked("RemoveParticipant", call), "they are to be removed")
     server.behave(odd.well)
-    wait_for(lambda: server.removed == [blocked.identity], "the rejected caller is removed", timeout=4)
+    wait_for(lambda: server.removed == [blocked.identity], "the rejected caller is removed")
     assert is_alive(pid)
 
 
 def test_daemon_that_is_told_twice_to_stop_does_not_wait_for_livekit(server, start):
-    daemon = daemon_with(start, server)
-    _, pid = talking(daemon, server)
-    server.behave(odd.reset)
-    daemon.process.terminate()
-    daemon.wait_gone(pid)
-    daemon.process.terminate()
-    try:
-        wait_for(lambda: daemon.process.poll() is not None, "it ends", timeout=3)
-    finally:
+    """It ends before the question that LiveKit does not answer is given up, as it does when told once. Tried more than once, for
+    a busy machine may be too slow for that."""
+    def ends_before_that():
         server.behave(odd.well)
+        daemon = daemon_with(start, server)
+        _, pid = talking(daemon, server)
+        server.behave(odd.reset)
+        daemon.process.terminate()
+        daemon.wait_gone(pid)
+        daemon.process.terminate()
+        assert daemon.process.wait(60) == 0
+        daemon.wait_logged("^stopped$")
+        return not daemon.logged("could not be asked to tell which room to delete")
+    wait_for(ends_before_that, "it ends before the question is given up")

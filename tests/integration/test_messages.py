@@ -25,7 +25,7 @@ LEVELS = ("error", "warning")
 
 
 def run(*words, **more):
-    return subprocess.run([binary(), *words], capture_output=True, text=True, timeout=20, **more)
+    return subprocess.run([binary(), *words], capture_output=True, text=True, timeout=120, **more)
 
 
 # --- looking up ---
@@ -36,7 +36,7 @@ def test_every_warning_of_a_bad_day_is_explained(start, tmp_path):
     daemon = start(agents=crashes, rules=[{"pattern": "+1234567", "agent_name": "gone"}, {"pattern": "*", "agent_name": "support"}])
     call = Call()
     daemon.post(*call.ringing())
-    daemon.wait_logged("^call ended: ", timeout=20)
+    daemon.wait_logged("^call ended: ")
     assert daemon.post_raw(b"{}", "junk") == 401
     daemon.wait_logged("is not verified")
     records = [record for record in daemon.log if record["level"] in LEVELS]
@@ -117,7 +117,7 @@ def test_the_board_s_url_is_said(start, tmp_path):
     address = said.split()[2]
     assert url == f"http://{address}/board"
     import urllib.request
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         assert answer.status == 200 and b"<html" in answer.read()
 
 
@@ -248,7 +248,7 @@ def test_last_good_copy_that_cannot_be_kept(start):
     copy.unlink()
     (copy / "full").mkdir(parents=True)
     daemon.write("rules.json", [{"pattern": "*", "agent_name": "support"}])
-    daemon.wait_logged("^the last good copy cannot be kept in ", timeout=20)
+    daemon.wait_logged("^the last good copy cannot be kept in ")
 
 
 # --- documents and settings ---
@@ -273,9 +273,9 @@ def test_stale_room_that_livekit_does_not_delete(start, server):  # noqa: F811
     left = stale(server, "sip-inbound_left")
     server.behave(odd.twirp(400, "failed_precondition", "not now"), "DeleteRoom")
     daemon = reconciling(start, server)
-    assert "not now" in daemon.wait_logged("^a stale room could not be deleted: ", timeout=20)["message"]
+    assert "not now" in daemon.wait_logged("^a stale room could not be deleted: ")["message"]
     server.behave(odd.well)
-    wait_for(lambda: left.room in server.deleted, "it is tried again", timeout=30)
+    wait_for(lambda: left.room in server.deleted, "it is tried again")
 
 
 def test_participant_whose_end_was_lost(start, server):  # noqa: F811
@@ -290,7 +290,7 @@ def test_participant_whose_end_was_lost(start, server):  # noqa: F811
     rounds_go_by(daemon, 1)
     with server.lock:
         server.rooms[call.room][1].pop()
-    assert daemon.wait_logged("^a caller is not in the room any more", timeout=20)["call"] == call.sid
+    assert daemon.wait_logged("^a caller is not in the room any more")["call"] == call.sid
     assert not daemon.logged("^ending the call"), "the other one is there"
     server.remove(call)
     daemon.post(*call.hung_up())
@@ -302,7 +302,7 @@ def test_clean_up_that_livekit_does_not_do(start, server):  # noqa: F811
     server.behave(odd.answer(200, {}), "DeleteRoom")
     daemon = reconciling(start, server)
     assert daemon.admin("POST", "/api/livekit/cleanup-sip-rooms", livekit.operator_token())[0] == 202
-    daemon.wait_logged("^clean-up: 0 of 1 rooms without a call deleted, 1 are still there$", timeout=30)
+    daemon.wait_logged("^clean-up: 0 of 1 rooms without a call deleted, 1 are still there$")
 
 
 def test_hidden_number_that_the_trunk_tells(start, server):  # noqa: F811
@@ -337,8 +337,8 @@ def test_records_that_nobody_read_are_counted(start, tmp_path):
 def test_standby_that_ends_after_a_long_wait(start):
     daemon = start(agents=lambda d: {"support": agent(d, standby=1)})
     wait_pool(daemon, ready=1)
-    pid = int(next(daemon.notes.glob("*.waits")).stem)
-    wait_for(lambda: daemon.status()["uptime_s"] >= 11, "it has waited for more than ten seconds", timeout=30)
+    pid, so_far_s = int(next(daemon.notes.glob("*.waits")).stem), daemon.status()["uptime_s"]
+    wait_for(lambda: daemon.status()["uptime_s"] >= so_far_s + 12, "it has waited for more than ten seconds")
     os.kill(pid, signal.SIGKILL)
     daemon.wait_logged("^a standby ended with signal 9 while it waited for a call$")
     assert not daemon.logged("^a standby failed")

@@ -147,7 +147,7 @@ def test_scrapers_that_never_read_harm_nobody(start):
     now = values(metrics(daemon))
     assert now["sipbridge_http_connections"] >= len(mute)
     assert "asan" in binary() or now["process_resident_memory_bytes"] < 64 << 20
-    wait_for(lambda: value(daemon, "sipbridge_http_connections") < 5, "those that do not read are cut off", timeout=40)
+    wait_for(lambda: value(daemon, "sipbridge_http_connections") < 5, "those that do not read are cut off")
     assert value(daemon, 'sipbridge_http_refused_total{reason="too_slow"}') >= len(mute)
     for scraper in mute:
         scraper.close()
@@ -219,7 +219,7 @@ def test_every_query_of_the_dashboard_has_data(busy):
 
         def without_data():
             return [(title, expression) for title, expression in asked if not prometheus.query(expression)]
-        wait_for(lambda: not without_data(), "every query has data", timeout=30)
+        wait_for(lambda: not without_data(), "every query has data")
         assert prometheus.query('sum(increase(sipbridge_calls_answered_total[1m]))')[0][1] > 0
         assert prometheus.query("sum(sipbridge_calls)")[0][1] >= 1
         daemon.post(*talking.hung_up())

@@ -16,7 +16,8 @@ class Written:
 
     def __init__(self, start, rules=None, **settings):
         self.start, self.values = start, {}
-        self.asked = {"rules": [{"pattern": "*", "agent_name": "support"}] if rules is None else rules, **settings}
+        self.asked = {"rules": [{"pattern": "*", "agent_name": "support"}] if rules is None else rules,
+                      "SIP_NUMBER_WAIT": None, "SIP_READY_TIMEOUT": None, **settings}  # what is in the environment is not read again
 
     def begin(self, tmp_path, **values):
         self.file = tmp_path / "sipbridge.env"
@@ -268,7 +269,7 @@ def test_on_exit_is_taken_anew(written):
     daemon.process.terminate()
     daemon.wait_logged("waiting for them")
     daemon.post(*call.hung_up())
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_environment_wins_at_a_reload_too(written):
@@ -301,7 +302,7 @@ def test_by_command(written):
 
     def reload(*arguments, **settings):
         return subprocess.run([binary(), "reload", *arguments], env={**daemon.environment(), **settings}, text=True,
-                              capture_output=True, timeout=20)
+                              capture_output=True, timeout=120)
 
     bridge.write(DEFAULT_SIP_AGENT="sales", SIP_MAX_BODY="2KiB")
     done = reload()

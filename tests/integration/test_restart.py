@@ -21,7 +21,7 @@ def agents_of(daemon, call):
 
 
 def wait_up(daemon, calls):
-    return {call.sid: wait_for(lambda call=call: agents_of(daemon, call), f"an agent of {call.sid}", 30)[0] for call in calls}
+    return {call.sid: wait_for(lambda call=call: agents_of(daemon, call), f"an agent of {call.sid}", 300)[0] for call in calls}
 
 
 def kill(daemon):
@@ -138,12 +138,12 @@ def test_killed_again_and_again_while_calls_come(keep):
             daemon.post(*events)
     calls = [call for call, _ in told.values()]
     agents = wait_up(daemon, calls)
-    wait_for(lambda: len(processes_marked(daemon.mark())) == len(calls), "one agent for each call", 20)
+    wait_for(lambda: len(processes_marked(daemon.mark())) == len(calls), "one agent for each call")
     holds_for(lambda: all(agents_of(daemon, call) == [agents[call.sid]] for call in calls), 0.5, "and it stays that one")
     assert daemon.status()["process_count"] == len(calls)
     for call in calls:
         daemon.post(*call.hung_up())
-    wait_for(lambda: not processes_marked(daemon.mark()), "all agents are gone", 20)
+    wait_for(lambda: not processes_marked(daemon.mark()), "all agents are gone")
     wait_for(lambda: not daemon.calls(), "all calls are over")
 
 
@@ -151,7 +151,7 @@ def test_sigterm_leaves_the_calls_to_the_next_start(keep):
     daemon, call, agent = talking(keep)
     for _ in range(3):
         daemon.process.terminate()
-        assert daemon.process.wait(10) == 0
+        assert daemon.process.wait(60) == 0
         daemon.wait_logged("told to stop; calls in progress: 1; leaving them and their agents to the next start")
         daemon.wait_logged("^stopped$")
         assert not daemon.logged("could not be asked to delete")
@@ -196,7 +196,7 @@ def test_sigterm_that_drains_or_stops_leaves_nobody(keep, how):
     if how == "drain":
         holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "the call is waited for")
         daemon.process.terminate()
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not is_alive(agent)
 
 
@@ -208,7 +208,7 @@ def test_second_signal_hurries_agents_that_have_their_time_after_the_call(keep):
     daemon.wait_logged("told to stop; calls in progress: 1; waiting for them")
     holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "it has its time")
     daemon.process.terminate()
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not is_alive(agent)
 
 
@@ -220,7 +220,7 @@ def test_caller_of_a_call_that_is_being_ended_is_left_to_the_next_start(keep):
     daemon.process.terminate()
     daemon.wait_logged("told to stop; calls in progress: 1; ending them")
     assert daemon.post_raw(joined, webhook_token(joined)) == 503
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not is_alive(agent)
     start_again(daemon)
     assert daemon.post_raw(joined, webhook_token(joined)) == 200
@@ -240,7 +240,7 @@ def test_as_process_1_it_drains(keep):
     os.kill(int(first), signal.SIGTERM)
     daemon.wait_logged("told to stop; calls in progress: 1; waiting")
     daemon.post(*call.hung_up())
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
 
 
 @pytest.mark.skipif(subprocess.run([*NEW_PIDS, "true"], capture_output=True).returncode != 0, reason="no new pid namespace")
@@ -265,7 +265,7 @@ def test_as_process_1_it_reaps_orphans_and_forwards_no_signal(keep):
     daemon.wait_logged("told to stop; calls in progress: 1; waiting")
     holds_for(lambda: is_alive(min(both)), 0.3, "the agent was not told")
     daemon.post(*call.hung_up())
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_keep_is_the_default(keep):
@@ -274,7 +274,7 @@ def test_keep_is_the_default(keep):
     daemon.post(*call.ringing())
     agent = wait_up(daemon, [call])[call.sid]
     daemon.process.terminate()
-    assert daemon.process.wait(10) == 0 and is_alive(agent)
+    assert daemon.process.wait(60) == 0 and is_alive(agent)
 
 
 def test_call_that_ended_meanwhile_is_ended_by_its_late_webhook(keep):
@@ -305,7 +305,7 @@ def test_stop_in_progress_goes_on(keep):
     wait_kept(daemon, call, dismissed=True)
     restart(daemon)
     assert daemon.calls()[0]["state"] == "stopping" and is_alive(agent)
-    daemon.wait_gone(agent, timeout=8)
+    daemon.wait_gone(agent)
     wait_for(lambda: not daemon.calls(), "the call is over")
 
 
@@ -477,7 +477,7 @@ def test_second_daemon_on_the_same_directory_refuses(keep):
     daemon.post(*call.ringing())
     agent = wait_up(daemon, [call])[call.sid]
     environment = {**daemon.environment(), "SIP_ADMIN_LISTEN": ""}
-    second = subprocess.run([binary(), "serve"], env=environment, capture_output=True, text=True, timeout=20)
+    second = subprocess.run([binary(), "serve"], env=environment, capture_output=True, text=True, timeout=120)
     assert second.returncode == 1
     assert f"is in use by another sipbridge (process {daemon.process.pid})" in second.stderr
     assert is_alive(agent) and daemon.calls()[0]["pid"] == agent
@@ -510,7 +510,7 @@ def test_journal_that_cannot_be_written_makes_a_stop_wait(keep):
     daemon.wait_logged("the journal cannot be written, so the next start could not take the calls back")
     holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "the call is waited for")
     daemon.post(*call.hung_up())
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not is_alive(agent)
 
 

@@ -55,7 +55,7 @@ class Place:
 
     def __call__(self, *arguments, stdin="", code=0, **options):
         done = subprocess.run([binary(), "rules", *arguments], env=self.settings, input=stdin, capture_output=True,
-                              text=True, timeout=30, **options)
+                              text=True, timeout=120, **options)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
@@ -139,7 +139,7 @@ def test_the_running_daemon_follows_at_once(start, redis, kind):
     edit = {name: daemon.settings[name] for name in daemon.settings if name.startswith(("SIP_", "REDIS_", "PATH"))}
     next_call_gets(daemon, "support")
     for arguments, agent in ((["add", "*", "sales"], "sales"), (["remove", "*", "--yes"], "support")):
-        subprocess.run([binary(), "rules", *arguments], env=edit, check=True, capture_output=True, timeout=30)
+        subprocess.run([binary(), "rules", *arguments], env=edit, check=True, capture_output=True, timeout=120)
         next_call_gets(daemon, agent)
 
 
@@ -305,7 +305,7 @@ def stranger():
 def run_as(stranger, *arguments):
     place, program, who = stranger
     return subprocess.run([program, "rules", *arguments], env=place.settings, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=30, **who)
+                          stdin=subprocess.DEVNULL, timeout=120, **who)
 
 
 def test_a_read_only_file_and_directory(stranger):
@@ -402,7 +402,7 @@ def test_ctrl_c_at_a_question_ends_the_line(file_place):
     with Terminal(file_place, "add") as terminal:
         terminal.expect("one character: ")
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.process.wait(10) == -signal.SIGINT
+        assert terminal.process.wait(60) == -signal.SIGINT
         assert terminal.read() == "\r\n"
     assert not file_place.file.exists()
 

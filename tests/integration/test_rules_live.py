@@ -37,7 +37,7 @@ def wait_read(daemon, agents):
              "rules and agents are read")
 
 
-def agent_of_a_call(daemon, timeout=10):
+def agent_of_a_call(daemon, timeout=60):
     call = Call()
     daemon.post(*call.ringing())
     return daemon.wait_agent(call, timeout=timeout)["env"]["SIP_AGENT_NAME"]
@@ -47,7 +47,7 @@ def next_call_gets(daemon, agent):
     """Soon a call gets AGENT. Until both documents are read, calls may get another one, or nobody."""
     def does():
         try:
-            return agent_of_a_call(daemon, 1) == agent
+            return agent_of_a_call(daemon, 5) == agent
         except AssertionError:
             return False
     wait_for(does, f"a call gets {agent}")

@@ -106,7 +106,7 @@ def run_busily(daemon, livekit, watch):
     def over():
         watch.look()
         return crashing <= {record.get("call") for record in list(daemon.log) if "call ended" in record["message"]}
-    wait_for(over, "the crashing agents were given up", timeout=20)
+    wait_for(over, "the crashing agents were given up")
     watch.look()
     tokens += [report["env"]["LIVEKIT_TOKEN"] for report in daemon.reports()]
     return [token.removeprefix("Bearer ").encode() for token in tokens if token.startswith(("eyJ", "Bearer eyJ"))], good, trusted
@@ -170,7 +170,7 @@ def test_secrets_and_tokens_stay_where_they_belong(start):
 def fill(redis, entries):
     def command(*words):
         env = {**os.environ, "REDISCLI_AUTH": PASSWORD}
-        subprocess.run(["redis-cli", "-p", str(redis.port), *words], env=env, check=True, capture_output=True, timeout=10)
+        subprocess.run(["redis-cli", "-p", str(redis.port), *words], env=env, check=True, capture_output=True, timeout=120)
     rules = [{"pattern": "+1234567", "agent_name": "good"}, {"pattern": "+33*", "agent_name": "trusted"},
              {"pattern": "+44100", "agent_name": "blabs"}, {"pattern": "+44101", "agent_name": "blabs_all"}]
     command("SET", "sip_dispatch_rules", json.dumps(rules))

@@ -23,12 +23,12 @@ def lines(start):
     threading.Thread(target=lambda: said.extend(iter(watching.stdout.readline, "")), daemon=True).start()
     yield daemon, said
     watching.terminate()
-    assert watching.wait(10) == 0
+    assert watching.wait(60) == 0
     watching.stdout.close()
 
 
 def has(said, *words):
-    return wait_for(lambda: [line for line in said if all(word in line for word in words)], f"{words} in {said}", 15)
+    return wait_for(lambda: [line for line in said if all(word in line for word in words)], f"{words} in {said}")
 
 
 def test_piped_it_prints_what_changed(lines):
@@ -47,7 +47,7 @@ def test_piped_it_prints_what_changed(lines):
     has(said, " unreachable ")
     assert len(said) == count + 1
     daemon.start()
-    wait_for(lambda: said[-1].endswith("ready for calls\n"), "it is found again", 15)
+    wait_for(lambda: said[-1].endswith("ready for calls\n"), "it is found again")
 
 
 def test_on_a_terminal_it_is_a_screen(start):

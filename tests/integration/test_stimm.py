@@ -62,7 +62,7 @@ def wait_copy(daemon, *names):
     wait_for(there, f"the last good copy has {names}")
 
 
-def call_gets(daemon, timeout=10, **about):
+def call_gets(daemon, timeout=60, **about):
     call = Call(**about)
     daemon.post(*call.ringing())
     return daemon.wait_agent(call, timeout=timeout)
@@ -199,7 +199,7 @@ def test_the_last_good_copy_carries_a_start_while_stimm_is_away(bridge, stimm):
     assert daemon.health() == {"status": "degraded", "sip_bridge": "running",
                                "message": "Stimm gives no agents: the last known agents are in use"}
     stimm.start()
-    wait_for(lambda: daemon.status()["agents"]["source"] == "stimm", "Stimm's agents are in use", timeout=20)
+    wait_for(lambda: daemon.status()["agents"]["source"] == "stimm", "Stimm's agents are in use")
     daemon.wait_logged("Stimm http.*: gives its agents again")
     assert daemon.health()["status"] == "healthy"
 
@@ -245,7 +245,7 @@ def test_a_slow_stimm_keeps_nobody_waiting(bridge, stimm):
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: len(stimm.requests) == 2, "it is asked")
     assert name_of(call_gets(daemon)) == "Support"
-    wait_for(lambda: daemon.status()["stimm"]["error"] == "no answer within 10000 ms", "status tells", timeout=20)
+    wait_for(lambda: daemon.status()["stimm"]["error"] == "no answer within 10000 ms", "status tells")
     assert name_of(call_gets(daemon)) == "Support"
 
 
@@ -255,7 +255,7 @@ def test_a_stimm_that_is_away_is_not_asked_all_the_time(bridge, stimm):
     wait_for(lambda: len(stimm.requests) >= 2, "it is asked again")
     for _ in range(20):
         daemon.post(*Call().ringing())
-    holds_for(lambda: len(stimm.requests) <= 3, 0.5, "asked with back-off")
+    holds_for(lambda: len(stimm.requests) < 10, 0.5, "asked with back-off, and not for each call")
 
 
 def test_more_agents_than_stimm_lists_at_once(bridge, stimm):
@@ -303,7 +303,7 @@ def cli(stimm, checkout):
         environment = {"PATH": f"{checkout / 'bin'}:/usr/bin:/bin", "STIMM_API_URL": stimm.url,
                        "SIP_STATE_DIR": str(checkout), "LIVEKIT_API_KEY": livekit.KEY,
                        "LIVEKIT_API_SECRET": livekit.SECRET, **settings}
-        done = subprocess.run([binary(), *arguments], env=environment, capture_output=True, text=True, timeout=30)
+        done = subprocess.run([binary(), *arguments], env=environment, capture_output=True, text=True, timeout=120)
         assert KEY not in done.stdout + done.stderr
         return done
     return run

@@ -1,6 +1,7 @@
 """Who is believed: every vector over HTTP, keys, repeats, and what cannot be an event."""
 import datetime
 import json
+import time
 from pathlib import Path
 
 import livekit
@@ -115,11 +116,11 @@ def test_a_webhook_at_another_path_is_told_of(start):
 
 def test_flood_of_rejected_webhooks_does_not_fill_the_log(start):
     daemon = start(LOG_LEVEL="info")
-    before = len(daemon.log)
+    before, began = len(daemon.log), time.monotonic()
     for _ in range(500):
         assert daemon.post_raw(b"{}", "junk") == 401
     assert daemon.status()["webhooks"]["rejected"]["not_jwt"] == 500
-    assert len(daemon.log) - before <= 20
+    assert len(daemon.log) - before <= 20 + (time.monotonic() - began)
 
 
 def test_repeated_event_is_answered_200_and_not_acted_on(start):

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "http/server.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 struct http_scene {
     struct loop *loop;
@@ -47,7 +47,16 @@ static inline void http_scene_handle(void *context, const struct http_request *r
     }
 }
 
+/* Those of the daemon, but for the times, for which a busy machine may be too slow: a test sets those that it is about. */
+static inline struct http_limits http_scene_limits(void) {
+    struct http_limits limits = http_limits_default;
+    limits.header_ms = limits.body_ms = limits.idle_ms = limits.write_ms = 10 * PATIENCE_MS;
+    return limits;
+}
+
+/* LIMITS: NULL for http_scene_limits(). */
 static inline struct http_scene *http_scene_new_at(const char *address, const struct http_limits *limits) {
+    const struct http_limits patient = http_scene_limits();
     struct http_scene *scene = xcalloc(1, sizeof *scene);
     struct diag diag = {0};
     struct http_listen listen = {.address = address,
@@ -55,7 +64,7 @@ static inline struct http_scene *http_scene_new_at(const char *address, const st
                                  .handle = http_scene_handle,
                                  .context = scene};
     scene->loop = loop_new();
-    scene->server = http_server_new(scene->loop, limits, &listen, 1, &diag);
+    scene->server = http_server_new(scene->loop, limits != NULL ? limits : &patient, &listen, 1, &diag);
     if (scene->server == NULL) {
         print_error("%s: %s\n", diag.where, diag.what);
     }

@@ -77,7 +77,7 @@ static inline void redis_server_start(struct redis_server *server) {
         execvp(argv[0], argv);
         _exit(127);
     }
-    mono_ms end = clock_mono_ms() + 10000;
+    mono_ms end = clock_mono_ms() + 60000;
     int fd;
     while ((fd = redis_server_connect(server)) < 0) {
         if (clock_mono_ms() > end || waitpid(server->pid, NULL, WNOHANG) == server->pid) {

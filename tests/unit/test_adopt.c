@@ -21,7 +21,7 @@
 #include "spawner/local/local.h"
 #include "spawner/local/proc.h"
 
-enum { DEADLINE_MS = 20000, EVENTS_MAX = 64 };
+enum { DEADLINE_MS = 60000, EVENTS_MAX = 64 };
 
 /* A mark of this run alone: two runs on one machine must not take each other's processes for strays. */
 static char run_mark[17];
@@ -87,6 +87,9 @@ static _Noreturn void become(const char *mode, const char *instance) {
     cleanup_free char *variable = xasprintf("SIP_INSTANCE=%s", instance);
     char *argv[] = {self_path, xstrdup(mode), NULL};
     char *env[] = {variable, xstrdup("TOKEN=" SECRET), NULL};
+    if (strcmp(mode, "deaf") == 0) {
+        signal(SIGTERM, SIG_IGN); /* what is ignored stays so: it is deaf from its first moment on */
+    }
     setsid();
     execve(self_path, argv, env);
     _exit(127);

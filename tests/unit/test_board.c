@@ -27,7 +27,7 @@ static void add_health(void *context, struct buf *out) {
 
 static int setup(void **state) {
     (void)state;
-    scene = http_scene_new(&http_limits_default);
+    scene = http_scene_new(NULL);
     stage_open(stage, NULL);
     stage_rules(stage, NULL, STAGE_AGENTS);
     health = "healthy";

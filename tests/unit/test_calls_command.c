@@ -101,7 +101,7 @@ static bool has_inotify_watch(pid_t pid) {
 
 /* An agent that writes its second line only when somebody follows the first. */
 static void write_while_followed(int fd) {
-    mono_ms deadline = clock_mono_ms() + 20000;
+    mono_ms deadline = clock_mono_ms() + 60000;
     while (!has_inotify_watch(getppid()) && clock_mono_ms() < deadline) {
     }
     bool good = write(fd, "second\n", 7) == 7;

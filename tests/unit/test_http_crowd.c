@@ -268,9 +268,10 @@ static void test_timer_runs_while_there_is_anybody(void **state) {
     start(&http_limits_default);
     assert_int_equal(loop_wait_ms(loop, 10000), 10000);
     assert_true(join(&actor, 1));
-    assert_in_range(loop_wait_ms(loop, 10000), 1, 250);
+    assert_int_equal(loop_timers(loop), 1);
+    assert_in_range(loop_wait_ms(loop, 10000), 0, 250);
     crowd_leave(&actor.member);
-    mono_ms deadline = clock_mono_ms() + 10000;
+    mono_ms deadline = clock_mono_ms() + 60000;
     while (loop_wait_ms(loop, 10000) < 10000 && clock_mono_ms() < deadline) {
         loop_turn(loop, 10000);
     }

@@ -21,7 +21,7 @@
 static struct http_scene *scene;
 
 static int setup(void **state) {
-    struct http_limits limits = http_limits_default;
+    struct http_limits limits = http_scene_limits();
     (void)state;
     limits.max_body = 1000;
     scene = http_scene_new(&limits);
@@ -268,7 +268,7 @@ static void test_413_is_no_leave_to_send_for_ever(void **state) {
     }
     assert_true(sent <= most);
     assert_true(http_scene_send(scene, slow, SLICE(POST "Content-Length: 1000000000\r\n\r\n")));
-    mono_ms deadline = clock_mono_ms() + 10000;
+    mono_ms deadline = clock_mono_ms() + PATIENCE_MS;
     while (http_scene_send(scene, slow, SLICE("x"))) {
         assert_true(clock_mono_ms() < deadline);
         http_scene_turn(scene);
@@ -306,10 +306,9 @@ static void test_timers_run_inside_the_server(void **state) {
     mono_ms start = clock_mono_ms();
     timer_start(&it.timer, scene->loop, 30);
     while (it.calls == 0 && clock_mono_ms() < start + PATIENCE_MS) {
-        http_server_turn(scene->server, 60000);
+        http_server_turn(scene->server, 3600000); /* who slept that long would not be waited for */
     }
     assert_int_equal(it.calls, 1);
-    assert_true(clock_mono_ms() - start < 10000);
 }
 
 /* A child stops this process and lets it go on. */
@@ -317,7 +316,7 @@ static void stop_and_continue(pid_t target) {
     char path[64], stat[512];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)target);
     kill(target, SIGSTOP);
-    for (mono_ms deadline = clock_mono_ms() + 5000; clock_mono_ms() < deadline;) {
+    for (mono_ms deadline = clock_mono_ms() + PATIENCE_MS; clock_mono_ms() < deadline;) {
         FILE *file = fopen(path, "r");
         bool stopped = file != NULL && fgets(stat, sizeof stat, file) != NULL && strstr(stat, ") T ") != NULL;
         if (file != NULL) {
@@ -435,7 +434,7 @@ static void test_free_leaves_no_fd(void **state) {
     unsigned before = 0;
     (void)state;
     for (int round = 0; round < 3; round++) {
-        struct http_scene *other = http_scene_new(&http_limits_default);
+        struct http_scene *other = http_scene_new(NULL);
         int idle = http_scene_connect(other), header = http_scene_connect(other), body = http_scene_connect(other),
             stalled = http_scene_connect(other);
         memset(buf_reserve(&other->answer, 8000000), 'x', 8000000);

@@ -197,9 +197,7 @@ static void test_resolve_mute(void **state) {
     struct answer answer;
     pthread_mutex_lock(&mute_lock);
     for (int i = 0; i < 3; i++) {
-        mono_ms start = clock_mono_ms();
-        resolve(resolver, "mute.test", &answer, 20);
-        assert_true(clock_mono_ms() - start < 1000);
+        resolve(resolver, "mute.test", &answer, 20); /* would never return if it waited */
         TURN_UNTIL(loop, answer.done);
         assert_int_equal(answer.count, 0);
         assert_non_null(strstr(answer.why, "has not answered for 20 ms"));
@@ -281,13 +279,20 @@ static void on_lost(void *context, const char *why) {
     redis_free(take_ptr(client->redis));
 }
 
-static void client_start(struct client *client, struct loop *loop, const struct address *address) {
+/* In milliseconds: how long a client waits. PATIENT is longer than any answer takes on a machine that is busy. */
+struct patience {
+    int64_t connect, reply;
+};
+static const struct patience patient = {60000, 60000}, no_silence = {60000, 200}, no_queue = {100, 60000};
+
+static void client_start(struct client *client, struct loop *loop, const struct address *address,
+                         const struct patience *patience) {
     *client = (struct client){.loop = loop};
     struct redis_options options = {
         .loop = loop,
         .address = address,
-        .connect_timeout_ms = 100,
-        .reply_timeout_ms = 200,
+        .connect_timeout_ms = patience->connect,
+        .reply_timeout_ms = patience->reply,
         .max_bytes = 1000,
         .max_elements = 10,
         .on_connected = on_connected,
@@ -299,11 +304,16 @@ static void client_start(struct client *client, struct loop *loop, const struct 
     assert_string_equal(client->lost, "");
 }
 
-static void client_open(struct client *client, struct loop *loop, const char *path) {
+static void client_open_with(struct client *client, struct loop *loop, const char *path,
+                             const struct patience *patience) {
     struct address address;
     assert_true(address_of_path(path, &address));
-    client_start(client, loop, &address);
+    client_start(client, loop, &address, patience);
     TURN_UNTIL(loop, client->connected || client->lost[0] != '\0');
+}
+
+static void client_open(struct client *client, struct loop *loop, const char *path) {
+    client_open_with(client, loop, path, &patient);
 }
 
 static void client_release(struct client *client) {
@@ -414,7 +424,8 @@ static void test_losses(void **state) {
         struct fake_redis *fake = fake_new(loop, lines);
         fake->greeting = rows[i].greeting;
         struct client client;
-        client_open(&client, loop, fake->path);
+        bool is_silent = strstr(rows[i].says, "no answer") != NULL;
+        client_open_with(&client, loop, fake->path, is_silent ? &no_silence : &patient);
         if (rows[i].greeting == NULL) {
             say(&client, "GET", "a", NULL);
         }
@@ -466,7 +477,7 @@ static void test_cannot_connect(void **state) {
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct address address = {.size = sizeof name};
     memcpy(&address.sock, &name, sizeof name);
-    client_start(&client, loop, &address);
+    client_start(&client, loop, &address, &patient);
     TURN_UNTIL(loop, client.lost[0] != '\0');
     assert_string_equal(client.lost, strerror(ECONNREFUSED));
     client_release(&client);
@@ -492,7 +503,7 @@ static void test_connect_timeout(void **state) {
     struct address address = {.size = size};
     memcpy(&address.sock, &name, size);
     struct client client;
-    client_start(&client, loop, &address);
+    client_start(&client, loop, &address, &no_queue);
     TURN_UNTIL(loop, client.lost[0] != '\0');
     assert_string_equal(client.lost, "no connection for 100 ms");
     client_release(&client);

@@ -90,7 +90,7 @@ static void watch_start(struct watch *watch, struct loop *loop, const char *url,
 }
 
 /* Nothing here may be seen by the slow reading. */
-static const struct redis_times slow = {.connect_ms = 5000, .reply_ms = 5000, .reread_ms = 1000000};
+static const struct redis_times slow = {.connect_ms = 60000, .reply_ms = 60000, .reread_ms = 1000000};
 
 #define IS(watch, key, text) (strcmp((watch).last[key], text) == 0)
 #define HEARD(fake, text) ((fake)->heard.len > 0 && strstr((fake)->heard.p, text) != NULL)
@@ -313,7 +313,7 @@ static void test_old_server(void **state) {
                                 {NULL, "-ERR unknown\r\n"}};
     struct fake_redis *fake = fake_new(loop, lines);
     struct watch watch;
-    watch_start(&watch, loop, fake->url, (struct redis_times){.connect_ms = 5000, .reply_ms = 5000, .reread_ms = 50});
+    watch_start(&watch, loop, fake->url, (struct redis_times){.connect_ms = 60000, .reply_ms = 60000, .reread_ms = 50});
     TURN_UNTIL(loop, IS(watch, REDIS_RULES, "text [1]") && IS(watch, REDIS_AGENTS, "missing"));
     assert_true(watch.status.connected && !watch.status.tracking);
     assert_string_equal(watch.status.untracked, "ERR unknown command `CLIENT`");
@@ -401,10 +401,11 @@ static void test_silence(void **state) {
         struct fake_line lines[] = {TRACKING_LINES, rows[i].get, rows[i].ping, {NULL, NULL}};
         struct fake_redis *fake = fake_new(loop, lines);
         struct watch watch = {.loop = loop};
-        watch_keys(&watch, fake->url, (struct redis_times){.connect_ms = 5000, .reply_ms = 100, .reread_ms = 30}, NULL);
+        watch_keys(&watch, fake->url, (struct redis_times){.connect_ms = 60000, .reply_ms = 1000, .reread_ms = 30},
+                   NULL);
         TURN_UNTIL(loop, watch.statuses == 2);
         assert_false(watch.status.connected);
-        assert_string_equal(watch.status.error, "no answer for 100 ms");
+        assert_string_equal(watch.status.error, "no answer for 1000 ms");
         TURN_UNTIL(loop, fake->connections[0].fd < 0 && fake->connections[1].fd < 0);
         redis_source_free(watch.source);
         fake_free(fake);

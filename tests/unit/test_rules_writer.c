@@ -70,7 +70,7 @@ static enum edit_result on_edit(void *context, struct slice text, struct buf *re
 static enum edit_result scene_edit(struct scene *scene, struct buf *ret_text) {
     struct rules_place place = {.file = scene->server == NULL ? scene->file : NULL,
                                 .redis_url = scene->server != NULL ? scene->server->url : NULL,
-                                .timeout_ms = 5000};
+                                .timeout_ms = 60000};
     scene->runs = 0;
     scene->diag = (struct diag){0};
     return rules_write(&place, &(struct rules_change){.edit = on_edit, .context = scene}, ret_text, &scene->diag);
@@ -217,7 +217,7 @@ static void test_nowhere(void **state) {
     assert_non_null(strstr(diag.what, "set SIP_RULES_FILE or REDIS_URL"));
     struct scene scene;
     scene_start(&scene, false);
-    place = (struct rules_place){.file = scene.file, .redis_url = "redis://nobody.invalid", .timeout_ms = 5000};
+    place = (struct rules_place){.file = scene.file, .redis_url = "redis://nobody.invalid", .timeout_ms = 60000};
     assert_int_equal(rules_write(&place, &(struct rules_change){.edit = on_edit, .context = &scene}, NULL, &diag),
                      EDIT_CHANGED); /* the file wins */
     scene_end(&scene);
@@ -390,12 +390,12 @@ static void test_redis_odd_answers(void **state) {
     } rows[] = {
         {{{"GET", "$-1\r\n"}, {"MULTI", "+OK\r\n"}, {"EXEC", NULL}, {NULL, "+OK\r\n"}},
          NULL,
-         "whether the rules are written is not known (no answer for 50 ms): see `sipbridge rules list`"},
+         "whether the rules are written is not known (no answer for 1000 ms): see `sipbridge rules list`"},
         {{{"GET", "$-1\r\n"}, {"EXEC", "*1\r\n-OOM no room\r\n"}, {NULL, "+OK\r\n"}},
          NULL,
          "it refuses SET: OOM no room"},
         {{{"STRLEN", ":99999999\r\n"}, {NULL, "+OK\r\n"}}, NULL, "are larger than"},
-        {{{"GET", NULL}, {NULL, "+OK\r\n"}}, NULL, "no answer for 50 ms"},
+        {{{"GET", NULL}, {NULL, "+OK\r\n"}}, NULL, "no answer for 1000 ms"},
         {{{"MULTI", "-ERR nested\r\n"}, {"GET", "$2\r\n[]\r\n"}, {NULL, "+OK\r\n"}},
          NULL,
          "it refuses MULTI: ERR nested"},
@@ -408,7 +408,8 @@ static void test_redis_odd_answers(void **state) {
         struct fake_redis *fake = fake_new(loop, rows[i].lines);
         fake->greeting = rows[i].greeting;
         struct scene scene = {0};
-        struct rules_place place = {.redis_url = fake->url, .loop = loop, .timeout_ms = 50};
+        bool is_mute = strstr(rows[i].says, "no answer") != NULL;
+        struct rules_place place = {.redis_url = fake->url, .loop = loop, .timeout_ms = is_mute ? 1000 : 60000};
         struct rules_change change = {.edit = on_edit, .context = &scene};
         assert_int_equal(rules_write(&place, &change, NULL, &scene.diag), EDIT_FAILED);
         assert_says(&scene, rows[i].says);

@@ -29,7 +29,7 @@ static void on_signal(struct signals *signals, int number) {
 }
 
 static void turn_until(struct loop *loop, const unsigned *count) {
-    mono_ms deadline = clock_mono_ms() + 10000;
+    mono_ms deadline = clock_mono_ms() + 60000;
     while (*count == 0 && clock_mono_ms() < deadline) {
         loop_turn(loop, 100);
     }

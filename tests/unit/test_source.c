@@ -419,7 +419,7 @@ static void test_fetch_files(void **state) {
     struct fetch fetch;
     bench_init_files(&bench);
     put(bench.agents_path, "[");
-    fetch_run(&bench.options, 5000, &fetch);
+    fetch_run(&bench.options, 60000, &fetch);
     assert_string_equal(fetch.rules.kind, "file");
     assert_string_equal(fetch.rules.text, RULES_2);
     assert_int_equal(fetch.rules.size, strlen(RULES_2));
@@ -430,7 +430,7 @@ static void test_fetch_files(void **state) {
     assert_string_equal(fetch.agents.diag.where, bench.agents_path);
     fetch_release(&fetch);
     unlink(bench.rules_path);
-    fetch_run(&bench.options, 5000, &fetch);
+    fetch_run(&bench.options, 60000, &fetch);
     assert_null(fetch.rules.text);
     assert_non_null(strstr(fetch.rules.diag.what, "No such file"));
     fetch_release(&fetch);
@@ -446,7 +446,7 @@ static void test_fetch_redis(void **state) {
     bench.options.redis_url = server->url;
     redis_say(server, "SET", "sip_dispatch_rules", "[7]", NULL);
     redis_say(server, "HSET", "sip_agents", "a", AGENT, NULL);
-    fetch_run(&bench.options, 5000, &fetch);
+    fetch_run(&bench.options, 60000, &fetch);
     assert_string_equal(fetch.rules.text, "[7]");
     assert_null(fetch.rules.rules);
     assert_true(fetch.rules.diag.what[0] != '\0');
@@ -454,20 +454,18 @@ static void test_fetch_redis(void **state) {
     assert_int_equal(directory_count(fetch.agents.directory), 1);
     fetch_release(&fetch);
     redis_say(server, "FLUSHALL", NULL);
-    fetch_run(&bench.options, 5000, &fetch);
+    fetch_run(&bench.options, 60000, &fetch);
     assert_null(fetch.rules.text);
     assert_string_equal(fetch.rules.diag.what, "");
     assert_string_equal(fetch.agents.diag.what, "");
     fetch_release(&fetch);
     redis_server_kill(server);
-    mono_ms start = clock_mono_ms();
-    fetch_run(&bench.options, 60000, &fetch);
-    assert_true(clock_mono_ms() - start < 10000); /* refused is not waited for */
+    fetch_run(&bench.options, 3600000, &fetch); /* refused is not waited for: an hour this test does not have */
     assert_string_equal(fetch.rules.diag.what, "No such file or directory");
     assert_non_null(strstr(fetch.agents.diag.where, "unix:"));
     fetch_release(&fetch);
     bench.options.redis_url = "rediss://h";
-    fetch_run(&bench.options, 5000, &fetch);
+    fetch_run(&bench.options, 60000, &fetch);
     assert_string_equal(fetch.rules.diag.where, "REDIS_URL");
     fetch_release(&fetch);
     bench_release(&bench);

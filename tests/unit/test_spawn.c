@@ -28,7 +28,7 @@
 #include "spawner/local/child.h"
 #include "spawner/local/local.h"
 
-enum { DEADLINE_MS = 20000, EVENTS_MAX = 1024 };
+enum { DEADLINE_MS = 60000, EVENTS_MAX = 1024 };
 #define SECRET "tok-0123456789"
 
 static char self_path[4096];

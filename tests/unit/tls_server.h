@@ -74,7 +74,7 @@ static inline void tls_read_more(struct tls_server *server) {
 
 /* Where TEXT begins in what the server printed. */
 static inline const char *tls_read_until(struct tls_server *server, const char *text) {
-    mono_ms end = clock_mono_ms() + 10000;
+    mono_ms end = clock_mono_ms() + 60000;
     while (server->said.len == 0 || strstr(server->said.p, text) == NULL) {
         assert_true(clock_mono_ms() < end);
         tls_read_more(server);

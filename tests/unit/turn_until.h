@@ -4,7 +4,7 @@
 
 #include "loop/loop.h"
 
-enum { TURN_DEADLINE_MS = 10000 };
+enum { TURN_DEADLINE_MS = 60000 };
 
 #define TURN_UNTIL(loop, condition)                                                  \
     do {                                                                             \
