@@ -23,10 +23,11 @@
 
 #define SECRET "tok-0123456789"
 #define WAITER ENGINE_WAITER_PREFIX "1"
-#define INSTANCE "0123456789abcdef0123456789abcdef"
 
 enum { EVENTS_MAX = 64, LONG_LINE = 32000 };
 static char self_path[4096];
+/* Of this run alone: whoever else runs on this machine must not take its processes for their own. */
+static char own_instance[ENGINE_INSTANCE_SIZE], other_instance[ENGINE_INSTANCE_SIZE];
 
 /* ---- the agents ---- */
 
@@ -166,14 +167,14 @@ static char *output_of(const struct scene *scene, const char *name) {
 static void start_waiter(struct scene *scene, const char *mode) {
     const char *const command[] = {self_path, mode, NULL};
     const struct engine_job job = {
-        .label = WAITER, .instance = INSTANCE, .command = command, .agent = "tester", .waits = true};
+        .label = WAITER, .instance = own_instance, .command = command, .agent = "tester", .waits = true};
     scene->engine.ensure(scene->engine.self, &job);
     TURN_UNTIL_WRITTEN(scene, WAITER ".log", "waiting");
 }
 
 static bool hand_over(struct scene *scene, const char *label, struct slice line) {
     const struct engine_job job = {
-        .label = label, .instance = INSTANCE, .line = line, .secret = SLICE(SECRET), .agent = "tester"};
+        .label = label, .instance = own_instance, .line = line, .secret = SLICE(SECRET), .agent = "tester"};
     return scene->waiters.hand_over(scene->waiters.self, WAITER, &job);
 }
 
@@ -194,7 +195,7 @@ static void test_becomes_the_calls(void **state) {
     assert_int_equal(scene->flushes, flushes + 1); /* the journal came first */
     const struct engine_event *handed = told(scene, "RM_1", ENGINE_STARTED);
     assert_true(handed->pid == started->pid && handed->birth == started->birth && handed->birth != 0);
-    assert_string_equal(handed->instance, INSTANCE);
+    assert_string_equal(handed->instance, own_instance);
     assert_int_equal(local_counters(scene->local)->handed_over, 1);
     kill(started->pid, SIGKILL);
     TURN_UNTIL_TOLD(scene, "RM_1", ENGINE_EXITED);
@@ -224,9 +225,7 @@ static void test_too_long_line(void **state) {
 static void test_label_that_has_one(void **state) {
     struct scene *scene = *state;
     const char *const command[] = {self_path, "hangs", NULL};
-    const struct engine_job cold = {.label = "RM_1",
-                                    .instance = "f123456789abcdef0123456789abcdef",
-                                    .command = command};
+    const struct engine_job cold = {.label = "RM_1", .instance = other_instance, .command = command};
     scene->engine.ensure(scene->engine.self, &cold);
     start_waiter(scene, "waits");
     assert_false(hand_over(scene, "RM_1", SLICE("{}")));
@@ -276,11 +275,8 @@ static void test_hangs(void **state) {
     assert_true(hand_over(scene, "RM_1", SLICE("{}")));
     TURN_UNTIL_TOLD(scene, "RM_1", ENGINE_NOT_TAKEN);
     const char *const command[] = {self_path, "waits", NULL};
-    const struct engine_job cold = {.label = "RM_1",
-                                    .instance = "f123456789abcdef0123456789abcdef",
-                                    .command = command,
-                                    .line = SLICE("{}"),
-                                    .secret = SLICE(SECRET)};
+    const struct engine_job cold = {
+        .label = "RM_1", .instance = other_instance, .command = command, .line = SLICE("{}"), .secret = SLICE(SECRET)};
     scene->engine.ensure(scene->engine.self, &cold);
     TURN_UNTIL_TOLD(scene, WAITER, ENGINE_EXITED);
     assert_int_equal(told(scene, WAITER, ENGINE_EXITED)->pid, pid);
@@ -388,6 +384,9 @@ int main(int argc, char **argv) {
         fputs("not run: no pidfd_open here (valgrind 3.19 does not know it, Linux does since 5.3)\n", stderr);
         return 77;
     }
+    snprintf(own_instance, sizeof own_instance, "%016x%016llx", (unsigned)getpid(),
+             (unsigned long long)clock_mono_us());
+    snprintf(other_instance, sizeof other_instance, "f%s", own_instance + 1);
     log_init(&(struct log_options){.fd = STDERR_FILENO, .level = LOG_ERROR});
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
