@@ -137,18 +137,18 @@ void output_remove(const char *directory, const char *label) {
     unlink(path);
 }
 
-bool output_trim(const char *directory, const char *label, size_t max) {
+enum output_trim output_trim(const char *directory, const char *label, size_t max) {
     struct stat st;
     cleanup_free char *path = path_of(directory, label);
     if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || (uint64_t)st.st_blocks * STAT_BLOCK <= max) {
-        return true;
+        return OUTPUT_FITS;
     }
     off_t end = (st.st_size - (off_t)(max - max / 4)) / DISK_BLOCK * DISK_BLOCK;
     cleanup_fd int fd = open_file(directory, label, O_RDWR, NULL);
     if (fd < 0 || end <= 0) {
-        return true;
+        return OUTPUT_FITS;
     }
-    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end) == 0;
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end) == 0 ? OUTPUT_TRIMMED : OUTPUT_STAYS;
 }
 
 bool output_is_final(int fd) {

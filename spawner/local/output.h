@@ -30,9 +30,9 @@ bool output_take(const char *directory, const char *from, const char *to, struct
     __attribute__((warn_unused_result));
 /* Removes the file of LABEL. */
 void output_remove(const char *directory, const char *label);
-/* Above MAX bytes on disk, punches out the oldest quarter or more: offsets stay, no new line is lost. False with
- * errno when the file system cannot. */
-bool output_trim(const char *directory, const char *label, size_t max) __attribute__((warn_unused_result));
+enum output_trim { OUTPUT_FITS, OUTPUT_TRIMMED, OUTPUT_STAYS /* errno: the file system cannot */ };
+/* Above MAX bytes on disk, punches out the oldest quarter or more: offsets stay, no new line is lost. */
+enum output_trim output_trim(const char *directory, const char *label, size_t max) __attribute__((warn_unused_result));
 /* Nobody holds the file of FD for writing any more. */
 bool output_is_final(int fd);
 /* FD is still the file of LABEL: no later process' output took its place. */

@@ -5,13 +5,13 @@
 #include "base/mem.h"
 #include "spawner/local/output.h"
 
-enum { TRIM_MS = 1000, EXPIRE_MS = 3600 * 1000 };
+enum { TRIM_MS = 1000, TRIM_SOON_MS = 50, EXPIRE_MS = 3600 * 1000 };
 
 void upkeep_trim(struct upkeep *upkeep, const struct job *job) {
-    if (upkeep->max_output == 0 || output_trim(upkeep->output_dir, job->label, upkeep->max_output)) {
-        return;
-    }
-    if (!upkeep->trim_failed) {
+    enum output_trim done =
+        upkeep->max_output > 0 ? output_trim(upkeep->output_dir, job->label, upkeep->max_output) : OUTPUT_FITS;
+    upkeep->trimmed = upkeep->trimmed || done == OUTPUT_TRIMMED;
+    if (done == OUTPUT_STAYS && !upkeep->trim_failed) {
         upkeep->trim_failed = true;
         log_warning(NULL,
                     "%s: this file system cannot cut files (%m): output grows past SIP_LOG_MAX; use ext4, xfs or tmpfs",
@@ -28,9 +28,10 @@ static bool trim_one(struct job *job, void *context) {
 
 static void on_trim(struct timer *timer) {
     struct upkeep *upkeep = container_of(timer, struct upkeep, trim_timer);
+    upkeep->trimmed = false;
     jobs_each(upkeep->jobs, trim_one, upkeep);
-    if (upkeep->jobs->count > 0) {
-        timer_start(timer, upkeep->loop, TRIM_MS);
+    if (upkeep->jobs->count > 0) { /* what floods fills a disk within seconds */
+        timer_start(timer, upkeep->loop, upkeep->trimmed ? TRIM_SOON_MS : TRIM_MS);
     }
 }
 

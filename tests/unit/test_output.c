@@ -14,6 +14,8 @@
 #include "scratch.h"
 #include "spawner/local/output.h"
 #include "spawner/local/reader.h"
+#include "spawner/local/upkeep.h"
+#include "turn_until.h"
 
 static void collect(void *context, const char *line) {
     buf_addf(context, "%s\n", line);
@@ -174,7 +176,7 @@ static void test_trim(void **state) {
     (void)state;
     int fd = output_open(root, "RM_a", NULL);
     put_numbered(fd, 0, 1000);
-    assert_true(output_trim(root, "RM_a", MAX));
+    assert_int_equal(output_trim(root, "RM_a", MAX), OUTPUT_FITS);
     fstat(fd, &st);
     assert_true(st.st_blocks * 512 >= 60000);
     struct reader reader;
@@ -183,7 +185,7 @@ static void test_trim(void **state) {
     reader_new_lines(&reader, check_sequence, &all);
     assert_true(all.first == 0 && all.last == 999 && all.notes == 0);
     put_numbered(fd, 1000, 20000);
-    assert_true(output_trim(root, "RM_a", MAX));
+    assert_int_equal(output_trim(root, "RM_a", MAX), OUTPUT_TRIMMED);
     put_numbered(fd, 20000, 20010);
     fstat(fd, &st);
     assert_true(st.st_blocks * 512 <= MAX);
@@ -195,7 +197,38 @@ static void test_trim(void **state) {
     assert_true((20009 - rest.first) * 64 > MAX / 2);
     reader_close(&reader);
     close(fd);
-    assert_true(output_trim(root, "missing", MAX));
+    assert_int_equal(output_trim(root, "missing", MAX), OUTPUT_FITS);
+    scratch_free(root);
+}
+
+/* When the files are looked at again, after UPKEEP has looked at one of LINES. */
+static mono_ms looks_again_at(struct upkeep *upkeep, int fd, int lines) {
+    assert_int_equal(ftruncate(fd, 0), 0);
+    put_numbered(fd, 0, lines);
+    timer_start(&upkeep->trim_timer, upkeep->loop, 0);
+    loop_refresh(upkeep->loop);
+    TURN_UNTIL(upkeep->loop, upkeep->trim_timer.item.due > loop_now(upkeep->loop));
+    return upkeep->trim_timer.item.due;
+}
+
+static void test_flood_is_looked_at_again_soon(void **state) {
+    enum { SOON_MS = 100 };
+    (void)state;
+    char *root = scratch_new();
+    struct jobs jobs;
+    struct job job = {.label = "RM_a", .pid = 1};
+    struct upkeep upkeep = {.loop = loop_new(), .jobs = &jobs, .output_dir = root, .max_output = 64 * 1024};
+    int fd = output_open(root, job.label, NULL);
+    jobs_init(&jobs);
+    jobs_add(&jobs, &job);
+    jobs_add_pid(&jobs, &job);
+    upkeep_start(&upkeep);
+    assert_true(looks_again_at(&upkeep, fd, 10) > loop_now(upkeep.loop) + SOON_MS);
+    assert_true(looks_again_at(&upkeep, fd, 4000) <= clock_mono_ms() + SOON_MS);
+    upkeep_release(&upkeep);
+    jobs_remove(&jobs, &job);
+    close(fd);
+    loop_free(upkeep.loop);
     scratch_free(root);
 }
 
@@ -334,10 +367,18 @@ static void test_follow(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_take),   cmocka_unit_test(test_newest),       cmocka_unit_test(test_parts_expire),
-        cmocka_unit_test(test_open),   cmocka_unit_test(test_refused),      cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_final),  cmocka_unit_test(test_expire),       cmocka_unit_test(test_tail),
-        cmocka_unit_test(test_follow), cmocka_unit_test(test_tail_of_much),
+        cmocka_unit_test(test_take),
+        cmocka_unit_test(test_newest),
+        cmocka_unit_test(test_parts_expire),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_flood_is_looked_at_again_soon),
+        cmocka_unit_test(test_final),
+        cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_follow),
+        cmocka_unit_test(test_tail_of_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
