@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 enum { LINE_MAX_BYTES = 64 << 10 };
 
 bool ask_is_possible(void) {
@@ -37,10 +39,13 @@ static void on_interrupt(int number) {
     (void)raise(number);
 }
 
-static bool read_interruptible(struct buf *line) {
+/* It can be interrupted as soon as the question can be seen. */
+static bool read_interruptible(const char *prompt, struct buf *line) {
     struct sigaction before, ours = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     bool replaced = ask_is_possible() && sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler == SIG_DFL &&
                     sigaction(SIGINT, &ours, NULL) == 0;
+    fflush(stdout);
+    fputs(prompt, stderr);
     bool good = read_line(line);
     if (replaced) {
         sigaction(SIGINT, &before, NULL);
@@ -48,9 +53,9 @@ static bool read_interruptible(struct buf *line) {
     return good;
 }
 
-bool ask_read(struct buf *ret_line) {
+bool ask_read(const char *prompt, struct buf *ret_line) {
     cleanup_buf struct buf line = {0};
-    if (!read_interruptible(&line)) {
+    if (!read_interruptible(prompt, &line)) {
         return false;
     }
     buf_add_slice(ret_line, slice_trim(buf_slice(&line)));
@@ -58,10 +63,10 @@ bool ask_read(struct buf *ret_line) {
 }
 
 bool ask_line(const char *question, const char *fallback, struct buf *ret_line) {
-    fflush(stdout);
-    fprintf(stderr, fallback != NULL ? "%s [%s]: " : "%s: ", question, fallback);
+    cleanup_free char *prompt =
+        fallback != NULL ? xasprintf("%s [%s]: ", question, fallback) : xasprintf("%s: ", question);
     buf_clear(ret_line);
-    if (!ask_read(ret_line)) {
+    if (!ask_read(prompt, ret_line)) {
         return false;
     }
     if (ret_line->len == 0 && fallback != NULL) {

@@ -8,9 +8,9 @@
 
 /* Whether somebody can be asked: standard input is a terminal. */
 bool ask_is_possible(void);
-/* Appends one line of standard input without the blanks around it. False at the end of the input, and for a line over
- * 64 KiB. What the terminal has behind the line stays there for the next question. */
-bool ask_read(struct buf *ret_line) __attribute__((warn_unused_result));
+/* Says PROMPT on standard error, and appends one line of standard input without the blanks around it. False at the end of
+ * the input, and for a line over 64 KiB. What the terminal has behind the line stays there for the next question. */
+bool ask_read(const char *prompt, struct buf *ret_line) __attribute__((warn_unused_result));
 /* The same after "QUESTION [FALLBACK]: " on standard error; an empty line is FALLBACK, which may be NULL. RET_LINE is
  * emptied first. */
 bool ask_line(const char *question, const char *fallback, struct buf *ret_line) __attribute__((warn_unused_result));

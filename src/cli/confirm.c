@@ -31,9 +31,8 @@ int confirm(const struct cli *cli, bool yes, const char *question, ...) {
                   shown.p);
         return CLI_USAGE;
     }
-    fflush(stdout);
-    fprintf(stderr, "%s [y/N] ", shown.p);
-    if (ask_read(&answer) && is_yes(&answer)) {
+    cleanup_free char *prompt = xasprintf("%s [y/N] ", shown.p);
+    if (ask_read(prompt, &answer) && is_yes(&answer)) {
         return CLI_OK;
     }
     cli_error(cli, "nothing was done: the answer was not yes");

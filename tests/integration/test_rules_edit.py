@@ -403,7 +403,7 @@ def test_ctrl_c_at_a_question_ends_the_line(file_place):
         terminal.expect("one character: ")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(60) == -signal.SIGINT
-        assert terminal.read() == "\r\n"
+        wait_for(lambda: terminal.read() == "\r\n", "what comes next begins on a line of its own")
     assert not file_place.file.exists()
 
 
