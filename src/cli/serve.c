@@ -6,11 +6,13 @@
 #include "app/keys.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "loop/signals.h"
 
 static int run(struct cli *cli) {
     if (!cli_parse(cli, NULL)) {
         return CLI_USAGE;
     }
+    signals_hold_requests();
     json_set_alloc_funcs(xmalloc, free); /* or a good document would be taken for a bad one when memory is out */
     cleanup_settings struct settings settings = {0};
     struct diag diag = {0};

@@ -29,6 +29,14 @@ void signals_let_writes_fail(void) {
     sigaction(SIGXFSZ, &action, NULL);
 }
 
+void signals_hold_requests(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 void signals_start(struct signals *signals, struct loop *loop) {
     assert(signals->on_signal != NULL);
     sigset_t set;

@@ -9,6 +9,8 @@ struct signals {
     struct watcher watcher;
 };
 
+/* From here on SIGHUP and SIGUSR1 end the process no more: signals_start reports them. */
+void signals_hold_requests(void);
 /* Blocks SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1 and reports them, and lets writes fail (below). Aborts if the kernel
  * refuses. Signals of one kind that come close together are reported once: that is what the kernel keeps. */
 void signals_start(struct signals *signals, struct loop *loop);

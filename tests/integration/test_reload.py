@@ -1,4 +1,5 @@
 """SIGHUP and POST /api/reload: what was written otherwise is taken over, for what begins from then on."""
+import contextlib
 import json
 import os
 import re
@@ -72,6 +73,23 @@ def test_by_signal(written):
     assert daemon.wait_agent(second)["env"]["SIP_AGENT_NAME"] == "sales"
     assert is_alive(daemon.reports(first)[0]["pid"]), "the running call keeps its agent"
     daemon.post(*first.hung_up(), *second.hung_up())
+
+
+def test_by_signal_during_the_start(start, tmp_path):
+    """It waits for its settings, which come through a FIFO, when the signals come: they are obeyed once it runs."""
+    settings = tmp_path / "sipbridge.env"
+    os.mkfifo(settings)
+    daemon = start(args=["--env-file", str(settings)], wait=False)
+
+    def opened():
+        with contextlib.suppress(OSError):  # nobody reads yet
+            return os.fdopen(os.open(settings, os.O_WRONLY | os.O_NONBLOCK), "w")
+    with wait_for(opened, "it reads its settings") as file:
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            daemon.process.send_signal(number)
+        file.write("DEFAULT_SIP_AGENT=support\n")
+    daemon.wait_until_up()
+    daemon.wait_logged("sipbridge.env: is a FIFO; it must be a regular file")
 
 
 def test_what_needs_a_restart_is_said_and_left_as_it_is(written):
