@@ -1,4 +1,5 @@
 /* Any bytes as the agents' document, as one entry, and as a command line. */
+#include "base/argv.h"
 #include "fuzz.h"
 #include "rules/directory.h"
 
