@@ -7,7 +7,7 @@ import pytest
 from daemon import wait_for
 from livekit import Call
 
-STUBBORN = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]
+STUBBORN = ["/bin/sh", "-c", "trap '' TERM; : >$AGENT_OUT/up; while :; do sleep 0.1; done"]
 OTHER_SECRET = "0123456789abcdef0123456789abcdee"
 ANY = [{"pattern": "*", "agent_name": "it"}]
 
@@ -28,10 +28,10 @@ def test_each_address_of_a_long_list_is_listened_on(start):
 
 def test_a_caller_who_comes_while_calls_are_ended_keeps_nothing_alive(start):
     """A new leg makes a call of what is over: it is left to the successor (503), or the daemon would never end."""
-    daemon = start(rules=ANY, agents=lambda d: {"it": d.entry(command=STUBBORN, stop_timeout="1s")})
+    daemon = start(rules=ANY, agents=lambda d: {"it": d.entry(command=STUBBORN, stop_timeout="5s")})
     call = Call()
     daemon.post(*call.ringing())
-    wait_for(lambda: daemon.status()["process_count"] == 1, "the agent runs")
+    wait_for((daemon.notes / "up").exists, "the agent ignores SIGTERM")
     daemon.process.send_signal(signal.SIGTERM)
     daemon.wait_logged("told to stop; calls in progress: 1; ending them")
     again = call.caller_joined()

@@ -86,12 +86,13 @@ def test_call_whose_end_was_lost_ends(start, server):
 
 def test_call_let_go_for_a_bridge_that_is_gone(start, server):
     """Our agent was pushed out of its place, and nobody is in that: the caller is served again."""
-    leaves = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"]
+    leaves = ["/bin/sh", "-c", "trap 'exit 0' TERM; : >$AGENT_OUT/ready; while :; do sleep 1000 & wait; done"]
     daemon = reconciling(start, server, agents=lambda made: {"support": made.entry(command=leaves)})
     call = Call()
     server.add(call, odd.phone(call), odd.agent(call))
     daemon.post(*call.ringing(), *call.answered())
     pid = wait_for(lambda: daemon.status()["process_pids"].get(call.room), "an agent runs")
+    wait_for((daemon.notes / "ready").exists, "it knows SIGTERM")
     daemon.post(call.agent_left(reason="DUPLICATE_IDENTITY"))
     os.kill(pid, signal.SIGTERM)  # it ends with 0, as it does when LiveKit throws it out
     wait_for(lambda: daemon.calls() == [], "the call is left to the other bridge")
