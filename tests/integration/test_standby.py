@@ -162,6 +162,7 @@ def test_all_killed_at_the_moment_of_the_call(warm):
     daemon.process.send_signal(signal.SIGSTOP)
     for pid in waiting(daemon):
         os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not waiting(daemon), "they are gone")  # one that is still there could be handed the call
     daemon.process.send_signal(signal.SIGCONT)
     ringing(daemon, call)
     report = daemon.wait_agent(call)
@@ -169,7 +170,7 @@ def test_all_killed_at_the_moment_of_the_call(warm):
     holds_for(lambda: len(daemon.reports(call)) == 1, 0.5, "one agent")
     assert daemon.calls()[0]["restarts"] == 0
     daemon.post(*call.answered())
-    wait_pool(daemon, ready=3, timeout=150)  # they count as failed, and the next start waits for that
+    wait_pool(daemon, ready=3, timeout=150)
 
 
 def test_killed_while_they_are_told(warm):
