@@ -1,6 +1,5 @@
 /* What the daemon does when something happens: a signal, a deadline, a change of the keys. */
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "app/internal.h"
@@ -60,8 +59,7 @@ static void hurry_all(struct app *app) {
 /* What SIGTERM means. As the first process of a container nothing outlives us, so calls are waited for there unless told
  * otherwise. */
 static int on_exit_of(const struct settings *settings) {
-    bool chosen = strcmp(settings->origin[SETTING_SIP_ON_EXIT], "default") != 0;
-    return getpid() == 1 && !chosen ? ON_EXIT_DRAIN : settings->on_exit;
+    return getpid() == 1 && !settings_is_given(settings, SETTING_SIP_ON_EXIT) ? ON_EXIT_DRAIN : settings->on_exit;
 }
 
 /* True when calls and agents can be left to the next start. */

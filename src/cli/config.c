@@ -1,7 +1,6 @@
 /* sipbridge config: the settings in effect and where each came from. Secrets are never shown. */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 
@@ -16,7 +15,7 @@ static void print_table(const struct settings *settings) {
     for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
         cleanup_buf struct buf value = {0};
         settings_show(settings, id, &value);
-        bool is_default = strcmp(settings->origin[id], "default") == 0;
+        bool is_default = !settings_is_given(settings, id);
         cli_table_add_coloured(&table, is_default ? COLOUR_NONE : COLOUR_BOLD, settings_info(id)->name);
         cli_table_add(&table, value.p);
         cli_table_add_coloured(&table, is_default ? COLOUR_DIM : COLOUR_NONE, settings->origin[id]);

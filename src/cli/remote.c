@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "app/keys.h"
 #include "auth/keyring.h"
@@ -23,7 +24,17 @@ struct request {
     bool needs_operator;
     int timeout_ms; /* 0: ANSWER_TIMEOUT_MS */
     const struct target *target;
+    bool is_named; /* by whoever runs the command: not the address of the settings */
 };
+
+/* Nobody answered: maybe these are not the settings of the bridge. */
+static void doubt_settings(const struct settings *settings, struct diag *diag) {
+    size_t length = strlen(diag->what);
+    if (!settings_is_given(settings, SETTING_SIP_ADMIN_LISTEN)) {
+        snprintf(diag->what + length, sizeof diag->what - length,
+                 " SIP_ADMIN_LISTEN is not set here: --env-file FILE gives the bridge's settings");
+    }
+}
 
 static bool send_request(const struct settings *settings, const struct request *request,
                          struct remote_answer *ret_answer, struct diag *diag) {
@@ -50,6 +61,9 @@ static bool send_request(const struct settings *settings, const struct request *
     };
     bool good = http_client_call(client, &call, &ret_answer->status, &ret_answer->body, diag);
     http_client_free(client);
+    if (!good && !request->is_named) {
+        doubt_settings(settings, diag);
+    }
     return good;
 }
 
@@ -67,13 +81,12 @@ static void target_base(struct target *target, const char *where, const char *pa
 }
 
 /* 200 with a body, or the reason why not. */
-static bool get_status(const struct settings *settings, const struct target *target, struct buf *ret_body,
+static bool get_status(const struct settings *settings, const struct request *request, struct buf *ret_body,
                        struct diag *diag) {
-    const struct request request = {.method = "GET", .target = target};
     struct remote_answer answer = {0};
-    bool good = send_request(settings, &request, &answer, diag);
+    bool good = send_request(settings, request, &answer, diag);
     if (good && answer.status != HTTP_OK) {
-        good = diag_fail(diag, target->url, "answered %d%s", answer.status,
+        good = diag_fail(diag, request->target->url, "answered %d%s", answer.status,
                          answer.status == 401 ? ": the keys in your settings are not those of the running bridge" : "");
     }
     buf_clear(ret_body);
@@ -84,12 +97,13 @@ static bool get_status(const struct settings *settings, const struct target *tar
 
 bool remote_ask_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag) {
     struct target target __attribute__((cleanup(target_release))) = {0};
+    const struct request request = {.method = "GET", .target = &target, .is_named = where != NULL};
     where = where != NULL ? where : settings->admin_listen[0];
     if (!has_address(where, diag)) {
         return false;
     }
     target_base(&target, where, STATUS_PATH);
-    return get_status(settings, &target, ret_body, diag);
+    return get_status(settings, &request, ret_body, diag);
 }
 
 bool remote_look(const struct settings *settings, int timeout_ms, struct remote_answer *ret_answer, struct diag *diag) {
@@ -101,12 +115,13 @@ bool remote_look(const struct settings *settings, int timeout_ms, struct remote_
 
 bool remote_try_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag) {
     struct target target __attribute__((cleanup(target_release))) = {0};
+    const struct request request = {.method = "GET", .target = &target, .is_named = where != NULL};
     where = where != NULL ? where : settings->admin_listen[0];
     if (!has_address(where, diag)) {
         return false;
     }
     target_init(&target, slice_of(where), STATUS_PATH);
-    return get_status(settings, &target, ret_body, diag);
+    return get_status(settings, &request, ret_body, diag);
 }
 
 int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {
@@ -126,7 +141,11 @@ bool remote_post(const struct settings *settings, const struct remote_wish *wish
         return false;
     }
     target_base(&target, where, wish->path);
-    const struct request request = {.method = "POST", .path = wish->path, .needs_operator = true, .target = &target};
+    const struct request request = {.method = "POST",
+                                    .path = wish->path,
+                                    .needs_operator = true,
+                                    .target = &target,
+                                    .is_named = wish->where != NULL};
     return send_request(settings, &request, ret_answer, diag);
 }
 

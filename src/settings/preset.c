@@ -1,7 +1,6 @@
 /* The presets, as a table. */
 #include "settings/preset.h"
 
-#include <string.h>
 
 #include "base/mem.h"
 
@@ -17,10 +16,6 @@ static const struct {
     {SETTING_SIP_AGENT_ENV, "*"},
 };
 
-static bool is_written(const struct settings *settings, enum setting_id id) {
-    return strcmp(settings->origin[id], "default") != 0;
-}
-
 static void fill_in(struct settings *settings, enum setting_id id, const char *text) {
     free(settings->text[id]);
     free(settings->origin[id]);
@@ -29,12 +24,12 @@ static void fill_in(struct settings *settings, enum setting_id id, const char *t
 }
 
 void preset_apply(struct settings *settings) {
-    bool from_stimm = is_written(settings, SETTING_STIMM_API_URL) && !is_written(settings, SETTING_SIP_AGENTS_FILE);
-    if (!from_stimm || is_written(settings, SETTING_SIP_AGENT_COMMAND)) {
+    bool from_stimm = settings_is_given(settings, SETTING_STIMM_API_URL) && !settings_is_given(settings, SETTING_SIP_AGENTS_FILE);
+    if (!from_stimm || settings_is_given(settings, SETTING_SIP_AGENT_COMMAND)) {
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(stimm); i++) {
-        if (!is_written(settings, stimm[i].id)) {
+        if (!settings_is_given(settings, stimm[i].id)) {
             fill_in(settings, stimm[i].id, stimm[i].text);
         }
     }

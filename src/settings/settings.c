@@ -57,11 +57,15 @@ static void set_text(struct settings *settings, enum setting_id id, struct slice
     settings->text[id] = fresh;
 }
 
+bool settings_is_given(const struct settings *settings, enum setting_id id) {
+    return strcmp(settings->origin[id], "default") != 0;
+}
+
 /* "SIP_MAX_BODY" or "SIP_MAX_BODY (sipbridge.env:3)". */
 static char *setting_place(const struct settings *settings, enum setting_id id) {
     const char *name = row_at(id)->info.name;
     const char *origin = settings->origin[id];
-    bool plain = strcmp(origin, "environment") == 0 || strcmp(origin, "default") == 0;
+    bool plain = strcmp(origin, "environment") == 0 || !settings_is_given(settings, id);
     return plain ? xstrdup(name) : xasprintf("%s (%s)", name, origin);
 }
 

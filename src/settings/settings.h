@@ -79,6 +79,8 @@ struct setting_info {
     bool reloads; /* a reload changes it; else a restart */
 };
 const struct setting_info *settings_info(enum setting_id id);
+/* Whether somebody, or a preset, gave a value: it is not the default. */
+bool settings_is_given(const struct settings *settings, enum setting_id id);
 /* The value as anyone may see it: secrets as "set (32 bytes)", URLs without their password. */
 void settings_show(const struct settings *settings, enum setting_id id, struct buf *out);
 

@@ -3,6 +3,7 @@ script and at a terminal."""
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import livekit
@@ -466,6 +467,21 @@ def test_calls_stop(start, sh, lk):
 def test_calls_stop_without_a_bridge(sh):
     assert "LIVEKIT_API_KEY" in sh.bad(2, "calls", "stop", "RM_x", "--yes", LIVEKIT_API_KEY=None)
     assert "nobody answers there" in sh.bad(1, "calls", "stop", "RM_x", "--yes")
+
+
+def test_commands_without_settings_are_told_where_they_may_stand(sh):
+    """Only where the address was nobody's choice."""
+    hint = "SIP_ADMIN_LISTEN is not set here: --env-file FILE gives the bridge's settings"
+    with socket.socket() as nobody:
+        nobody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # bound and not listening, by several runs at once
+        try:
+            nobody.bind(("127.0.0.1", 8791))
+        except OSError:
+            pytest.skip("a bridge of this machine has the default address")
+        assert hint in sh.bad(1, "status", SIP_ADMIN_LISTEN=None)
+        assert hint in sh.bad(1, "reload", SIP_ADMIN_LISTEN=None)
+        assert hint not in sh.bad(1, "status", "--url", "http://127.0.0.1:8791", SIP_ADMIN_LISTEN=None)
+    assert hint not in sh.bad(1, "status")
 
 
 # --- at a terminal ---
