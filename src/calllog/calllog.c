@@ -150,8 +150,7 @@ void call_log_add(struct call_log *log, const struct call_record *record) {
 }
 
 /* Also without a line that waits: a file that can be opened again is well again. */
-static void on_retry(struct timer *timer) {
-    struct call_log *log = container_of(timer, struct call_log, retry);
+static void try_again(struct call_log *log) {
     if (log->waiting.len > 0) {
         call_log_flush(log);
     } else if (be_open(log)) {
@@ -159,12 +158,16 @@ static void on_retry(struct timer *timer) {
     }
 }
 
+static void on_retry(struct timer *timer) {
+    try_again(container_of(timer, struct call_log, retry));
+}
+
 static void start(struct call_log *log, const char *path, bool mask_numbers) {
     log->mask_numbers = mask_numbers;
     log->path = path != NULL ? xstrdup(path) : NULL;
     log->state.wanted = path != NULL;
-    if (path != NULL && open_file(log)) {
-        heal(log);
+    if (path != NULL) {
+        try_again(log);
     }
 }
 
@@ -188,11 +191,12 @@ static void give_up_waiting(struct call_log *log) {
 
 void call_log_change(struct call_log *log, const char *path, bool mask_numbers) {
     bool is_same = path != NULL && log->path != NULL && strcmp(path, log->path) == 0;
-    timer_cancel(&log->retry);
     if (!is_same) {
         give_up_waiting(log);
         log->state.failing = false;
+        log->state.error[0] = '\0';
     }
+    timer_cancel(&log->retry); /* to give up is to try once more */
     close_file(log);
     free(log->path);
     start(log, path, mask_numbers);

@@ -228,6 +228,32 @@ static void test_another_file(void **state) {
     assert_false(call_log.state.wanted);
 }
 
+/* What could not be written for the old file is given up, and so is the next try of it. */
+static void test_another_file_while_full(void **state) {
+    (void)state;
+    set_room(0);
+    write_one("RM_1");
+    call_log_change(&call_log, NULL, false);
+    set_room(RLIM_INFINITY);
+    assert_null(call_log.retry.loop);
+    assert_false(call_log.state.failing);
+    assert_string_equal(call_log.state.error, "");
+    assert_int_equal(call_log.state.lost, 1);
+}
+
+static void test_same_file_while_full(void **state) {
+    (void)state;
+    set_room(0);
+    write_one("RM_1");
+    call_log_change(&call_log, path, false);
+    assert_true(call_log.state.failing);
+    assert_non_null(call_log.retry.loop);
+    set_room(RLIM_INFINITY);
+    call_log_change(&call_log, path, false);
+    assert_false(call_log.state.failing);
+    assert_lines(path, "RM_1");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -243,6 +269,8 @@ int main(void) {
         CASE(test_no_regular_file),
         CASE(test_directory_comes_later),
         CASE(test_another_file),
+        CASE(test_another_file_while_full),
+        CASE(test_same_file_while_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
