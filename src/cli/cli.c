@@ -195,8 +195,10 @@ int cli_main(const struct cli_command *const *commands, int argc, char **argv, c
         .argv = argv + (argc > 0),
     };
     int code = run_or_help(&cli);
-    if (fflush(stdout) != 0 && code == CLI_OK) {
-        cli_error(&cli, "standard output cannot be written: %m");
+    bool flushed = fflush(stdout) == 0; /* what a write before it lost is in no buffer any more */
+    if ((!flushed || ferror(stdout) != 0) && code == CLI_OK) {
+        cli_error(&cli, flushed ? "standard output could not be written, or not all of it"
+                                : "standard output cannot be written: %m");
         return CLI_FAILED;
     }
     return code;

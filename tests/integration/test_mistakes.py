@@ -11,7 +11,7 @@ import time
 
 import livekit
 import pytest
-from daemon import HERE, cpu_seconds, is_alive, wait_for
+from daemon import HERE, binary, cpu_seconds, is_alive, wait_for
 from livekit import Call
 from test_webhooks import faketime_library
 
@@ -222,3 +222,13 @@ def test_running_out_of_file_descriptors_does_not_spin(start):
     daemon.connection = None
     wait_for(lambda: daemon.answers(), "it takes connections again")
     daemon.post(other_event())
+
+
+@pytest.mark.parametrize("arguments", [("docs", "man"), ("docs", "messages-json"), ("--help",), ("config", "--json")])
+def test_output_that_is_lost_is_no_success(arguments):
+    """Much of it goes to the disk at once, past the buffer that is looked at in the end."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        run = subprocess.run([binary(), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                             env={"PATH": "/usr/bin:/bin"})
+    assert run.returncode == 1
+    assert "standard output" in run.stderr
