@@ -5,8 +5,10 @@
 
 #include "base/diag.h"
 
+/* Of a URL that is good otherwise. Scheme, host, port and path only: what is behind it is put together with a path of
+ * ours and stands in the log. */
+bool check_base_url(const char *value, struct diag *diag);
 bool check_api_url(const char *value, struct diag *diag);
-/* Scheme, host, port and path only: what is behind it is put together with a path of ours and stands in the log. */
 bool check_stimm_url(const char *value, struct diag *diag);
 bool check_livekit_url(const char *value, struct diag *diag);
 bool check_key_name(const char *value, struct diag *diag);

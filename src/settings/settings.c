@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "base/text.h"
 #include "base/vault.h"
+#include "settings/check.h"
 #include "settings/envfile.h"
 #include "settings/preset.h"
 #include "settings/row.h"
@@ -185,13 +186,23 @@ static void check_shell(char *const *command, struct settings_report *report) {
     }
 }
 
-static void check_command(const struct settings *settings, struct settings_report *report) {
+static void check_agent_command(const struct settings *settings, struct settings_report *report) {
     char **command = settings->agent_command != NULL ? argv_split(slice_of(settings->agent_command), NULL) : NULL;
     if (command != NULL) {
         check_standby(settings, command, report);
         check_shell(command, report);
     }
     argv_free(command);
+}
+
+/* Where LIVEKIT_API_URL is not set, the API is asked there, too; agents alone may be given any. */
+static void check_livekit(const struct settings *settings, struct settings_report *report) {
+    struct diag diag = {0};
+    if (settings->enabled && settings->livekit_api_url == NULL && report->error_count == 0 &&
+        !check_base_url(settings->livekit_url, &diag)) {
+        (void)diag_fail(new_error(report), "LIVEKIT_URL", "\"%s\" %s (or set LIVEKIT_API_URL)", settings->livekit_url,
+                        diag.what);
+    }
 }
 
 static void check_together(const struct settings *settings, struct settings_report *report) {
@@ -234,7 +245,8 @@ static bool load(struct settings *ret_settings, const struct settings_place *pla
     parse_values(ret_settings, report);
     read_secret_file(ret_settings, report, read);
     check_together(ret_settings, report);
-    check_command(ret_settings, report);
+    check_livekit(ret_settings, report);
+    check_agent_command(ret_settings, report);
     return report->error_count == 0;
 }
 

@@ -155,7 +155,20 @@ static const struct wrong_case {
                                     "sipbridge and give its local address as redis://127.0.0.1:6379\n"},
     {"REDIS_URL=http://h", "REDIS_URL: the value must begin with redis:// or unix://\n"},
     {"REDIS_URL=redis://", "REDIS_URL: the value has no host: write redis://[user:password@]host[:port][/database]\n"},
-    {"REDIS_URL=redis://h:x", "REDIS_URL: the value has no port from 0 to 65535 after its ':'\n"},
+    {"REDIS_URL=redis://[::1",
+     "REDIS_URL: the value has no host: write redis://[user:password@]host[:port][/database]\n"},
+    {"REDIS_URL=redis://[::1]x",
+     "REDIS_URL: the value has no host: write redis://[user:password@]host[:port][/database]\n"},
+    {"REDIS_URL=redis://h:x", "REDIS_URL: the value has no port from 1 to 65535 after its ':'\n"},
+    {"REDIS_URL=redis://h:0", "REDIS_URL: the value has no port from 1 to 65535 after its ':'\n"},
+    {"REDIS_URL=redis://h/-1", "REDIS_URL: the value must end after the port or with /database, a number\n"},
+    {"REDIS_URL=redis://h/1048577", "REDIS_URL: the value must end after the port or with /database, a number\n"},
+    {"REDIS_URL=redis://h?db=x", "REDIS_URL: the value must end after the port or with /database, a number\n"},
+    {"REDIS_URL=unix:///r?db=x", "REDIS_URL: the value must end after the port or with /database, a number\n"},
+    {"REDIS_URL=unix:///r%", "REDIS_URL: the value must name a path of at most 107 bytes, a % in it written as %25\n"},
+    {"REDIS_URL=redis://me@h", "REDIS_URL: the value names a user without a password: write user:password@ or "
+                               ":password@\n"},
+    {"REDIS_URL=redis://:p%zz@h", "REDIS_URL: the value has a % in its user or password: write it as %25\n"},
     {"REDIS_URL=redis://h/x", "REDIS_URL: the value must end after the port or with /database, a number\n"},
     {"REDIS_URL=unix://x", "REDIS_URL: the value must name an absolute path: unix:///run/redis.sock\n"},
     {"STIMM_API_URL=stimm:8001", "STIMM_API_URL: the value must begin with http:// or https://\n"},
@@ -165,6 +178,11 @@ static const struct wrong_case {
                                         "name, query or fragment\n"},
     {"STIMM_API_URL=http://h/?limit=1", "STIMM_API_URL: the value must be scheme, host, port and path only: no user "
                                         "name, query or fragment\n"},
+    {"LIVEKIT_URL=ws://h?x=1",
+     "LIVEKIT_URL: \"ws://h?x=1\" must be scheme, host, port and path only: no user name, query "
+     "or fragment (or set LIVEKIT_API_URL)\n"},
+    {"LIVEKIT_API_URL=http://h#x", "LIVEKIT_API_URL: \"http://h#x\" must be scheme, host, port and path only: no user "
+                                   "name, query or fragment\n"},
     {"LIVEKIT_API_URL=h", "LIVEKIT_API_URL: \"h\" must begin with http:// or https:// (or be off)\n"},
     {"SIP_AGENT_CWD=stimm", "SIP_AGENT_CWD: \"stimm\" must be an absolute path, one that begins with /\n"},
     {"SIP_NUMBER_WAIT=6",
