@@ -6,7 +6,7 @@
 
 struct trunk_number {
     char *id;
-    char *number; /* NULL: none, or several */
+    char *number; /* NULL: none, several, or one that no event would bring */
     UT_hash_handle hh;
 };
 
@@ -52,7 +52,8 @@ static void add(struct trunks *trunks, const struct livekit_trunk *trunk) {
     }
     one = xcalloc(1, sizeof *one);
     one->id = xmemdup(trunk->id.p, trunk->id.n);
-    one->number = trunk->numbers.count == 1 ? xmemdup(trunk->numbers.at[0].p, trunk->numbers.at[0].n) : NULL;
+    bool is_known = trunk->numbers.count == 1 && trunk->numbers.at[0].n <= EVENT_MAX_NAME;
+    one->number = is_known ? xmemdup(trunk->numbers.at[0].p, trunk->numbers.at[0].n) : NULL;
     HASH_ADD_KEYPTR(hh, trunks->by_id, one->id, trunk->id.n, one);
 }
 

@@ -682,6 +682,18 @@ static void test_numbers_of_trunks(void **state) {
     fake_did(fake, "");
 }
 
+/* No event brings one so long, and the journal would not take it back. */
+static void test_numbers_of_trunks_may_be_too_long(void **state) {
+    char number[EVENT_MAX_NAME + 2] = "+";
+    (void)state;
+    memset(number + 1, '1', EVENT_MAX_NAME);
+    stage_rules(stage, BY_NUMBER, STAGE_AGENTS);
+    hidden("RM_1", "ST_1");
+    list_trunks(number);
+    assert_string_equal(called_by("RM_1"), "");
+    stage_is(stage, "RM_1", "starting");
+}
+
 static void test_numbers_of_trunks_grow_old(void **state) {
     (void)state;
     stage_rules(stage, BY_NUMBER, STAGE_AGENTS);
@@ -810,6 +822,7 @@ int main(void) {
         IN_SCENE(test_rejecting_who_comes_again),
         IN_SCENE(test_rejecting_fails),
         IN_SCENE(test_numbers_of_trunks),
+        IN_SCENE(test_numbers_of_trunks_may_be_too_long),
         IN_SCENE(test_numbers_of_trunks_grow_old),
         IN_SCENE(test_numbers_of_trunks_are_not_to_be_had),
         IN_SCENE(test_numbers_of_trunks_come_late),
