@@ -100,22 +100,30 @@ static bool tell_missing(const struct rule *rule, const struct directory *direct
     return true;
 }
 
+static bool tell_default(const char *fallback, const struct directory *directory, struct findings *findings) {
+    const struct agent *agent =
+        directory != NULL && fallback != NULL ? directory_find(directory, slice_of(fallback)) : NULL;
+    if (fallback == NULL || (agent != NULL && agent->broken == NULL)) {
+        return false;
+    }
+    struct finding *finding =
+        findings_problem(findings, "DEFAULT_SIP_AGENT is %s, which is %s", findings_show(findings, slice_of(fallback)),
+                         agent == NULL ? "not in the directory" : "broken");
+    finding_causes(finding, "the first agent that is good answers the calls that no rule matches; without one they are "
+                            "hung up");
+    finding_repair(finding, "DEFAULT_SIP_AGENT=NAME of an agent in `sipbridge agents list`");
+    return true;
+}
+
 void judge_rule_agents(const struct exam *exam, struct findings *findings) {
     const struct ruleset *rules = exam->documents->rules.rules;
+    const struct directory *directory = exam->documents->agents.directory;
     size_t tries = rules != NULL ? ruleset_tries(rules) : 0;
     bool good = true;
     for (size_t i = 0; i < tries; i++) {
-        good = !tell_missing(ruleset_at(rules, i), exam->documents->agents.directory, findings) && good;
+        good = !tell_missing(ruleset_at(rules, i), directory, findings) && good;
     }
-    const char *fallback = exam->settings.values->default_agent;
-    const struct directory *directory = exam->documents->agents.directory;
-    if (fallback != NULL && (directory == NULL || directory_find(directory, slice_of(fallback)) == NULL)) {
-        struct finding *finding = findings_problem(findings, "DEFAULT_SIP_AGENT is %s, which is not in the directory",
-                                                   findings_show(findings, slice_of(fallback)));
-        finding_causes(finding, "calls that no rule matches are hung up");
-        finding_repair(finding, "DEFAULT_SIP_AGENT=NAME of an agent in `sipbridge agents list`");
-        good = false;
-    }
+    good = !tell_default(exam->settings.values->default_agent, directory, findings) && good;
     if (good) {
         findings_ok(findings, "every agent that is named can be had");
     }

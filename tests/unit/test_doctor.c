@@ -276,6 +276,11 @@ static void break_default_unknown(struct world *w) {
     w->settings.default_agent = xstrdup("gone");
 }
 
+static void break_default_broken(struct world *w) {
+    give_documents(w, "[]", "{\"a\":{}}");
+    w->settings.default_agent = xstrdup("a");
+}
+
 static void break_daemon_away(struct world *w) {
     w->exam.daemon.state = DAEMON_AWAY;
 }
@@ -564,7 +569,9 @@ static const struct {
     {"agent_broken", "agents", FINDING_PROBLEM, "the agent a is broken", break_agent_broken},
     {"agent_unknown", "rule-agents", FINDING_WARNING,
      "rule [0] names the agent x\\u{200b}, which is not in the directory", break_agent_unknown},
-    {"default_unknown", "rule-agents", FINDING_PROBLEM, "DEFAULT_SIP_AGENT is gone", break_default_unknown},
+    {"default_unknown", "rule-agents", FINDING_PROBLEM, "DEFAULT_SIP_AGENT is gone, which is not in the directory",
+     break_default_unknown},
+    {"default_broken", "rule-agents", FINDING_PROBLEM, "DEFAULT_SIP_AGENT is a, which is broken", break_default_broken},
     {"daemon_away", "daemon", FINDING_PROBLEM, "does not run", break_daemon_away},
     {"daemon_refuses", "daemon", FINDING_PROBLEM, "does not accept our key", break_daemon_refuses},
     {"daemon_stranger", "daemon", FINDING_PROBLEM, "is not sipbridge", break_daemon_stranger},
