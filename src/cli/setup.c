@@ -12,6 +12,7 @@
 #include "cli/setup_rule.h"
 #include "cli/show.h"
 #include "cli/trunk.h"
+#include "livekit/address.h"
 #include "rules/number.h"
 
 enum { NUMBER_MOST = 64 };
@@ -142,7 +143,7 @@ static void note_trunk(struct setup *setup, const struct livekit_trunk *trunk) {
     if (!is_made && (options->allowed_addresses.count > 0 || options->auth_user != NULL)) {
         note(setup, "the trunk was there: its addresses and its user stay as they are (`sipbridge trunks update`)");
     }
-    if (trunk->allowed_addresses.count == 0 && !trunk->has_password) {
+    if (livekit_addresses_allow_all(&trunk->allowed_addresses) && !trunk->has_password) {
         note(setup,
              "whoever reaches LiveKit's SIP port may call this trunk; `sipbridge trunks update %.*s "
              "--allowed-address ADDRESS` limits that",
@@ -184,7 +185,10 @@ static const struct livekit_trunk *make_trunk(struct setup *setup) {
         livekit_access_ask(setup->cli,
                            livekit_create_trunk(setup->session.access.api, NULL, &wanted, buf_slice(&setup->password)),
                            "no trunk is created");
-    return setup->made_trunk != NULL ? setup->made_trunk->answer.trunks : NULL;
+    if (setup->made_trunk != NULL && setup->made_trunk->answer.count == 0) {
+        refuse(setup, "LiveKit tells no id of the trunk that it made, and nothing else is made: run this again");
+    }
+    return setup->made_trunk != NULL && setup->made_trunk->answer.count > 0 ? setup->made_trunk->answer.trunks : NULL;
 }
 
 static const struct livekit_trunk *do_trunk(struct setup *setup) {

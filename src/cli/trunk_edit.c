@@ -5,6 +5,7 @@
 #include "cli/secret.h"
 #include "cli/show.h"
 #include "cli/trunk.h"
+#include "livekit/address.h"
 
 /* A list of the trunk as the options change it. */
 struct list_options {
@@ -106,7 +107,7 @@ static void show_trunk(const struct cli *cli, const struct livekit_trunk *trunk,
         printf("%s %s\n", label, done);
         trunk_print(trunk, 1);
     }
-    if (trunk->allowed_addresses.count == 0 && !trunk->has_password) {
+    if (livekit_addresses_allow_all(&trunk->allowed_addresses) && !trunk->has_password) {
         cli_error(cli, "warning: whoever reaches LiveKit's SIP port may call over this trunk; --allowed-address or "
                        "--auth-user with --password-file limits that");
     }

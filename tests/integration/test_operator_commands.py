@@ -230,6 +230,13 @@ def test_another_prefix_is_ours_when_the_settings_say_so(sh, lk):
     assert (made["room"], made["ours"]) == ("phone", True)
 
 
+def test_a_trunk_for_every_address_is_open(sh, lk):
+    for address in ("0.0.0.0/0", "::/0"):
+        made = sh("trunks", "create", "--number", "+1", "--allowed-address", address)
+        assert made.returncode == 0 and "whoever reaches LiveKit's SIP port may call" in made.stderr
+        lk.trunks.clear()
+
+
 # --- rooms ---
 
 def test_rooms_are_listed_with_what_is_ours(sh, lk):
@@ -586,6 +593,7 @@ def test_setup_writes_to_redis(sh, lk, redis):
 
 NOTES = {
     "open to the world": ({}, {}, {}, "whoever reaches LiveKit's SIP port may call"),
+    "every address": ({"allowed_addresses": ["203.0.113.7", "0.0.0.0/0"]}, {}, {}, "whoever reaches LiveKit's SIP port may call"),
     "hidden numbers": ({"numbers": []}, {"hide_phone_number": True}, {}, "cannot tell which was called"),
     "a PIN": ({}, {"rule": {"dispatch_rule_individual": {"room_prefix": "sip-inbound", "pin": "1"}}}, {}, "asks every caller "
               "for a PIN"),
@@ -634,6 +642,12 @@ def test_setup_overrides_no_rule_of_ours(sh, lk, rules, says):
     sh.rules.write_text(rules)
     assert says in sh.bad(1, "setup", "+1", "--agent", "support")
     assert lk.changes() == [] and sh.rules.read_text() == rules
+
+
+def test_setup_builds_on_no_trunk_without_an_id(sh, lk):
+    lk.answers["SIP/CreateSIPInboundTrunk"] = (200, "{}")
+    assert "tells no id" in sh.bad(1, "setup", "+1", "--agent", "support")
+    assert not lk.rules and not sh.rules.exists()
 
 
 def test_setup_says_what_stays_when_it_fails_half_way(sh, lk):
