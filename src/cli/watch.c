@@ -76,8 +76,10 @@ static void draw_status(const struct watch *watch) {
     json_t *status = watch->ask(watch->context, &diag);
     if (status == NULL) {
         char why[sizeof diag.where + sizeof diag.what + 2];
+        cleanup_buf struct buf clean = {0};
         diag_text(&diag, why, sizeof why);
-        draw(why);
+        text_clean(&clean, slice_of(why), sizeof why);
+        draw(clean.len > 0 ? clean.p : "");
         return;
     }
     cleanup_free char *text = printed(watch, status);
@@ -123,19 +125,20 @@ static void print_now(void) {
     printf("%s ", text);
 }
 
-static void print_word(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
+/* BEFORE it: a blank, or nothing. */
+static void print_word(const char *before, const char *text) {
     cleanup_buf struct buf clean = {0};
     text_clean(&clean, slice_of(text), 256);
-    printf(" %s", clean.len > 0 ? clean.p : "-");
+    printf("%s%s", before, clean.len > 0 ? clean.p : "-");
 }
 
 static void print_call(const char *state, const char *sid, const json_t *call) {
     const json_t *ring = json_object_get(call, "ring_ms");
     print_now();
-    printf("%s %s", state, sid);
-    print_word(call, "agent");
-    print_word(call, "called");
+    print_word("", state);
+    print_word(" ", sid);
+    print_word(" ", json_string_value(json_object_get(call, "agent")));
+    print_word(" ", json_string_value(json_object_get(call, "called")));
     if (json_is_integer(ring)) {
         printf(" %" JSON_INTEGER_FORMAT "\n", json_integer_value(ring));
     } else {

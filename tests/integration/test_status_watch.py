@@ -1,4 +1,6 @@
 """sipbridge status --watch: a screen that follows the bridge on a terminal, lines of what changed in a pipe."""
+import http.server
+import json
 import signal
 import subprocess
 import termios
@@ -118,3 +120,49 @@ def test_watch_and_json_do_not_go_together(start):
     daemon = start()
     done = subprocess.run([binary(), "status", "--watch", "--json"], env=environment(daemon), capture_output=True, text=True)
     assert done.returncode == 2 and "--watch and --json do not go together" in done.stderr
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """What answers in the bridge's place, and means no good."""
+    body = b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def stranger():
+    """a function: the URL of a status with that body"""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def serve(body):
+        Stranger.body = body
+        return f"http://127.0.0.1:{server.server_port}/"
+    yield serve
+    server.shutdown()
+    server.server_close()
+
+
+def test_hostile_calls_are_escaped_in_lines(stranger):
+    body = json.dumps({"message": "", "calls": [{"sid": "RM_\x1b]0;evil\x07", "state": "talking\x1b[2J", "agent": "\x1b[31m"}]})
+    with subprocess.Popen([binary(), "status", "--watch", "--url", stranger(body.encode())], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, env={"PATH": "/usr/bin:/bin"}) as watching:
+        line = next(line for line in watching.stdout if "RM_" in line)
+        watching.terminate()
+    assert "\x1b" not in line and "\x07" not in line and "evil" in line
+
+
+def test_a_hostile_answer_is_escaped_on_a_terminal(stranger):
+    with Terminal("status", "--watch", "--url", stranger(b"[\x1b"), env={"PATH": "/usr/bin:/bin", "TERM": "xterm"},
+                  columns=200) as it:
+        it.expect("no status of sipbridge")
+        it.expect("q ends this")
+        assert "near '\x1b" not in it.shown
+        it.type("q")
