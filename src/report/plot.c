@@ -129,6 +129,14 @@ static int spawn(int in, int out, pid_t *ret_pid) {
     return error;
 }
 
+/* Whether its last chunk is there: gnuplot ends with 0 on a full disk, too. */
+static bool is_whole(int fd) {
+    static const char end[] = "\0\0\0\0IEND\xae\x42\x60\x82";
+    char tail[sizeof end - 1];
+    off_t size = lseek(fd, 0, SEEK_END), at = size - (off_t)sizeof tail;
+    return at > 0 && pread(fd, tail, sizeof tail, at) == (ssize_t)sizeof tail && memcmp(tail, end, sizeof tail) == 0;
+}
+
 static bool run(int in, int out, struct diag *diag) {
     pid_t pid;
     int status = 0, error = spawn(in, out, &pid);
@@ -140,10 +148,10 @@ static bool run(int in, int out, struct diag *diag) {
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || lseek(out, 0, SEEK_CUR) == 0) {
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || lseek(out, 0, SEEK_END) == 0) {
         return diag_fail(diag, "gnuplot", "failed; what it said is above");
     }
-    return true;
+    return is_whole(out) || diag_fail(diag, "gnuplot", "wrote only a part of the picture: is the disk full?");
 }
 
 bool plot_draw(const struct report *report, const char *path, struct diag *diag) {

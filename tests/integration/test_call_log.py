@@ -398,6 +398,21 @@ def test_report_without_gnuplot_or_room(tmp_path):
     assert run.returncode == 1 and "cannot be written" in run.stderr
 
 
+def test_report_keeps_the_picture_that_is_there_when_the_disk_is_full(tmp_path):
+    path, picture = tmp_path / "calls.jsonl", tmp_path / "out.png"
+    path.write_text(sample())
+    assert report(path, "--png", picture).returncode == 0
+    before = picture.read_bytes()
+
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+    run = subprocess.run([binary(), "report", path, "--png", picture], capture_output=True, text=True, timeout=60,
+                         preexec_fn=little_room)
+    assert run.returncode == 1 and "gnuplot: " in run.stderr
+    assert picture.read_bytes() == before and not list(tmp_path.glob("*.part"))
+
+
 def test_schema_and_document_say_the_same():
     documented = re.findall(r"^\| `(\w+)` \|", (ROOT / "doc" / "call-log.md").read_text(), re.M)
     assert documented == list(SCHEMA["properties"]) == SCHEMA["required"]
