@@ -100,8 +100,17 @@ static void on_error(void *context, unsigned line, const char *what) {
     (void)diag_fail(new_error(gathering->report), place, "%s", what);
 }
 
+/* Of what was read for a secret in it. */
+static void wipe(struct buf *text) {
+    if (text->p != NULL) {
+        explicit_bzero(text->p, text->cap);
+    }
+    buf_release(text);
+}
+#define cleanup_wiped __attribute__((cleanup(wipe)))
+
 static void gather_file(struct gathering *gathering, const char *path) {
-    cleanup_buf struct buf text = {0};
+    cleanup_wiped struct buf text = {0};
     struct diag diag;
     gathering->file = path;
     if (!gathering->read(path, ENVFILE_MAX_SIZE, &text, &diag)) {
@@ -109,7 +118,6 @@ static void gather_file(struct gathering *gathering, const char *path) {
         return;
     }
     envfile_parse(buf_slice(&text), &(struct envfile_reader){on_pair, on_error, gathering});
-    explicit_bzero(text.p, text.cap);
 }
 
 static void gather_environment(struct gathering *gathering, char *const *environment) {
@@ -137,7 +145,7 @@ static void parse_values(struct settings *settings, struct settings_report *repo
 /* LIVEKIT_API_SECRET_FILE stands for LIVEKIT_API_SECRET. */
 static void read_secret_file(struct settings *settings, struct settings_report *report, read_file *read) {
     const char *path = settings->livekit_api_secret_file;
-    cleanup_buf struct buf secret = {0};
+    cleanup_wiped struct buf secret = {0};
     struct diag diag;
     if (path == NULL) {
         return;
@@ -151,7 +159,7 @@ static void read_secret_file(struct settings *settings, struct settings_report *
         (void)diag_fail(new_error(report), place, "%s %s", diag.where, diag.what);
         return;
     }
-    while (secret.len > 0 && strchr("\r\n", secret.p[secret.len - 1]) != NULL) {
+    while (secret.len > 0 && memchr("\r\n", secret.p[secret.len - 1], 2) != NULL) {
         secret.p[--secret.len] = '\0';
     }
     if (secret.len == 0 || memchr(secret.p, '\0', secret.len) != NULL) {
@@ -161,7 +169,6 @@ static void read_secret_file(struct settings *settings, struct settings_report *
     settings->livekit_api_secret = vault_dup(buf_slice(&secret));
     set_text(settings, SETTING_LIVEKIT_API_SECRET, buf_slice(&secret));
     replace(&settings->origin[SETTING_LIVEKIT_API_SECRET], xasprintf("file %s", path));
-    explicit_bzero(secret.p, secret.cap);
 }
 
 /* What a command line says of a call is not known before there is one. */

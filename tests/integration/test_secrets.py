@@ -233,6 +233,21 @@ def test_memory_after_files_of_secrets_were_read_again(start, tmp_path):
         check_nowhere([secret.encode() for secret in all_of_them], {"memory": memory})
 
 
+def test_memory_after_a_file_of_a_secret_was_refused(start, tmp_path):
+    """Nor does what stood in a file that holds no secret: a NUL is in it, or it is too long."""
+    secret, long_one, odd_one = tmp_path / "secret", "v" * 16 + "0011223344556677", "w" * 16 + "8899aabbccddeeff"
+    secret.write_text(FILED + "\n")
+    daemon = start(LIVEKIT_API_SECRET=None, LIVEKIT_API_SECRET_FILE=str(secret), OPENAI_API_KEY=PROVIDER)
+    for text, why in ((long_one * 60, "is larger than"), (odd_one * 16 + "\0", "holds no secret")):
+        secret.write_text(text)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: any(why in record["message"] for record in daemon.log), f"{why}: {daemon.log}")
+    if os.geteuid() == 0 and not is_sanitized():
+        memory = dumpable_memory(daemon.process.pid)
+        assert PROVIDER.encode() in memory, "the look at the memory sees nothing"
+        check_nowhere([long_one.encode(), odd_one.encode()], {"memory": memory})
+
+
 def test_no_core_dump(start):
     """PR_SET_DUMPABLE 0 is the first act: however large the limit is."""
     def no_limit():
