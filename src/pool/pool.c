@@ -4,8 +4,12 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "pool/shelf.h"
+
+enum { REASON_OF_START = 150 };
 
 static struct shelf *find_shelf(const struct pool *pool, const char *agent) {
     struct shelf *shelf = NULL;
@@ -139,8 +143,10 @@ static void on_end(struct shelf *shelf, struct standby *standby, const struct en
     bool waited = standby->state == STANDBY_READY;
     if (event->kind == ENGINE_START_FAILED) {
         char text[sizeof event->diag];
+        cleanup_buf struct buf shown = {0};
         diag_text(&event->diag, text, sizeof text);
-        snprintf(reason, sizeof reason, "could not be started: %.150s", text);
+        text_clean(&shown, slice_of(text), REASON_OF_START);
+        snprintf(reason, sizeof reason, "could not be started: %s", shown.p);
     } else if (standby->state == STANDBY_STARTING || waited) {
         say_how(event, waited ? "while it waited for a call" : "before it was ready", reason);
     }

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include <signal.h>
 
 #include "pool/pool.h"
@@ -414,6 +415,25 @@ static void test_failed_starts(void **state) {
     close_scene(&scene);
 }
 
+/* A reason is cut between two characters: it stands in JSON. */
+static void test_a_long_reason_is_text(void **state) {
+    (void)state;
+    for (int blanks = 0; blanks < 2; blanks++) {
+        struct scene scene;
+        open_scene(&scene, ONE);
+        struct engine_event event = {.kind = ENGINE_START_FAILED};
+        snprintf(event.diag.where, sizeof event.diag.where, "/%.*s", blanks, " ");
+        for (int i = 0; i < 150; i++) {
+            memcpy(event.diag.what + strlen(event.diag.what), "é", sizeof "é");
+        }
+        tell_event(&scene, &scene.processes[0], event);
+        struct pool_view view = view_of(&scene, "support");
+        assert_int_equal(view.failed, 1);
+        assert_true(strlen(view.reason) > 100 && text_is_utf8(slice_of(view.reason)));
+        close_scene(&scene);
+    }
+}
+
 /* Again and again, by somebody who stops processes: after each time there is one second of rest, and no more. */
 static void test_killed_while_they_waited_is_no_failure(void **state) {
     (void)state;
@@ -767,6 +787,7 @@ int main(void) {
         cmocka_unit_test(test_waits_for_calls_that_ring),
         cmocka_unit_test(test_never_ready_backs_off),
         cmocka_unit_test(test_failed_starts),
+        cmocka_unit_test(test_a_long_reason_is_text),
         cmocka_unit_test(test_killed_while_they_waited_is_no_failure),
         cmocka_unit_test(test_end_of_one_that_waited_long_is_no_failure),
         cmocka_unit_test(test_not_taken),
