@@ -34,7 +34,7 @@ struct board {
     uint64_t end_count;          /* ever */
     uint64_t ends_sent;
     uint64_t health_hash; /* of what was sent of it */
-    mono_ms sent_at;
+    mono_ms sent_at, looked_at;
     int64_t apart_ms;
     struct timer timer;
 };
@@ -144,6 +144,7 @@ static void note_gone(struct look *look) {
 static void look_at_all(struct look *look) {
     struct board *board = look->board;
     int64_t began_us = clock_mono_us();
+    board->looked_at = loop_now(board->options.loop);
     board->looks++;
     bridge_each(board->options.bridge, loop_now(board->options.loop), look_at, look);
     note_gone(look);
@@ -287,9 +288,9 @@ static void on_due(struct timer *timer) {
     }
 }
 
-/* At once, or when the last part is long enough ago. */
+/* At once, or when the last look is long enough ago. */
 static void plan(struct board *board) {
-    mono_ms now = loop_now(board->options.loop), at = board->sent_at + board->apart_ms;
+    mono_ms now = loop_now(board->options.loop), at = board->looked_at + board->apart_ms;
     timer_start_at(&board->timer, board->options.loop, at > now ? at : now);
 }
 

@@ -208,6 +208,21 @@ static void test_changes_are_gathered(void **state) {
     leave(&viewer);
 }
 
+/* What changes nothing that is shown is looked at as seldom as what does. */
+static void test_looks_are_apart_when_nothing_changed(void **state) {
+    (void)state;
+    struct viewer_end viewer = come();
+    json_decref(next_part(&viewer));
+    unsigned before = looks;
+    mono_ms since = clock_mono_ms();
+    while (clock_mono_ms() - since < 4 * BOARD_APART_MS) {
+        board_touched(board);
+        http_server_turn(scene->server, 1);
+    }
+    assert_in_range(looks - before, 1, (uintmax_t)((clock_mono_ms() - since) / BOARD_APART_MS + 1));
+    leave(&viewer);
+}
+
 static void test_more_calls_than_are_shown(void **state) {
     (void)state;
     for (unsigned i = 0; i < BOARD_MOST_CALLS + 7; i++) {
@@ -275,6 +290,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_health_is_told_when_it_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_are_gathered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_looks_are_apart_when_nothing_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_more_calls_than_are_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_so_many_look, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hostile_names, setup, teardown),
