@@ -113,8 +113,8 @@ static int create(const struct cli *cli, const struct create_options *options) {
     const struct livekit_rule rule = rule_of(options, &session.settings);
     cleanup_result struct livekit_result *result =
         are_trunks(cli, &session, &options->trunk_ids)
-            ? livekit_access_ask(cli, livekit_create_rule(session.access.api, NULL, &rule),
-                                 "no dispatch rule is created")
+            ? livekit_access_change(cli, livekit_create_rule(session.access.api, NULL, &rule),
+                                    "no dispatch rule is created")
             : NULL;
     if (result == NULL) {
         return CLI_FAILED;

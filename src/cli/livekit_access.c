@@ -49,8 +49,8 @@ static void explain_sip(const struct cli *cli, const struct livekit_result *resu
     }
 }
 
-struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_call *call, const char *what) {
-    struct livekit_result *result = livekit_wait(call);
+/* RESULT if it is good; else NULL after saying why not. */
+static struct livekit_result *good_one(const struct cli *cli, struct livekit_result *result, const char *what) {
     if (result->outcome == LIVEKIT_OK) {
         return result;
     }
@@ -58,6 +58,27 @@ struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_
     explain_sip(cli, result);
     livekit_result_free(result);
     return NULL;
+}
+
+/* It was sent, and LiveKit did not say what became of it. */
+static bool may_be_done(const struct livekit_result *result) {
+    bool is_silent = strncmp(result->why, "no answer within", strlen("no answer within")) == 0;
+    bool is_others = result->status != 0 && result->code[0] == '\0';
+    return result->outcome == LIVEKIT_AWAY && result->tries > 0 && (is_others || is_silent);
+}
+
+struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_call *call, const char *what) {
+    return good_one(cli, livekit_wait(call), what);
+}
+
+struct livekit_result *livekit_access_change(const struct cli *cli, struct livekit_call *call, const char *what) {
+    struct livekit_result *result = livekit_wait(call);
+    bool is_doubtful = may_be_done(result);
+    result = good_one(cli, result, what);
+    if (is_doubtful) {
+        cli_error(cli, "LiveKit may have done it all the same: look at what it has before you try again");
+    }
+    return result;
 }
 
 void livekit_access_free_result(struct livekit_result **result) {

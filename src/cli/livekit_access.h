@@ -19,6 +19,8 @@ void livekit_access_release(struct livekit_access *access);
 /* Waits for CALL. NULL after saying that WHAT ("the trunks cannot be listed"), why, and what would help: then return
  * CLI_FAILED. For livekit_result_free (cleanup_result). */
 struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_call *call, const char *what);
+/* The same for what makes, changes or deletes something: says also when it may have been done all the same. */
+struct livekit_result *livekit_access_change(const struct cli *cli, struct livekit_call *call, const char *what);
 void livekit_access_free_result(struct livekit_result **result);
 #define cleanup_result __attribute__((cleanup(livekit_access_free_result)))
 

@@ -181,10 +181,10 @@ static const struct livekit_trunk *make_trunk(struct setup *setup) {
         .allowed_addresses = {options->allowed_addresses.at, options->allowed_addresses.count},
         .auth_username = slice_of(options->auth_user),
     };
-    setup->made_trunk =
-        livekit_access_ask(setup->cli,
-                           livekit_create_trunk(setup->session.access.api, NULL, &wanted, buf_slice(&setup->password)),
-                           "no trunk is created");
+    setup->made_trunk = livekit_access_change(setup->cli,
+                                              livekit_create_trunk(setup->session.access.api, NULL, &wanted,
+                                                                   buf_slice(&setup->password)),
+                                              "no trunk is created");
     if (setup->made_trunk != NULL && setup->made_trunk->answer.count == 0) {
         refuse(setup, "LiveKit tells no id of the trunk that it made, and nothing else is made: run this again");
     }
@@ -216,8 +216,8 @@ static const struct livekit_rule *make_rule(struct setup *setup, const struct li
         .trunk_ids = {&trunk->id, 1},
     };
     setup->made_rule =
-        livekit_access_ask(setup->cli, livekit_create_rule(setup->session.access.api, NULL, &wanted),
-                           "no dispatch rule is created (the trunk stays; run this again when it is mended)");
+        livekit_access_change(setup->cli, livekit_create_rule(setup->session.access.api, NULL, &wanted),
+                              "no dispatch rule is created (the trunk stays; run this again when it is mended)");
     return setup->made_rule != NULL ? setup->made_rule->answer.rules : NULL;
 }
 

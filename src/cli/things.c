@@ -96,7 +96,7 @@ static int delete_all(const struct deleting *deleting) {
         struct slice id = slice_of(cli->argv[i]);
         cleanup_free char *what = xasprintf("%s is not deleted", deleting->labels[i]);
         cleanup_result struct livekit_result *result =
-            livekit_access_ask(cli, deleting->things->remove(api, NULL, id), what);
+            livekit_access_change(cli, deleting->things->remove(api, NULL, id), what);
         code = result != NULL ? CLI_OK : CLI_FAILED;
         if (result != NULL && deleting->options.json) {
             json_array_append_new(deleted, show_json_text(id));

@@ -130,8 +130,8 @@ static int create(const struct cli *cli, const struct edit_options *options) {
                                         .allowed_addresses = texts_of(&options->allowed_addresses.set),
                                         .allowed_numbers = texts_of(&options->allowed_numbers.set)};
     cleanup_result struct livekit_result *result =
-        livekit_access_ask(cli, livekit_create_trunk(access.api, NULL, &trunk, buf_slice(&password)),
-                           "no trunk is created");
+        livekit_access_change(cli, livekit_create_trunk(access.api, NULL, &trunk, buf_slice(&password)),
+                              "no trunk is created");
     if (result == NULL) {
         return CLI_FAILED;
     }
@@ -207,7 +207,8 @@ static int update(const struct cli *cli, const struct edit_options *options) {
     const struct livekit_trunk_change change = trunk_change_of(options, &texts);
     cleanup_free char *what = xasprintf("trunk %s is not changed", options->id);
     cleanup_result struct livekit_result *result =
-        livekit_access_ask(cli, livekit_update_trunk(session.access.api, NULL, slice_of(options->id), &change), what);
+        livekit_access_change(cli, livekit_update_trunk(session.access.api, NULL, slice_of(options->id), &change),
+                              what);
     if (result == NULL) {
         return CLI_FAILED;
     }

@@ -237,6 +237,19 @@ def test_a_trunk_for_every_address_is_open(sh, lk):
         lk.trunks.clear()
 
 
+def test_a_change_without_an_answer_may_be_done(sh, lk):
+    """A proxy that lost LiveKit on the way back."""
+    trunk = lk.add_trunk("+1")
+    for method, command in (("CreateSIPInboundTrunk", ["trunks", "create", "--number", "+2"]),
+                            ("UpdateSIPInboundTrunk", ["trunks", "update", trunk, "--name", "x"]),
+                            ("DeleteSIPTrunk", ["trunks", "delete", trunk, "--yes"]),
+                            ("CreateSIPDispatchRule", ["dispatch", "create"])):
+        lk.answers[f"SIP/{method}"] = (502, "bad gateway")
+        assert "may have done it all the same" in sh.bad(1, *command)
+    lk.answers["SIP/CreateSIPInboundTrunk"] = (400, '{"code":"invalid_argument","msg":"no"}')
+    assert "all the same" not in sh.bad(1, "trunks", "create", "--number", "+2")
+
+
 # --- rooms ---
 
 def test_rooms_are_listed_with_what_is_ours(sh, lk):
