@@ -1,7 +1,6 @@
 /* The presets, as a table. */
 #include "settings/preset.h"
 
-
 #include "base/mem.h"
 
 /* How Stimm's own bridge started its worker: this command, its whole environment, and no token, for the worker mints
@@ -24,7 +23,8 @@ static void fill_in(struct settings *settings, enum setting_id id, const char *t
 }
 
 void preset_apply(struct settings *settings) {
-    bool from_stimm = settings_is_given(settings, SETTING_STIMM_API_URL) && !settings_is_given(settings, SETTING_SIP_AGENTS_FILE);
+    bool from_stimm =
+        settings_is_given(settings, SETTING_STIMM_API_URL) && !settings_is_given(settings, SETTING_SIP_AGENTS_FILE);
     if (!from_stimm || settings_is_given(settings, SETTING_SIP_AGENT_COMMAND)) {
         return;
     }

@@ -207,8 +207,7 @@ static void check_livekit(const struct settings *settings, struct settings_repor
     struct diag diag = {0};
     if (settings->enabled && settings->livekit_api_url == NULL && report->error_count == 0 &&
         !check_base_url(settings->livekit_url, &diag)) {
-        (void)diag_fail(new_error(report), "LIVEKIT_URL", "\"%s\" %s (or set LIVEKIT_API_URL)", settings->livekit_url,
-                        diag.what);
+        (void)diag_fail(new_error(report), "LIVEKIT_URL", "the value %s (or set LIVEKIT_API_URL)", diag.what);
     }
 }
 

@@ -24,9 +24,9 @@
 #define SETTINGS(X)                                                                                                    \
     X(ENABLE_SIP_BRIDGE, enabled, BOOL, "true", NO_LIMITS, RESTART, "LiveKit",                                         \
       "With `false` the process is healthy and says \"disabled\"; webhooks are answered 200 and ignored.")             \
-    X(LIVEKIT_URL, livekit_url, TEXT, "ws://127.0.0.1:7880", CHECK(check_livekit_url), RESTART, "LiveKit",             \
+    X(LIVEKIT_URL, livekit_url, URL, "ws://127.0.0.1:7880", CHECK(check_livekit_url), RESTART, "LiveKit",             \
       "Where agents find LiveKit: `ws://` or `wss://`.")                                                               \
-    X(LIVEKIT_API_URL, livekit_api_url, TEXT, "", CHECK(check_api_url), RESTART, "LiveKit",                            \
+    X(LIVEKIT_API_URL, livekit_api_url, URL, "", CHECK(check_api_url), RESTART, "LiveKit",                            \
       "Where LiveKit's API is, `http://` or `https://`. Not set: as `LIVEKIT_URL` says. `off`: it is never called, "   \
       "and webhooks are all sipbridge knows (for recordings without a LiveKit).")                                      \
     X(SIP_LIVEKIT_CA, livekit_ca, TEXT, "", NO_LIMITS, RESTART, "LiveKit",                                             \

@@ -147,9 +147,9 @@ static const struct wrong_case {
     const char *pair, *message;
 } wrong_cases[] = {
     {"ENABLE_SIP_BRIDGE=maybe", "ENABLE_SIP_BRIDGE: \"maybe\" is neither true nor false\n"},
-    {"LIVEKIT_URL=http://x", "LIVEKIT_URL: \"http://x\" must begin with ws:// or wss://\n"},
-    {"LIVEKIT_URL=ws://", "LIVEKIT_URL: \"ws://\" has no host: write for example ws://livekit.example.com\n"},
-    {"LIVEKIT_URL=ws://a b", "LIVEKIT_URL: \"ws://a b\" is not a URL: write for example wss://livekit.example.com\n"},
+    {"LIVEKIT_URL=http://x", "LIVEKIT_URL: the value must begin with ws:// or wss://\n"},
+    {"LIVEKIT_URL=ws://", "LIVEKIT_URL: the value has no host: write for example ws://livekit.example.com\n"},
+    {"LIVEKIT_URL=ws://a b", "LIVEKIT_URL: the value is not a URL: write for example wss://livekit.example.com\n"},
     {"LIVEKIT_KEYS=\xff", "LIVEKIT_KEYS: the value is not valid UTF-8\n"},
     {"REDIS_URL=rediss://u:pass@h", "REDIS_URL: the value asks for TLS, which is not built in: run stunnel beside "
                                     "sipbridge and give its local address as redis://127.0.0.1:6379\n"},
@@ -178,12 +178,11 @@ static const struct wrong_case {
                                         "name, query or fragment\n"},
     {"STIMM_API_URL=http://h/?limit=1", "STIMM_API_URL: the value must be scheme, host, port and path only: no user "
                                         "name, query or fragment\n"},
-    {"LIVEKIT_URL=ws://h?x=1",
-     "LIVEKIT_URL: \"ws://h?x=1\" must be scheme, host, port and path only: no user name, query "
-     "or fragment (or set LIVEKIT_API_URL)\n"},
-    {"LIVEKIT_API_URL=http://h#x", "LIVEKIT_API_URL: \"http://h#x\" must be scheme, host, port and path only: no user "
+    {"LIVEKIT_URL=ws://h?x=1", "LIVEKIT_URL: the value must be scheme, host, port and path only: no user name, query "
+                               "or fragment (or set LIVEKIT_API_URL)\n"},
+    {"LIVEKIT_API_URL=http://h#x", "LIVEKIT_API_URL: the value must be scheme, host, port and path only: no user "
                                    "name, query or fragment\n"},
-    {"LIVEKIT_API_URL=h", "LIVEKIT_API_URL: \"h\" must begin with http:// or https:// (or be off)\n"},
+    {"LIVEKIT_API_URL=h", "LIVEKIT_API_URL: the value must begin with http:// or https:// (or be off)\n"},
     {"SIP_AGENT_CWD=stimm", "SIP_AGENT_CWD: \"stimm\" must be an absolute path, one that begins with /\n"},
     {"SIP_NUMBER_WAIT=6",
      "SIP_NUMBER_WAIT: \"6\" is not a duration from 0 to 1m: write for example 500ms, 2s, 5m, 4h or "
