@@ -222,6 +222,7 @@ def test_groups_of_a_former_start_end_when_their_call_is_unknown(groups, keep): 
     kill(daemon)
     (daemon.state / "journal" / f"{call.sid}.json").unlink()
     os.kill(agent, signal.SIGKILL)
+    daemon.wait_gone(agent)
     start_again(daemon)
     daemon.wait_gone(hidden)
     assert daemon.wait_logged("of a former start left in its control group")["pid"] == hidden
