@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "spawner/local/environ.h"
 #include "spawner/local/expand.h"
-#include "spawner/local/groups.h"
 #include "spawner/local/output.h"
 #include "spawner/local/proc.h"
 #include "spawner/local/resolve.h"
@@ -63,6 +62,7 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
     ladder_init(&job->ladder);
     snprintf(job->label, sizeof job->label, "%s", label);
     snprintf(job->instance, sizeof job->instance, "%s", instance);
+    groups_name(job->group, label, instance);
     job->agent = xstrdup(agent != NULL ? agent : "");
     return job;
 }
@@ -139,13 +139,11 @@ static int open_output(struct job *job) {
 /* Without limits a caller matters more than a group, which then is missed when the agent is over. False with DIAG. */
 static bool open_group(const struct job *job, int *ret_fd, struct diag *diag) {
     const struct cgroup *cgroup = job->host->cgroup;
-    char name[GROUP_NAME_SIZE];
     *ret_fd = -1;
     if (!cgroup_is_used(cgroup)) {
         return true;
     }
-    groups_name(name, job->label, job->instance);
-    *ret_fd = cgroup_make(cgroup, name, diag);
+    *ret_fd = cgroup_make(cgroup, job->group, diag);
     if (*ret_fd >= 0 || cgroup_is_limited(cgroup)) {
         return *ret_fd >= 0;
     }
@@ -215,10 +213,8 @@ static void on_timer(struct timer *timer) {
 
 /* Its control group, if it has one. */
 static void kill_all(const struct job *job) {
-    char name[GROUP_NAME_SIZE];
-    groups_name(name, job->label, job->instance);
     if (cgroup_is_used(job->host->cgroup)) {
-        (void)cgroup_kill(job->host->cgroup, name);
+        (void)cgroup_kill(job->host->cgroup, job->group);
     }
 }
 
@@ -287,11 +283,11 @@ static enum job_taken judge(const struct job *job, pid_t pid, uint64_t birth, ui
     return birth != 0 ? JOB_TAKEN : JOB_UNSEEN;
 }
 
-static void limit_again(const struct job *job) {
-    char name[GROUP_NAME_SIZE];
-    groups_name(name, job->label, job->instance);
+/* A standby that got its call has the group of its former label, which nobody kept. */
+static void find_group(struct job *job) {
     if (cgroup_is_used(job->host->cgroup)) {
-        cgroup_limit(job->host->cgroup, name);
+        groups_find(job->host->cgroup, job->instance, job->group);
+        cgroup_limit(job->host->cgroup, job->group);
     }
 }
 
@@ -306,7 +302,7 @@ enum job_taken job_adopt(struct job *job, pid_t pid, uint64_t birth) {
         return taken;
     }
     job->pid = pid;
-    limit_again(job);
+    find_group(job);
     job->secret = job->secret_name != NULL ? proc_variable(pid, job->secret_name) : NULL;
     if (job->ladder.rung != LADDER_RUNNING) {
         climb(job);

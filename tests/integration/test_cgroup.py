@@ -197,6 +197,39 @@ def test_starts_that_fail_leave_no_group(groups, start, tmp_path):
     wait_for(lambda: not groups.of(call), "no group is left")
 
 
+# A standby that says it is ready, and hides a process when it has its call.
+STANDS_BY = ("import os, socket, sys\n"
+             "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])\n"
+             "sys.stdin.readline()\n" + HIDES)
+
+
+def standing_by(start, **settings):
+    daemon = start(agents=lambda d: {"support": d.entry(command=[*PYTHON, "-c", STANDS_BY], standby=1)}, **settings)
+    wait_ready(daemon)
+    return daemon
+
+
+def wait_ready(daemon):
+    return wait_for(lambda: daemon.status()["standbys"].get("support", {}).get("ready") == 1, "one stands by")
+
+
+def group_of(groups, pid):
+    return next((name for name in groups.names() if name != "daemon" and pid in groups.pids(name)), None)
+
+
+def test_standby_that_got_a_call_leaves_nothing(groups, start):
+    """Its group has the name that it was started under, not that of its call."""
+    daemon = standing_by(start, **groups.settings())
+    call = ring(daemon)
+    hidden = int(said(daemon, call, "hidden"))
+    group = group_of(groups, hidden)
+    assert group and said(daemon, call, "in").endswith("/" + group)
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(hidden)
+    wait_for(lambda: group not in groups.names(), "its group is removed")
+    assert daemon.wait_logged("left a process behind in its control group: SIGKILL to it")["call"] == call.sid
+
+
 # --- the next start ---
 
 def test_adopted_agents_keep_their_groups_and_leave_nothing(groups, keep):  # noqa: F811
@@ -211,6 +244,19 @@ def test_adopted_agents_keep_their_groups_and_leave_nothing(groups, keep):  # no
     daemon.wait_gone(hidden)
     daemon.wait_gone(agent)
     wait_for(lambda: not groups.of(call), "the group is removed")
+
+
+def test_standby_that_got_a_call_leaves_nothing_after_a_restart(groups, keep):  # noqa: F811
+    daemon = standing_by(keep, **groups.settings(SIP_ON_EXIT="keep"))
+    call = ring(daemon)
+    hidden = int(said(daemon, call, "hidden"))
+    agent, group = wait_kept(daemon, call, process="running")["pid"], group_of(groups, hidden)
+    restart(daemon)
+    assert pid_is(daemon, call, agent) and is_alive(hidden) and group in groups.names()
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(hidden)
+    daemon.wait_gone(agent)
+    wait_for(lambda: group not in groups.names(), "its group is removed")
 
 
 def test_groups_of_a_former_start_end_when_their_call_is_unknown(groups, keep):  # noqa: F811
