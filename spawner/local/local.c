@@ -367,6 +367,7 @@ struct local *local_new(const struct local_options *options) {
 void local_change(struct local *local, char *const *pass_env, size_t max_output, int64_t keep_output_ms) {
     strv_release(&local->host.base_env);
     environ_base(&local->host.base_env, environ, pass_env);
+    fence_environment(local->host.fence, &local->host.base_env);
     upkeep_change(&local->upkeep, max_output, keep_output_ms);
 }
 
