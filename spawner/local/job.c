@@ -273,7 +273,7 @@ static enum job_taken judge(const struct job *job, pid_t pid, uint64_t birth, ui
     if (!proc_stat(pid, &stat)) {
         return kill(pid, 0) != 0 && errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
     }
-    if (stat.state == 'Z' || stat.state == 'X' || (birth != 0 && stat.birth != birth)) {
+    if (proc_is_over(&stat) || (birth != 0 && stat.birth != birth)) {
         return JOB_GONE;
     }
     *ret_birth = stat.birth;
