@@ -266,12 +266,39 @@ struct job *job_of_predecessor(struct job_host *host, const struct engine_adopti
     return job;
 }
 
+struct member {
+    pid_t pid;
+    bool is_there;
+};
+
+static void look_for(void *context, pid_t pid) {
+    struct member *member = context;
+    member->is_there = member->is_there || pid == member->pid;
+}
+
+/* In the group of its instance there is nobody but the agent and what it started. */
+static bool is_in_group(const struct job *job, pid_t pid) {
+    struct member member = {.pid = pid};
+    if (cgroup_is_used(job->host->cgroup)) {
+        cgroup_each(job->host->cgroup, job->group, look_for, &member);
+    }
+    return member.is_there;
+}
+
+/* Where /proc hides it (hidepid of proc(5)) its group tells. */
+static enum job_taken judge_hidden(const struct job *job, pid_t pid) {
+    if (kill(pid, 0) != 0 && errno == ESRCH) {
+        return JOB_GONE;
+    }
+    return is_in_group(job, pid) ? JOB_TAKEN : JOB_UNSEEN;
+}
+
 /* Looked at when its pidfd is open: what is found true then is true of whom the pidfd means. */
 static enum job_taken judge(const struct job *job, pid_t pid, uint64_t birth, uint64_t *ret_birth) {
     char instance[ENGINE_INSTANCE_SIZE];
     struct proc_stat stat;
     if (!proc_stat(pid, &stat)) {
-        return kill(pid, 0) != 0 && errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
+        return judge_hidden(job, pid);
     }
     if (proc_is_over(&stat) || (birth != 0 && stat.birth != birth)) {
         return JOB_GONE;
@@ -296,13 +323,13 @@ enum job_taken job_adopt(struct job *job, pid_t pid, uint64_t birth) {
     if (!child_watch_start(&job->exit, job->host->loop, pid)) {
         return errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
     }
+    find_group(job);
     enum job_taken taken = judge(job, pid, birth, &job->birth);
     if (taken != JOB_TAKEN) {
         child_watch_stop(&job->exit);
         return taken;
     }
     job->pid = pid;
-    find_group(job);
     job->secret = job->secret_name != NULL ? proc_variable(pid, job->secret_name) : NULL;
     if (job->ladder.rung != LADDER_RUNNING) {
         climb(job);

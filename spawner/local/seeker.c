@@ -28,8 +28,9 @@ static bool take(struct seeker *seeker, struct job *job, pid_t pid, uint64_t bir
 }
 
 static bool take_leader(struct seeker *seeker, struct job *job, pid_t pid) {
-    struct proc_stat stat;
-    return getsid(pid) == pid && proc_stat(pid, &stat) && take(seeker, job, pid, stat.birth);
+    struct proc_stat stat = {0};
+    (void)proc_stat(pid, &stat); /* may be hidden from us */
+    return getsid(pid) == pid && take(seeker, job, pid, stat.birth);
 }
 
 struct leader {

@@ -312,6 +312,27 @@ def owned(daemon, script):
     return {"it": daemon.entry(command=[*PYTHON, "-c", script], cwd="/")}
 
 
+def test_agents_that_proc_hides_are_taken_back_by_their_group(groups, keep):  # noqa: F811
+    """Of another user, without CAP_SYS_PTRACE, behind ProtectProc=invisible."""
+    script = "import os, time; print('hidden', os.getpid(), flush=True); time.sleep(600)"
+    caps = ",".join(f"+{name}" for name in ("setuid", "setgid", "kill", "chown"))
+    hide = ["sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
+    wrapper = delegated(groups)
+    at = wrapper.index("setpriv")
+    wrapper = [*wrapper[:at], *hide, *wrapper[at:], f"--inh-caps={caps}", f"--ambient-caps={caps}"]
+    daemon = keep(rules=ANY, agents=lambda d: owned(d, script), SIP_ON_EXIT="keep", SIP_AGENT_USER="4242:4243",
+                  SIP_AGENT_CGROUP=groups.path, wrapper=wrapper)
+    call = ring(daemon)
+    agent = int(said(daemon, call, "hidden"))
+    wait_kept(daemon, call, process="running")
+    restart(daemon)
+    assert pid_is(daemon, call, agent)
+    holds_for(lambda: is_alive(agent) and len(groups.of(call)) == 1, 0.6, "it is the call's one agent")
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(agent)
+    wait_for(lambda: not groups.of(call), "the group is removed")
+
+
 def test_own_group_is_used_where_it_was_delegated(groups, start):
     """The mount point is the first of cgroup2 in the namespace, as the kernel lists them."""
     first = next(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line) \
