@@ -213,8 +213,12 @@ int cgroup_make(const struct cgroup *cgroup, const char *name, struct diag *diag
     return fd;
 }
 
+bool cgroup_is_there(const struct cgroup *cgroup, const char *name) {
+    return faccessat(cgroup->fd, name, F_OK, 0) == 0;
+}
+
 void cgroup_limit(const struct cgroup *cgroup, const char *name) {
-    if (faccessat(cgroup->fd, name, F_OK, 0) == 0 && !set_limits(cgroup, name)) {
+    if (cgroup_is_there(cgroup, name) && !set_limits(cgroup, name)) {
         log_warning(NULL, "the limits of %s/%s cannot be set again: %m", cgroup->path, name);
     }
 }

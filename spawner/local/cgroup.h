@@ -33,6 +33,7 @@ bool cgroup_is_used(const struct cgroup *cgroup);
 bool cgroup_is_limited(const struct cgroup *cgroup);
 /* Makes the group NAME (a file name) with its limits: a descriptor of its directory. -1 with DIAG. */
 int cgroup_make(const struct cgroup *cgroup, const char *name, struct diag *diag) __attribute__((warn_unused_result));
+bool cgroup_is_there(const struct cgroup *cgroup, const char *name);
 /* Sets the limits of NAME again, if it is there: they end with the controllers, and are new after a restart. */
 void cgroup_limit(const struct cgroup *cgroup, const char *name);
 /* SIGKILL to all that is in NAME, what they start meanwhile included. False when there is no such group. */

@@ -16,6 +16,26 @@ void groups_name(char ret_name[GROUP_NAME_SIZE], const char *label, const char *
     snprintf(ret_name, GROUP_NAME_SIZE, "%s.%s", label, instance);
 }
 
+struct search {
+    const char *instance;
+    char *name;
+};
+
+static void take_if_its(void *context, int directory, const char *name) {
+    const struct search *search = context;
+    const char *dot = strrchr(name, '.');
+    (void)directory;
+    if (dot != NULL && strcmp(dot + 1, search->instance) == 0 && strlen(name) < GROUP_NAME_SIZE) {
+        snprintf(search->name, GROUP_NAME_SIZE, "%s", name);
+    }
+}
+
+void groups_find(const struct cgroup *cgroup, const char *instance, char name[GROUP_NAME_SIZE]) {
+    if (!cgroup_is_there(cgroup, name)) {
+        entries_each(cgroup->path, take_if_its, &(struct search){instance, name});
+    }
+}
+
 static struct group_over *find(const struct groups *groups, const char *name) {
     struct group_over *over;
     LIST_FOREACH(over, &groups->over, next) {
@@ -139,12 +159,10 @@ static void say_moved(void *context, pid_t pid) {
     }
 }
 
-bool groups_job_over(struct groups *groups, const char *label, const char *instance, pid_t leader) {
-    char name[GROUP_NAME_SIZE];
+bool groups_job_over(struct groups *groups, const char *label, const char *name, pid_t leader) {
     if (!cgroup_is_used(groups->cgroup)) {
         return false;
     }
-    groups_name(name, label, instance);
     cgroup_each(groups->cgroup, name, say_moved, &(struct left){label, leader});
     if (cgroup_oom_kills(groups->cgroup, name) > 0) {
         const struct log_about what = {.call = slice_of(label), .pid = leader};

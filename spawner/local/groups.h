@@ -1,6 +1,7 @@
-/* The control groups of jobs, one each, named LABEL.INSTANCE. When a job is over all that is left in its group is killed
- * and the group removed. At the start the groups of former starts are looked through: those of jobs that were taken back
- * stay; of the others, those of our state directory (the instance ends with its mark) end. */
+/* The control groups of jobs, one each, named LABEL.INSTANCE after the label that its process was started with. When a job is
+ * over all that is left in its group is killed and the group removed. At the start the groups of former starts are looked
+ * through: those of jobs that were taken back stay; of the others, those of our state directory (the instance ends with its
+ * mark) end. */
 #ifndef SPAWNER_LOCAL_GROUPS_H
 #define SPAWNER_LOCAL_GROUPS_H
 
@@ -31,11 +32,13 @@ struct groups {
 
 void groups_init(struct groups *groups, const struct cgroup *cgroup, struct loop *loop, const char *mark);
 void groups_name(char ret_name[GROUP_NAME_SIZE], const char *label, const char *instance);
+/* NAME becomes that of the group of INSTANCE, whatever its label is, unless there is a group NAME. */
+void groups_find(const struct cgroup *cgroup, const char *instance, char name[GROUP_NAME_SIZE]);
 /* Something of a former start may be there. */
 void groups_look_soon(struct groups *groups);
-/* The job is over; its LEADER is a zombie or gone, what is in the leader's process group was killed. True when the job had
- * a group: all that is left in it was killed. */
-bool groups_job_over(struct groups *groups, const char *label, const char *instance, pid_t leader);
+/* The job LABEL with the group NAME is over; its LEADER is a zombie or gone, what is in the leader's process group was
+ * killed. True when there is that group: all that was left in it was killed. */
+bool groups_job_over(struct groups *groups, const char *label, const char *name, pid_t leader);
 bool groups_is_looking(const struct groups *groups);
 void groups_release(struct groups *groups);
 

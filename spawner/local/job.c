@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "spawner/local/environ.h"
 #include "spawner/local/expand.h"
-#include "spawner/local/groups.h"
 #include "spawner/local/output.h"
 #include "spawner/local/proc.h"
 #include "spawner/local/resolve.h"
@@ -63,6 +62,7 @@ static struct job *new_job(struct job_host *host, const char *label, const char 
     ladder_init(&job->ladder);
     snprintf(job->label, sizeof job->label, "%s", label);
     snprintf(job->instance, sizeof job->instance, "%s", instance);
+    groups_name(job->group, label, instance);
     job->agent = xstrdup(agent != NULL ? agent : "");
     return job;
 }
@@ -139,13 +139,11 @@ static int open_output(struct job *job) {
 /* Without limits a caller matters more than a group, which then is missed when the agent is over. False with DIAG. */
 static bool open_group(const struct job *job, int *ret_fd, struct diag *diag) {
     const struct cgroup *cgroup = job->host->cgroup;
-    char name[GROUP_NAME_SIZE];
     *ret_fd = -1;
     if (!cgroup_is_used(cgroup)) {
         return true;
     }
-    groups_name(name, job->label, job->instance);
-    *ret_fd = cgroup_make(cgroup, name, diag);
+    *ret_fd = cgroup_make(cgroup, job->group, diag);
     if (*ret_fd >= 0 || cgroup_is_limited(cgroup)) {
         return *ret_fd >= 0;
     }
@@ -215,10 +213,8 @@ static void on_timer(struct timer *timer) {
 
 /* Its control group, if it has one. */
 static void kill_all(const struct job *job) {
-    char name[GROUP_NAME_SIZE];
-    groups_name(name, job->label, job->instance);
     if (cgroup_is_used(job->host->cgroup)) {
-        (void)cgroup_kill(job->host->cgroup, name);
+        (void)cgroup_kill(job->host->cgroup, job->group);
     }
 }
 
@@ -270,14 +266,41 @@ struct job *job_of_predecessor(struct job_host *host, const struct engine_adopti
     return job;
 }
 
+struct member {
+    pid_t pid;
+    bool is_there;
+};
+
+static void look_for(void *context, pid_t pid) {
+    struct member *member = context;
+    member->is_there = member->is_there || pid == member->pid;
+}
+
+/* In the group of its instance there is nobody but the agent and what it started. */
+static bool is_in_group(const struct job *job, pid_t pid) {
+    struct member member = {.pid = pid};
+    if (cgroup_is_used(job->host->cgroup)) {
+        cgroup_each(job->host->cgroup, job->group, look_for, &member);
+    }
+    return member.is_there;
+}
+
+/* Where /proc hides it (hidepid of proc(5)) its group tells. */
+static enum job_taken judge_hidden(const struct job *job, pid_t pid) {
+    if (kill(pid, 0) != 0 && errno == ESRCH) {
+        return JOB_GONE;
+    }
+    return is_in_group(job, pid) ? JOB_TAKEN : JOB_UNSEEN;
+}
+
 /* Looked at when its pidfd is open: what is found true then is true of whom the pidfd means. */
 static enum job_taken judge(const struct job *job, pid_t pid, uint64_t birth, uint64_t *ret_birth) {
     char instance[ENGINE_INSTANCE_SIZE];
     struct proc_stat stat;
     if (!proc_stat(pid, &stat)) {
-        return kill(pid, 0) != 0 && errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
+        return judge_hidden(job, pid);
     }
-    if (stat.state == 'Z' || stat.state == 'X' || (birth != 0 && stat.birth != birth)) {
+    if (proc_is_over(&stat) || (birth != 0 && stat.birth != birth)) {
         return JOB_GONE;
     }
     *ret_birth = stat.birth;
@@ -287,11 +310,11 @@ static enum job_taken judge(const struct job *job, pid_t pid, uint64_t birth, ui
     return birth != 0 ? JOB_TAKEN : JOB_UNSEEN;
 }
 
-static void limit_again(const struct job *job) {
-    char name[GROUP_NAME_SIZE];
-    groups_name(name, job->label, job->instance);
+/* A standby that got its call has the group of its former label, which nobody kept. */
+static void find_group(struct job *job) {
     if (cgroup_is_used(job->host->cgroup)) {
-        cgroup_limit(job->host->cgroup, name);
+        groups_find(job->host->cgroup, job->instance, job->group);
+        cgroup_limit(job->host->cgroup, job->group);
     }
 }
 
@@ -300,13 +323,13 @@ enum job_taken job_adopt(struct job *job, pid_t pid, uint64_t birth) {
     if (!child_watch_start(&job->exit, job->host->loop, pid)) {
         return errno == ESRCH ? JOB_GONE : JOB_UNSEEN;
     }
+    find_group(job);
     enum job_taken taken = judge(job, pid, birth, &job->birth);
     if (taken != JOB_TAKEN) {
         child_watch_stop(&job->exit);
         return taken;
     }
     job->pid = pid;
-    limit_again(job);
     job->secret = job->secret_name != NULL ? proc_variable(pid, job->secret_name) : NULL;
     if (job->ladder.rung != LADDER_RUNNING) {
         climb(job);

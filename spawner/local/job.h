@@ -9,6 +9,7 @@
 #include "spawner/engine.h"
 #include "spawner/local/ahead.h"
 #include "spawner/local/child.h"
+#include "spawner/local/groups.h"
 #include "spawner/local/ladder.h"
 #include "spawner/local/local.h"
 #include "spawner/local/strv.h"
@@ -52,6 +53,7 @@ struct job {
     STAILQ_ENTRY(job) waiting;
     struct job_host *host;
     char label[ENGINE_LABEL_MAX + 1], instance[ENGINE_INSTANCE_SIZE];
+    char group[GROUP_NAME_SIZE]; /* of its control group, if it has one: with the label that it was started as */
     char *agent, *line, *secret;
     char *secret_name;           /* adopted: the variable that has the secret */
     struct job_command *command; /* until it is started */

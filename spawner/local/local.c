@@ -35,7 +35,7 @@ static void on_job_ready(struct job *job) {
 
 static void on_job_over(struct job *job) {
     struct local *local = local_of(job);
-    bool is_dealt_with = groups_job_over(&local->groups, job->label, job->instance, job->pid);
+    bool is_dealt_with = groups_job_over(&local->groups, job->label, job->group, job->pid);
     if (job->adopted) {
         strays_job_over(&local->strays, job->label, job->pid, job->birth);
     } else if (is_dealt_with) {
@@ -92,7 +92,7 @@ static void fail(struct local *local, const struct job *job, const struct diag *
 static void start_job(struct local *local, struct job *job) {
     struct diag diag = {0};
     if (!job_start(job, &diag)) {
-        (void)groups_job_over(&local->groups, job->label, job->instance, 0);
+        (void)groups_job_over(&local->groups, job->label, job->group, 0);
         fail(local, job, &diag);
         remove_job(local, job);
         return;
@@ -367,6 +367,7 @@ struct local *local_new(const struct local_options *options) {
 void local_change(struct local *local, char *const *pass_env, size_t max_output, int64_t keep_output_ms) {
     strv_release(&local->host.base_env);
     environ_base(&local->host.base_env, environ, pass_env);
+    fence_environment(local->host.fence, &local->host.base_env);
     upkeep_change(&local->upkeep, max_output, keep_output_ms);
 }
 

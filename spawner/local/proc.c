@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "spawner/local/entries.h"
 
-enum { FILE_MAX = 1 << 20, BIRTH_FIELD = 22, STATE_FIELD = 3 };
+enum { FILE_MAX = 1 << 20, STATE_FIELD = 3, THREADS_FIELD = 20 };
 
 bool proc_read(const char *path, struct buf *out) {
     cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -43,19 +43,23 @@ bool proc_stat(pid_t pid, struct proc_stat *ret_stat) {
         return false;
     }
     struct proc_stat stat = {.state = at[2]};
-    for (int field = STATE_FIELD - 1; at != NULL && field < BIRTH_FIELD; field++) {
+    for (int field = STATE_FIELD - 1; at != NULL && field < THREADS_FIELD; field++) {
         at = strchr(at + 1, ' ');
     }
-    if (at == NULL || sscanf(at, " %" SCNu64, &stat.birth) != 1) {
+    if (at == NULL || sscanf(at, " %d %*d %" SCNu64, &stat.threads, &stat.birth) != 2) {
         return false;
     }
     *ret_stat = stat;
     return true;
 }
 
+bool proc_is_over(const struct proc_stat *stat) {
+    return (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
+}
+
 bool proc_is_gone(pid_t pid) {
     struct proc_stat stat;
-    return !proc_stat(pid, &stat) || stat.state == 'Z' || stat.state == 'X';
+    return !proc_stat(pid, &stat) || proc_is_over(&stat);
 }
 
 char *proc_variable(pid_t pid, const char *name) {

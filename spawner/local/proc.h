@@ -7,13 +7,16 @@
 #include "spawner/engine.h"
 
 struct proc_stat {
-    char state;     /* the letter of proc(5): 'Z' is a zombie */
+    char state;     /* the letter of proc(5): 'Z' is a zombie, or one whose first thread ended and others go on */
+    int threads;    /* 1 or none of a zombie */
     uint64_t birth; /* start time in clock ticks since boot: with the pid it tells processes of one boot apart */
 };
 
 /* Appends the file at PATH, at most 1 MiB; false when it cannot be read. */
 bool proc_read(const char *path, struct buf *out);
 bool proc_stat(pid_t pid, struct proc_stat *ret_stat);
+/* A zombie: none of its threads is left. */
+bool proc_is_over(const struct proc_stat *stat);
 /* Gone, or a zombie. */
 bool proc_is_gone(pid_t pid);
 /* The value of NAME in the environment that PID was started with, for free(); NULL when it has none or does not let us

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "spawner/local/groups.h"
 #include "spawner/local/proc.h"
 
 enum { LOOKS = 2, LOOK_AGAIN_MS = 250 };
@@ -29,8 +28,9 @@ static bool take(struct seeker *seeker, struct job *job, pid_t pid, uint64_t bir
 }
 
 static bool take_leader(struct seeker *seeker, struct job *job, pid_t pid) {
-    struct proc_stat stat;
-    return getsid(pid) == pid && proc_stat(pid, &stat) && take(seeker, job, pid, stat.birth);
+    struct proc_stat stat = {0};
+    (void)proc_stat(pid, &stat); /* may be hidden from us */
+    return getsid(pid) == pid && take(seeker, job, pid, stat.birth);
 }
 
 struct leader {
@@ -47,11 +47,9 @@ static void note_leader(void *context, pid_t pid) {
 /* The first process of its group that leads a session: the agent, unless it is gone. */
 static void look_in_groups(struct seeker *seeker) {
     for (struct job *job = STAILQ_FIRST(&seeker->jobs), *next; job != NULL; job = next) {
-        char name[GROUP_NAME_SIZE];
         struct leader leader = {0};
         next = STAILQ_NEXT(job, waiting);
-        groups_name(name, job->label, job->instance);
-        cgroup_each(seeker->cgroup, name, note_leader, &leader);
+        cgroup_each(seeker->cgroup, job->group, note_leader, &leader);
         if (leader.pid != 0) {
             (void)take_leader(seeker, job, leader.pid);
         }

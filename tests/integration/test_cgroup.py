@@ -197,6 +197,39 @@ def test_starts_that_fail_leave_no_group(groups, start, tmp_path):
     wait_for(lambda: not groups.of(call), "no group is left")
 
 
+# A standby that says it is ready, and hides a process when it has its call.
+STANDS_BY = ("import os, socket, sys\n"
+             "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])\n"
+             "sys.stdin.readline()\n" + HIDES)
+
+
+def standing_by(start, **settings):
+    daemon = start(agents=lambda d: {"support": d.entry(command=[*PYTHON, "-c", STANDS_BY], standby=1)}, **settings)
+    wait_ready(daemon)
+    return daemon
+
+
+def wait_ready(daemon):
+    return wait_for(lambda: daemon.status()["standbys"].get("support", {}).get("ready") == 1, "one stands by")
+
+
+def group_of(groups, pid):
+    return next((name for name in groups.names() if name != "daemon" and pid in groups.pids(name)), None)
+
+
+def test_standby_that_got_a_call_leaves_nothing(groups, start):
+    """Its group has the name that it was started under, not that of its call."""
+    daemon = standing_by(start, **groups.settings())
+    call = ring(daemon)
+    hidden = int(said(daemon, call, "hidden"))
+    group = group_of(groups, hidden)
+    assert group and said(daemon, call, "in").endswith("/" + group)
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(hidden)
+    wait_for(lambda: group not in groups.names(), "its group is removed")
+    assert daemon.wait_logged("left a process behind in its control group: SIGKILL to it")["call"] == call.sid
+
+
 # --- the next start ---
 
 def test_adopted_agents_keep_their_groups_and_leave_nothing(groups, keep):  # noqa: F811
@@ -211,6 +244,19 @@ def test_adopted_agents_keep_their_groups_and_leave_nothing(groups, keep):  # no
     daemon.wait_gone(hidden)
     daemon.wait_gone(agent)
     wait_for(lambda: not groups.of(call), "the group is removed")
+
+
+def test_standby_that_got_a_call_leaves_nothing_after_a_restart(groups, keep):  # noqa: F811
+    daemon = standing_by(keep, **groups.settings(SIP_ON_EXIT="keep"))
+    call = ring(daemon)
+    hidden = int(said(daemon, call, "hidden"))
+    agent, group = wait_kept(daemon, call, process="running")["pid"], group_of(groups, hidden)
+    restart(daemon)
+    assert pid_is(daemon, call, agent) and is_alive(hidden) and group in groups.names()
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(hidden)
+    daemon.wait_gone(agent)
+    wait_for(lambda: group not in groups.names(), "its group is removed")
 
 
 def test_groups_of_a_former_start_end_when_their_call_is_unknown(groups, keep):  # noqa: F811
@@ -265,6 +311,27 @@ def owned(daemon, script):
     for path in (daemon.dir, daemon.state, daemon.notes):
         os.chown(path, NOBODY, NOBODY)
     return {"it": daemon.entry(command=[*PYTHON, "-c", script], cwd="/")}
+
+
+def test_agents_that_proc_hides_are_taken_back_by_their_group(groups, keep):  # noqa: F811
+    """Of another user, without CAP_SYS_PTRACE, behind ProtectProc=invisible."""
+    script = "import os, time; print('hidden', os.getpid(), flush=True); time.sleep(600)"
+    caps = ",".join(f"+{name}" for name in ("setuid", "setgid", "kill", "chown"))
+    hide = ["sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
+    wrapper = delegated(groups)
+    at = wrapper.index("setpriv")
+    wrapper = [*wrapper[:at], *hide, *wrapper[at:], f"--inh-caps={caps}", f"--ambient-caps={caps}"]
+    daemon = keep(rules=ANY, agents=lambda d: owned(d, script), SIP_ON_EXIT="keep", SIP_AGENT_USER="4242:4243",
+                  SIP_AGENT_CGROUP=groups.path, wrapper=wrapper)
+    call = ring(daemon)
+    agent = int(said(daemon, call, "hidden"))
+    wait_kept(daemon, call, process="running")
+    restart(daemon)
+    assert pid_is(daemon, call, agent)
+    holds_for(lambda: is_alive(agent) and len(groups.of(call)) == 1, 0.6, "it is the call's one agent")
+    daemon.post(*call.hung_up())
+    daemon.wait_gone(agent)
+    wait_for(lambda: not groups.of(call), "the group is removed")
 
 
 def test_own_group_is_used_where_it_was_delegated(groups, start):

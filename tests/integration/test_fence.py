@@ -85,6 +85,15 @@ def test_agents_run_as_another_user_with_nothing_of_ours(start, user):
 
 
 @needs_root
+def test_home_stays_that_of_the_agents_user_when_settings_are_read_again(start):
+    daemon = looking(start, SIP_AGENT_USER="nobody")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_logged("^reloaded")
+    env = look(daemon)["env"]
+    assert (env["USER"], env["LOGNAME"], env["HOME"]) == ("nobody", "nobody", "/nonexistent")
+
+
+@needs_root
 def test_a_user_without_a_name_is_in_no_group(start):
     seen = look(looking(start, SIP_AGENT_USER="4242:4243"))
     check_clean(seen)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 #include "base/log.h"
 #include "loop/signals.h"
 #include "scratch.h"
+#include "spawner/local/entries.h"
 #include "spawner/local/local.h"
 #include "spawner/local/proc.h"
 
@@ -75,12 +77,31 @@ static void run_with_child(void) {
     wait_for_ever();
 }
 
+static void *run_thread(void *unused) {
+    (void)unused;
+    wait_for_ever();
+    return NULL;
+}
+
+/* Its first thread ends at SIGUSR1, another goes on: to be seen as a zombie, and alive. */
+static void run_without_first_thread(void) {
+    pthread_t thread;
+    sigset_t request;
+    int number;
+    sigemptyset(&request);
+    sigaddset(&request, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &request, NULL);
+    pthread_create(&thread, NULL, run_thread, NULL);
+    sigwait(&request, &number);
+    syscall(SYS_exit, 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } modes[] = {
     {"sleep", wait_for_ever},    {"deaf", run_deaf},        {"hidden-child", run_with_hidden_child},
-    {"daemon", run_with_daemon}, {"child", run_with_child},
+    {"daemon", run_with_daemon}, {"child", run_with_child}, {"thread", run_without_first_thread},
 };
 
 static _Noreturn void become(const char *mode, const char *instance) {
@@ -266,6 +287,46 @@ static void test_process_is_taken_back(void **state) {
     kill(pid, SIGKILL);
     WAIT_FOR(&world, has_exited(&world));
     list_is(&world, "");
+    close_engine(&world);
+}
+
+static void count_one(void *context, int directory, const char *name) {
+    (void)directory;
+    (void)name;
+    ++*(size_t *)context;
+}
+
+static size_t threads_of(pid_t pid) {
+    size_t count = 0;
+    cleanup_free char *path = xasprintf("/proc/%d/task", (int)pid);
+    entries_each(path, count_one, &count);
+    return count;
+}
+
+static char state_of(pid_t pid) {
+    struct proc_stat stat = {0};
+    (void)proc_stat(pid, &stat);
+    return stat.state;
+}
+
+static pid_t launch_without_first_thread(struct world *world, const char *instance) {
+    pid_t pid = launch(world, "thread", instance);
+    WAIT_FOR(world, threads_of(pid) == 2);
+    WAIT_FOR(world, kill(pid, SIGUSR1) == 0 && state_of(pid) == 'Z');
+    return pid;
+}
+
+static void test_process_whose_first_thread_is_gone(void **state) {
+    (void)state;
+    struct world world = {0};
+    pid_t pid = launch_without_first_thread(&world, instance_of("1"));
+    open_engine(&world);
+    adopt(&world, instance_of("1"), pid, birth_of(pid));
+    assert_int_equal(local_counters(world.local)->adopted, 1);
+    assert_false(proc_is_gone(pid));
+    stop(&world, (struct engine_stop){.timeout_ms = 10000});
+    WAIT_FOR(&world, has_exited(&world));
+    assert_true(proc_is_gone(pid));
     close_engine(&world);
 }
 
@@ -522,6 +583,7 @@ int main(int argc, char **argv) {
     snprintf(run_mark, sizeof run_mark, "%08x%08x", (unsigned)getpid(), (unsigned)clock_mono_us());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_process_is_taken_back),
+        cmocka_unit_test(test_process_whose_first_thread_is_gone),
         cmocka_unit_test(test_second_job_of_its_label_is_not_started),
         cmocka_unit_test(test_ladder),
         cmocka_unit_test(test_reused_pid_is_not_touched),

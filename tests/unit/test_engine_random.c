@@ -10,10 +10,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "loop/signals.h"
 #include "scratch.h"
 #include "spawner/local/local.h"
@@ -26,6 +29,7 @@ static char mark[17]; /* of this run alone: an engine ends whatever has its mark
 /* A process as its owner knows it. */
 struct item {
     bool used, waits, started, handed;
+    bool said, ready;                                            /* READY=1 was sent in its name; it was told of */
     char own[ENGINE_LABEL_MAX + 1], label[ENGINE_LABEL_MAX + 1]; /* label: own, or its call's once it was handed over */
     char instance[ENGINE_INSTANCE_SIZE];
     pid_t pid;
@@ -58,6 +62,23 @@ static struct item *item_of(struct scene *scene, const struct engine_event *even
     return NULL;
 }
 
+/* What waited to be told when its process was handed over still has the former label. */
+static struct item *item_before(struct scene *scene, const struct engine_event *event) {
+    for (struct item *item = scene->items; item < scene->items + ITEMS; item++) {
+        if (item->used && strcmp(item->own, event->label) == 0 && strcmp(item->instance, event->instance) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void on_ready(struct scene *scene, const struct engine_event *event) {
+    struct item *item = item_of(scene, event);
+    item = item != NULL ? item : item_before(scene, event);
+    assert_true(item != NULL && item->said && !item->ready);
+    item->ready = true;
+}
+
 static bool was_miss(struct scene *scene, const char *label) {
     for (size_t i = 0; i < scene->miss_count; i++) {
         if (strcmp(scene->misses[i], label) == 0) {
@@ -71,12 +92,16 @@ static bool was_miss(struct scene *scene, const char *label) {
 static void on_event(void *context, const struct engine_event *event) {
     struct scene *scene = context;
     struct item *item = item_of(scene, event);
+    if (event->kind == ENGINE_READY) {
+        on_ready(scene, event);
+        return;
+    }
     if (item == NULL) {
         assert_true(event->kind == ENGINE_NOT_TAKEN && was_miss(scene, event->label));
         return;
     }
     switch (event->kind) {
-    case ENGINE_READY: break;
+    case ENGINE_READY: break; /* on_ready */
     case ENGINE_STARTED:
         assert_false(item->started);
         assert_true(event->pid > 0 && (item->pid == 0 || item->pid == event->pid));
@@ -207,6 +232,56 @@ static void strike(struct scene *scene) {
     }
 }
 
+/* With a descriptor, as whoever hands over a store of them does. */
+static bool send_to(int fd, const struct sockaddr_un *address, struct slice text, bool with_fd) {
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof fd)];
+    } control = {0};
+    struct iovec part = {(char *)text.p, text.n};
+    struct msghdr message = {.msg_name = (void *)address,
+                             .msg_namelen = sizeof *address,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1};
+    if (with_fd) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        *CMSG_FIRSTHDR(&message) =
+            (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof fd);
+    }
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)text.n;
+}
+
+/* Somebody writes to the notify socket of a process, in its name. */
+static void notify(struct scene *scene) {
+    static const char long_text[5000] = "READY=1\n";
+    static const struct {
+        struct slice text;
+        bool ready;
+    } texts[] = {
+        {SLICE("READY=1"), true},
+        {SLICE("STATUS=a\nREADY=1\n"), true},
+        {SLICE("READY=10\nXREADY=1"), false},
+        {SLICE(""), false},
+        {SLICE("\n\n"), false},
+        {{long_text, sizeof long_text}, false},
+        {SLICE("STATUS=x"), false},
+    };
+    struct item *item = some_item(scene);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (item == NULL) {
+        return;
+    }
+    snprintf(address.sun_path, sizeof address.sun_path, "%.80s/%.16s", scene->root, item->instance);
+    cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (unsigned count = dice(scene, 20); count > 0; count--) {
+        unsigned which = dice(scene, ARRAY_LEN(texts));
+        bool sent = send_to(fd, &address, texts[which].text, dice(scene, 4) == 0);
+        item->said = item->said || (sent && texts[which].ready);
+    }
+}
+
 static void turn(struct scene *scene) {
     for (unsigned turns = dice(scene, 4); turns > 0; turns--) {
         loop_turn(scene->loop, (int)dice(scene, SOME_MS));
@@ -247,7 +322,7 @@ static void restart(struct scene *scene) {
                                                      .pid = item->pid,
                                                      .birth = item->birth};
             item->started = item->pid != 0;
-            item->waits = item->handed = false;
+            item->waits = item->handed = item->said = false; /* nobody hears it any more */
             engine.adopt(engine.self, &adoption);
         }
     }
@@ -261,6 +336,7 @@ static void step(struct scene *scene) {
     : what < 68 ? strike(scene)
     : what < 69 ? restart(scene)
     : what < 71 ? change(scene)
+    : what < 76 ? notify(scene)
                 : turn(scene);
 }
 
