@@ -364,9 +364,15 @@ bool check_callers(struct reconcile *reconcile, const struct bridge_call *call) 
     for (unsigned i = 0; i < facts->leg_count; i++) {
         const struct leg *leg = call_leg_at(facts, i);
         const char *identity = bridge_identity_of(call, leg->sid);
-        if (leg->state == LEG_HERE && leg->role == LEG_CALLER && identity != NULL) {
-            doubt_add(check, leg->sid, slice_of(identity));
+        if (leg->state != LEG_HERE || leg->role != LEG_CALLER) {
+            continue;
         }
+        if (identity == NULL) { /* forgotten while the call was let go: LiveKit's list has it */
+            forget_doubts(check);
+            check_ask(check, QUESTION_PARTICIPANTS, SLICE(""), on_participants);
+            return true;
+        }
+        doubt_add(check, leg->sid, slice_of(identity));
     }
     bool any = check->doubt_count > 0;
     doubt_ask(check);

@@ -233,6 +233,9 @@ static void test_what_failed_once(void **state) {
     static const struct {
         const char *name, *tape;
     } once[] = {
+        {"nobody told that the caller had gone, whose name was forgotten while the call was another bridge's",
+         "stays-ms=2499 livekit-restarts restart-ms=2198 other-bridge other-bridge-ms=23 outbound outbound-ms=2076 "
+         "hands-over rival-stays-ms=1530"},
         {"the ghost of an agent before the last one was taken for the agent",
          "rules=2 ailing stays-long stays-ms=27299 misbehaves misbehaves.1 misbehaves.2 misbehaves.3 behaviour=7 "
          "behaviour.1 behaviour.2=3 behaviour.3=10 agent-ms.7 agent-ms.8=2 agent-ms.11=10978 unlisted listed-ms=17968 "
