@@ -143,7 +143,7 @@ static void note_trunk(struct setup *setup, const struct livekit_trunk *trunk) {
     if (!is_made && (options->allowed_addresses.count > 0 || options->auth_user != NULL)) {
         note(setup, "the trunk was there: its addresses and its user stay as they are (`sipbridge trunks update`)");
     }
-    if (livekit_addresses_allow_all(&trunk->allowed_addresses) && !trunk->has_password) {
+    if (livekit_trunk_is_open(trunk)) {
         note(setup,
              "whoever reaches LiveKit's SIP port may call this trunk; `sipbridge trunks update %.*s "
              "--allowed-address ADDRESS` limits that",

@@ -107,7 +107,7 @@ static void show_trunk(const struct cli *cli, const struct livekit_trunk *trunk,
         printf("%s %s\n", label, done);
         trunk_print(trunk, 1);
     }
-    if (livekit_addresses_allow_all(&trunk->allowed_addresses) && !trunk->has_password) {
+    if (livekit_trunk_is_open(trunk)) {
         cli_error(cli, "warning: whoever reaches LiveKit's SIP port may call over this trunk; --allowed-address or "
                        "--auth-user with --password-file limits that");
     }

@@ -15,8 +15,7 @@ void judge_trunks(const struct exam *exam, struct findings *findings) {
 }
 
 static bool is_open(const struct livekit_trunk *trunk) {
-    return livekit_addresses_allow_all(&trunk->allowed_addresses) && trunk->allowed_numbers.count == 0 &&
-           !trunk->has_password;
+    return livekit_trunk_is_open(trunk) && trunk->allowed_numbers.count == 0;
 }
 
 /* A trunk for certain numbers is found by scanners less often, but found. */

@@ -81,3 +81,7 @@ bool livekit_addresses_allow_all(const struct livekit_texts *addresses) {
     }
     return looked_at == 0;
 }
+
+bool livekit_trunk_is_open(const struct livekit_trunk *trunk) {
+    return livekit_addresses_allow_all(&trunk->allowed_addresses) && !trunk->has_password;
+}

@@ -13,5 +13,7 @@ enum livekit_address {
 enum livekit_address livekit_address_kind(struct slice text);
 /* Whether they keep nobody out: LiveKit looks at none of them, or one is the network of all ("0.0.0.0/0"). */
 bool livekit_addresses_allow_all(const struct livekit_texts *addresses);
+/* Whether whoever reaches LiveKit's SIP port may call over TRUNK: neither addresses nor a password keep anybody out. */
+bool livekit_trunk_is_open(const struct livekit_trunk *trunk);
 
 #endif
