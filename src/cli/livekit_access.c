@@ -62,9 +62,8 @@ static struct livekit_result *good_one(const struct cli *cli, struct livekit_res
 
 /* It was sent, and LiveKit did not say what became of it. */
 static bool may_be_done(const struct livekit_result *result) {
-    bool is_silent = strncmp(result->why, "no answer within", strlen("no answer within")) == 0;
     bool is_others = result->status != 0 && result->code[0] == '\0';
-    return result->outcome == LIVEKIT_AWAY && result->tries > 0 && (is_others || is_silent);
+    return result->outcome == LIVEKIT_AWAY && result->tries > 0 && (is_others || result->is_late);
 }
 
 struct livekit_result *livekit_access_ask(const struct cli *cli, struct livekit_call *call, const char *what) {

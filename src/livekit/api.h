@@ -75,6 +75,7 @@ enum livekit_outcome {
 struct livekit_result {
     enum livekit_outcome outcome;
     int status;    /* HTTP; 0 without an answer */
+    bool is_late;  /* the request was sent, and no answer came in time */
     char code[32]; /* Twirp's: "not_found", "already_exists" …; "" when there was none */
     char why[352]; /* for people: what is wrong and, where known, what would be right; "" for LIVEKIT_OK */
     int tries;     /* requests sent */

@@ -94,7 +94,7 @@ static enum contact_state other_error(int status, struct livekit_result *ret) {
 enum contact_state method_judge(const struct method *method, const struct http_multi_answer *answer, const char *key,
                                 struct livekit_result *ret) {
     char message[PARSE_MESSAGE_SIZE] = "";
-    *ret = (struct livekit_result){.status = answer->status};
+    *ret = (struct livekit_result){.status = answer->status, .is_late = answer->end == HTTP_TIMED_OUT};
     if (answer->end != HTTP_ANSWERED) {
         enum contact_state state = no_answer(answer, ret);
         bool is_slow = answer->end == HTTP_TIMED_OUT && method->care == METHOD_PRESENCE;
