@@ -5,10 +5,6 @@
 
 #include "calls/verdict.h"
 
-static bool is_over(const struct call *c, const struct call_policy *p, mono_ms now) {
-    return call_end(c, p, now) != END_NONE;
-}
-
 static int64_t apart(mono_ms a, mono_ms b) {
     return a > b ? a - b : b - a;
 }

@@ -6,11 +6,12 @@
 
 /* X(meaning, effect, text, when): the first row that holds. `c` is the call; the helpers are in exit.c. */
 #define EXIT_MEANINGS(X)                                                                              \
-    X(EXPECTED, NOTHING, "we asked for it, or the call is over", c->dismissed || is_over(c, p, now))  \
+    X(EXPECTED, NOTHING, "we asked for it", c->dismissed)                                             \
     X(NEVER_AGAIN, GIVE_UP, "125: do not start me again", c->exit == EXIT_NEVER_AGAIN)                \
     X(PUSHED_OUT, WAIT, "another one of its identity came: whose?",                                   \
       pushed_out(c, p) && now < c->exit_at + p->parting_ms)                                           \
     X(TAKEN, LET_GO, "another bridge's agent is in its place", pushed_out(c, p))                      \
+    X(NEEDLESS, NOTHING, "the call is over", call_end(c, p, now) != END_NONE)                         \
     X(SERVER_AWAY, NOTHING, "LiveKit is away: nothing can be held against it", p->livekit_away)       \
     X(FAILED_START, COUNT_START, "it never spoke, whatever its status", !c->spoke)                    \
     X(SERVER_RESTARTED, NOTHING, "LiveKit restarted under it", c->room_again)                         \

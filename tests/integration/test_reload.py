@@ -286,7 +286,7 @@ def test_on_exit_is_taken_anew(written):
     assert "changed: SIP_ON_EXIT" in bridge.reload()[1]
     daemon.process.terminate()
     daemon.wait_logged("waiting for them")
-    daemon.post(*call.hung_up())
+    daemon.post(call.caller_left())
     assert daemon.process.wait(60) == 0
 
 

@@ -239,7 +239,7 @@ def test_as_process_1_it_drains(keep):
     first = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()[0]
     os.kill(int(first), signal.SIGTERM)
     daemon.wait_logged("told to stop; calls in progress: 1; waiting")
-    daemon.post(*call.hung_up())
+    daemon.post(call.caller_left())
     assert daemon.process.wait(60) == 0
 
 
@@ -264,7 +264,7 @@ def test_as_process_1_it_reaps_orphans_and_forwards_no_signal(keep):
     os.kill(first, signal.SIGTERM)
     daemon.wait_logged("told to stop; calls in progress: 1; waiting")
     holds_for(lambda: is_alive(min(both)), 0.3, "the agent was not told")
-    daemon.post(*call.hung_up())
+    daemon.post(call.caller_left())
     assert daemon.process.wait(60) == 0
 
 
@@ -509,7 +509,7 @@ def test_journal_that_cannot_be_written_makes_a_stop_wait(keep):
     daemon.process.terminate()
     daemon.wait_logged("the journal cannot be written, so the next start could not take the calls back")
     holds_for(lambda: is_alive(agent) and daemon.process.poll() is None, 0.3, "the call is waited for")
-    daemon.post(*call.hung_up())
+    daemon.post(call.caller_left())
     assert daemon.process.wait(60) == 0
     assert not is_alive(agent)
 

@@ -84,7 +84,7 @@ def test_drain_asks_for_time(start, manager):
     manager.wait_told("STOPPING=1")
     manager.wait_told("STATUS=degraded: draining")
     manager.wait_told("EXTEND_TIMEOUT_USEC=", 2)
-    daemon.post(*call.hung_up())
+    daemon.post(call.caller_left())
     assert daemon.process.wait(60) == 0
 
 

@@ -73,6 +73,7 @@ UNSEEN = {
     ("EMPTY", "until"): "it matters where LiveKit gives no answer for four hours",
     ("GRACE", "ask"): "whom it finds, the last look before the room is deleted finds too",
     ("EXPECTED", "when", "false"): "it matters where an agent lingers after its call and a caller comes to it",
+    ("NEEDLESS", "when", "false"): "it matters where agents crash as their calls end, and callers come back, four times a minute",
     ("SERVER_AWAY", "when", "false"): "one exit an outage: more are not started meanwhile",
     ("SERVER_RESTARTED", "when", "false"): "one exit a restart, counted, and two seconds later",
     ("NEW_CALLER", "when", "false"): "what CROSSED does with it differs by a count only",

@@ -233,6 +233,9 @@ static void test_what_failed_once(void **state) {
     static const struct {
         const char *name, *tape;
     } once[] = {
+        {"what pushed an agent out was forgotten as the operator stopped its call, and the next caller got another one",
+         "shared-room callers apart stays-long stays-ms=2079 other-bridge other-bridge-ms=657 operator operator-ms=709 "
+         "api-failure.3 api-fails-how rival-stays-ms=3848"},
         {"nobody told that the caller had gone, whose name was forgotten while the call was another bridge's",
          "stays-ms=2499 livekit-restarts restart-ms=2198 other-bridge other-bridge-ms=23 outbound outbound-ms=2076 "
          "hands-over rival-stays-ms=1530"},
