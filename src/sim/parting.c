@@ -141,6 +141,12 @@ static void check_taken(struct world *world) {
     }
 }
 
+/* Whoever came in that very moment is told of a little later, or found by the last look before the room is deleted. */
+static bool is_hung_up(const struct world *world, const struct room *room) {
+    const struct guest *guest = &world->guests[room->done_for];
+    return guest->here ? world->now - room->crossed_at > HEARD_MS : guest->reason == DISCONNECT_ROOM_DELETED;
+}
+
 void parting_check(struct world *world, int place) {
     check_taken(world);
     const struct room *room = &world->rooms[place];
@@ -148,7 +154,7 @@ void parting_check(struct world *world, int place) {
     if (lives && room->next_by != 0 && world->now > room->next_by && world->guests[room->done_for].here) {
         world_fail(world, "the agent of %s failed, and no other is started in time", room->sid);
     }
-    if (room->crossed_at != 0 && room->end == END_AGENT_DONE && world->guests[room->done_for].here) {
+    if (room->crossed_at != 0 && room->end == END_AGENT_DONE && is_hung_up(world, room)) {
         world_fail(world, "%s is hung up for its agent, which left as another caller came", room->sid);
     }
     bool human = world->plan.outbound_at != PLAN_NEVER; /* to whom it may have handed over */

@@ -233,6 +233,10 @@ static void test_what_failed_once(void **state) {
     static const struct {
         const char *name, *tape;
     } once[] = {
+        {"a caller who came in the moment in which the agent's end was heard of was taken for hung up",
+         "ailing shared-room callers=2 next-ms=2759 next-ms.1=3319 stays-long stays-long.2 stays-ms=10599 "
+         "stays-ms.2=2679 loses-line.2 back-ms=1359 delay-ms enters-ms.2=72 misbehaves behaviour=8 leaves-first "
+         "ends-ms=179 agent-ms=28 agent-ms.1=72 agent-ms.2=7 agent-ms.3=12941"},
         {"what pushed an agent out was forgotten as the operator stopped its call, and the next caller got another one",
          "shared-room callers apart stays-long stays-ms=2079 other-bridge other-bridge-ms=657 operator operator-ms=709 "
          "api-failure.3 api-fails-how rival-stays-ms=3848"},
