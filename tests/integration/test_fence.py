@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -264,13 +265,12 @@ def unprivileged():
     ("SIP_AGENT_LIMITS", "handles=5", ["is no limit", "nofile"]),
     ("SIP_AGENT_LIMITS", "core=0,core=1", ["core twice"]),
 ])
-def test_what_cannot_be_is_refused_at_the_start(tmp_path, name, value, said):
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o111)
-    run = subprocess.run([binary(), "serve"], capture_output=True, text=True, timeout=120, preexec_fn=unprivileged, env={
-        "LIVEKIT_API_KEY": "devkey", "LIVEKIT_API_SECRET": "0" * 32, "SIP_STATE_DIR": str(tmp_path / "state"),
-        "SIP_AGENT_COMMAND": "/bin/true", "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": "", name: value})
+def test_what_cannot_be_is_refused_at_the_start(name, value, said):
+    with tempfile.TemporaryDirectory(prefix="sb-") as place:
+        os.chmod(place, 0o777)
+        run = subprocess.run([binary(), "serve"], capture_output=True, text=True, timeout=120, preexec_fn=unprivileged, env={
+            "LIVEKIT_API_KEY": "devkey", "LIVEKIT_API_SECRET": "0" * 32, "SIP_STATE_DIR": f"{place}/state",
+            "SIP_AGENT_COMMAND": "/bin/true", "SIP_LISTEN": "127.0.0.1:0", "SIP_ADMIN_LISTEN": "", name: value})
     assert run.returncode in (1, 2), run.stdout
     for part in (name, *said):
         assert part in run.stderr, run.stderr
