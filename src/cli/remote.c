@@ -67,8 +67,13 @@ static bool send_request(const struct settings *settings, const struct request *
     return good;
 }
 
-static bool has_address(const char *where, struct diag *diag) {
-    return where != NULL || diag_fail(diag, "", "SIP_ADMIN_LISTEN names no address: give --url");
+/* NAMED, else the settings' own; NULL: there is none. */
+static const char *address_of(const struct settings *settings, const char *named, struct diag *diag) {
+    const char *where = named != NULL ? named : settings->admin_listen[0];
+    if (where == NULL) {
+        diag_fail(diag, "", "SIP_ADMIN_LISTEN names no address: give --url");
+    }
+    return where;
 }
 
 /* WHERE without a path, or an address; PATH is added. */
@@ -98,11 +103,11 @@ static bool get_status(const struct settings *settings, const struct request *re
 bool remote_ask_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag) {
     struct target target __attribute__((cleanup(target_release))) = {0};
     const struct request request = {.method = "GET", .target = &target, .is_named = where != NULL};
-    where = where != NULL ? where : settings->admin_listen[0];
-    if (!has_address(where, diag)) {
+    const char *address = address_of(settings, where, diag);
+    if (address == NULL) {
         return false;
     }
-    target_base(&target, where, STATUS_PATH);
+    target_base(&target, address, STATUS_PATH);
     return get_status(settings, &request, ret_body, diag);
 }
 
@@ -116,17 +121,17 @@ bool remote_look(const struct settings *settings, int timeout_ms, struct remote_
 bool remote_try_status(const struct settings *settings, const char *where, struct buf *ret_body, struct diag *diag) {
     struct target target __attribute__((cleanup(target_release))) = {0};
     const struct request request = {.method = "GET", .target = &target, .is_named = where != NULL};
-    where = where != NULL ? where : settings->admin_listen[0];
-    if (!has_address(where, diag)) {
+    const char *address = address_of(settings, where, diag);
+    if (address == NULL) {
         return false;
     }
-    target_init(&target, slice_of(where), STATUS_PATH);
+    target_init(&target, slice_of(address), STATUS_PATH);
     return get_status(settings, &request, ret_body, diag);
 }
 
 int remote_status(const struct cli *cli, const struct settings *settings, const char *where, struct buf *ret_body) {
     struct diag diag = {0};
-    if (!has_address(where != NULL ? where : settings->admin_listen[0], &diag)) {
+    if (address_of(settings, where, &diag) == NULL) {
         cli_fail(cli, &diag);
         return CLI_USAGE;
     }
@@ -136,11 +141,11 @@ int remote_status(const struct cli *cli, const struct settings *settings, const 
 bool remote_post(const struct settings *settings, const struct remote_wish *wish, struct remote_answer *ret_answer,
                  struct diag *diag) {
     struct target target __attribute__((cleanup(target_release))) = {0};
-    const char *where = wish->where != NULL ? wish->where : settings->admin_listen[0];
-    if (!has_address(where, diag)) {
+    const char *address = address_of(settings, wish->where, diag);
+    if (address == NULL) {
         return false;
     }
-    target_base(&target, where, wish->path);
+    target_base(&target, address, wish->path);
     const struct request request = {.method = "POST",
                                     .path = wish->path,
                                     .needs_operator = true,
