@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 
 import livekit
 import pytest
@@ -16,6 +17,7 @@ from stimm import KEY, Stimm, agent
 WORKER = """import runpy
 runpy.run_path({good_agent!r}, run_name="__main__")
 """
+MISS_S = 2  # STIMM_TIMES.miss_ms
 
 
 @pytest.fixture
@@ -160,14 +162,16 @@ def test_the_rooms_metadata_cause_a_miss_too(bridge, stimm):
 
 
 def test_misses_do_not_flood_stimm(bridge, stimm):
-    daemon = bridge(rules=rule_for("Nobody"))
+    """It is asked once more, and then once in MISS_S at most."""
+    began, daemon = time.monotonic(), bridge(rules=rule_for("Nobody"))
     wait_agents(daemon, 2)
     for _ in range(30):
         daemon.post(*Call().ringing())
-    wait_for(lambda: len(stimm.requests) == 2, "it was asked once more")
+    wait_for(lambda: len(stimm.requests) > 1, "it was asked once more")
     for _ in range(30):
         daemon.post(*Call().ringing())
-    assert len(stimm.requests) <= 4
+    asked = len(stimm.requests)
+    assert asked <= 2 + (time.monotonic() - began) / MISS_S
 
 
 def test_a_reload_asks_at_once(bridge, stimm):
