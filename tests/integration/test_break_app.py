@@ -22,8 +22,11 @@ def keys(tmp_path):
 def test_each_address_of_a_long_list_is_listened_on(start):
     """What came after the thirty-second was left out without a word, all of SIP_ADMIN_LISTEN first."""
     daemon = start(SIP_LISTEN=",".join(["127.0.0.1:0"] * 64))
-    listens = [record for record in daemon.log if record["message"].startswith("listening on")]
-    assert len(listens) == 65 and daemon.status()["calls"] == []
+
+    def listens():
+        return [record for record in list(daemon.log) if record["message"].startswith("listening on")]
+    wait_for(lambda: len(listens()) == 65, "it says so of each, and of the operator's")
+    assert daemon.status()["calls"] == []
 
 
 def test_a_caller_who_comes_while_calls_are_ended_keeps_nothing_alive(start):

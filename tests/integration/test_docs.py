@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from daemon import ROOT, binary
+from daemon import ROOT, binary, wait_for
 from doc_tables import CONTAINERS, ELSEWHERE, FOREIGN_FILES, FOREIGN_NAMES, FOREIGN_OPTIONS, FOREIGN_PATHS, PLACES, RUN_BY, SURROUNDINGS
 from documents import OURS, Document, Script, documents, first_word, inline, scripts
 from documents import codes as codes_of
@@ -377,7 +377,8 @@ def test_checks_of_doctor_exist():
 def test_endpoints_exist(start):
     """Whatever the document calls a path is one of the running bridge: it answers anything but 404."""
     daemon = start(SIP_ADMIN_LISTEN="127.0.0.1:0", SIP_LISTEN="127.0.0.1:0", SIP_LOG_FORMAT="text")
-    port = int(re.search(r"listening on 127\.0\.0\.1:(\d+) \(admin\b", daemon.story()).group(1))
+    told = wait_for(lambda: re.search(r"listening on 127\.0\.0\.1:(\d+) \(admin\b", daemon.story()), "its operator's address")
+    port = int(told.group(1))
     problems, pattern = [], re.compile(r"(?:(GET|POST) |http://127\.0\.0\.1:879[01])?(/(?:health|livez|readyz|board|metrics|api|webhooks)[\w/-]*)")
     for where, text in codes():
         for match in pattern.finditer(text):

@@ -331,7 +331,7 @@ def test_records_that_nobody_read_are_counted(start, tmp_path):
         return int(re.search(r"^sipbridge_log_records_lost_total (\d+)$", metrics, re.M).group(1)) > 0
     wait_for(lost, "records are lost", timeout=60)
     daemon.stop()
-    assert daemon.logged(r"^\d+ log records were lost because nobody read standard output fast enough$")
+    assert daemon.wait_logged(r"^\d+ log records were lost because nobody read standard output fast enough$")
 
 
 def test_standby_that_ends_after_a_long_wait(start):
