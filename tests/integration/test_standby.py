@@ -228,7 +228,7 @@ def test_one_that_closed_its_standard_input(warm):
     wait_for(lambda: pool(daemon).get("ready") == 1, "it stands by")
     ringing(daemon, call)
     daemon.wait_logged("was gone, or had closed its standard input")
-    daemon.wait_logged("agent process started")
+    assert daemon.wait_logged("agent process started")["call"] == call.sid
 
 
 def test_changed_entry_replaces_them(warm):
